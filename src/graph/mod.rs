@@ -1,0 +1,10 @@
+//! Floor 1: what can be said of a flow's graph without running it: its cycles, the order and heights
+//! of its tasks, what a selection leaves of it, and its pictures.
+//!
+//! All walks are iterative, and go from tasks to lists of needs and on to tasks.
+
+mod cycle;
+mod render;
+
+pub use cycle::find_cycle;
+pub use render::{Picture, draw};

@@ -1,0 +1,305 @@
+//! A flow: what a workflow file says, after it was checked.
+//!
+//! Only `spec` makes one (from a file, or through its builder), so that whoever holds a `Flow`
+//! knows that its names are unique, its needs exist and its graph has no cycle.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Ms, TaskId};
+
+/// A checked workflow.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    /// The file as the caller named it; `None` for a flow made in code.
+    pub(crate) file: Option<String>,
+    pub(crate) syntax: Syntax,
+    /// SHA-256 of the file's bytes, in hex.
+    pub(crate) file_sha256: Option<String>,
+    /// The absolute folder that relative paths start at.
+    pub(crate) base_dir: PathBuf,
+    /// What runs where nothing is named; `None`: all.
+    pub(crate) default: Option<Vec<TaskId>>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) lists: Lists,
+    /// How many tasks may run at once; `None`: as many as there are processors.
+    pub(crate) jobs: Option<u32>,
+    pub(crate) on_failure: OnFailure,
+}
+
+impl Flow {
+    /// Returns the flow's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns what the flow says of itself.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// Returns the tasks in declaration order: a [`TaskId`] is an index into them.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// Returns the task with this id.
+    pub fn task(&self, id: TaskId) -> &Task {
+        &self.tasks[id.index()]
+    }
+
+    /// Returns all ids in declaration order.
+    pub fn ids(&self) -> impl Iterator<Item = TaskId> + use<> {
+        (0..self.tasks.len()).map(TaskId::from_index)
+    }
+
+    /// Returns what `id` needs, all of which must be satisfied.
+    pub fn needs(&self, id: TaskId) -> &[TaskId] {
+        self.lists.get(self.task(id).needs)
+    }
+
+    /// Returns what `id` needs one of.
+    pub fn needs_any(&self, id: TaskId) -> &[TaskId] {
+        self.lists.get(self.task(id).needs_any)
+    }
+}
+
+/// The syntax of a workflow file; it gives the copy in the record its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Syntax {
+    /// YAML 1.2.
+    #[default]
+    Yaml,
+    /// TOML 1.0.
+    Toml,
+}
+
+/// One task of a flow.
+#[derive(Clone, Debug)]
+pub struct Task {
+    pub(crate) name: Arc<str>,
+    pub(crate) description: Option<Box<str>>,
+    pub(crate) work: Work,
+    pub(crate) needs: ListId,
+    pub(crate) needs_any: ListId,
+    /// Shared between tasks that say the same.
+    pub(crate) options: Arc<Options>,
+    /// The line of the task's name in the file, from 1; 0 for a task made in code.
+    pub(crate) line: u32,
+}
+
+impl Task {
+    /// Returns the task's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns what the task says of itself.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// Returns what the task does.
+    pub fn work(&self) -> &Work {
+        &self.work
+    }
+}
+
+/// What a task does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A script for the task's shell, byte for byte.
+    Run(Arc<str>),
+    /// A program and its arguments, executed with no shell.
+    Cmd(Arc<[Box<str>]>),
+}
+
+/// Everything that a task says beyond its work and its needs, with `defaults` merged in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `env` of the flow, of `defaults` and of the task, name by name, the last one winning.
+    pub env: Arc<[(Box<str>, Box<str>)]>,
+    /// The folder the task runs in, as written: relative to the flow's folder.
+    pub dir: Option<Box<str>>,
+    /// The interpreter of `run`.
+    pub shell: Shell,
+    /// The longest that one attempt may take.
+    pub timeout: Option<Ms>,
+    /// Further attempts.
+    pub retry: Retry,
+    /// What a failure of this task does; `None`: what the run's policy says.
+    pub fail: Option<OnTaskFailure>,
+    /// Exit codes that mean success; empty: 0 alone.
+    pub ok_codes: Box<[i32]>,
+    /// The text on standard input; `None`: `/dev/null`.
+    pub stdin: Option<Box<str>>,
+    /// How the task is stopped when it must be.
+    pub kill: Kill,
+    /// What the first level of a cancel does to the task.
+    pub on_cancel: OnCancel,
+}
+
+impl Options {
+    /// Returns whether this exit code means success.
+    pub fn is_ok(&self, code: i32) -> bool {
+        if self.ok_codes.is_empty() { code == 0 } else { self.ok_codes.contains(&code) }
+    }
+}
+
+/// The interpreter of a script.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Shell {
+    /// `sh -e -c SCRIPT`.
+    #[default]
+    Sh,
+    /// `bash -eo pipefail -c SCRIPT`.
+    Bash,
+    /// `zsh -e -o pipefail -c SCRIPT`.
+    Zsh,
+    /// `fish -c SCRIPT`.
+    Fish,
+    /// `pwsh -NoLogo -NoProfile -NonInteractive -File SCRIPTFILE`.
+    Pwsh,
+    /// `python3 -c SCRIPT`.
+    Python,
+    /// `node -e SCRIPT`.
+    Node,
+    /// Words in which `{0}` stands for a private file that holds the script.
+    Words(Arc<[Box<str>]>),
+}
+
+/// How often and when a failed attempt is made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Extra attempts after the first.
+    pub max: u32,
+    /// The pause before the second attempt.
+    pub delay: Ms,
+    /// What each further pause is multiplied with, in thousandths (so that options compare exactly).
+    pub backoff_milli: u32,
+    /// The longest pause.
+    pub max_delay: Ms,
+    /// The exit codes that are worth another attempt (128+n for signal n); empty: all.
+    pub codes: Box<[i32]>,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry {
+            max: 0,
+            delay: Ms::secs(1),
+            backoff_milli: 2000,
+            max_delay: Ms::secs(60),
+            codes: Box::default(),
+        }
+    }
+}
+
+/// What a failed task does to the rest of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Start nothing new; let what runs finish.
+    #[default]
+    Stop,
+    /// Go on with everything that does not depend on it.
+    Isolate,
+    /// Stop what runs too.
+    Kill,
+}
+
+/// What a task's own `fail` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTaskFailure {
+    /// The same as the run's policies, for this task alone.
+    As(OnFailure),
+    /// The task is FAILED, its dependents run, and the run does not fail.
+    Continue,
+}
+
+/// How a task is stopped when it must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kill {
+    /// The first signal, by number.
+    pub signal: i32,
+    /// How long after it SIGKILL follows.
+    pub after: Ms,
+}
+
+impl Default for Kill {
+    fn default() -> Kill {
+        Kill { signal: 15, after: Ms::secs(10) } // 15 is SIGTERM on every Unix
+    }
+}
+
+/// What the first level of a cancel does to a running task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnCancel {
+    /// It finishes naturally.
+    #[default]
+    Finish,
+    /// It is stopped as its `kill` says.
+    Stop,
+}
+
+/// Names one of a flow's [`Lists`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListId(pub u32);
+
+impl ListId {
+    /// The empty list, which every flow has.
+    pub const EMPTY: ListId = ListId(0);
+
+    /// Returns the id as an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The lists of tasks that tasks need: each different list is kept once.
+///
+/// Two full layers of a thousand tasks are a million edges but one list; every walk over the graph
+/// goes from tasks to lists and on to tasks, and so costs what the lists cost.
+#[derive(Clone, Debug)]
+pub struct Lists {
+    offsets: Vec<u32>,
+    items: Vec<TaskId>,
+}
+
+impl Default for Lists {
+    fn default() -> Lists {
+        Lists { offsets: vec![0, 0], items: Vec::new() }
+    }
+}
+
+impl Lists {
+    /// Adds a list that is not there yet; returns its id.
+    pub(crate) fn push(&mut self, list: &[TaskId]) -> ListId {
+        let id = ListId(u32::try_from(self.len()).expect("fewer lists than tasks"));
+        self.items.extend_from_slice(list);
+        self.offsets.push(u32::try_from(self.items.len()).expect("fewer than 2^32 edges"));
+        id
+    }
+
+    /// Returns the tasks in a list, in the order in which they were written, each once.
+    pub fn get(&self, id: ListId) -> &[TaskId] {
+        let (start, end) = (self.offsets[id.index()], self.offsets[id.index() + 1]);
+        &self.items[start as usize..end as usize]
+    }
+
+    /// Returns how many lists there are, the empty one included.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Returns whether there is no list but the empty one.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 1
+    }
+
+    /// Returns all ids.
+    pub fn ids(&self) -> impl Iterator<Item = ListId> + use<> {
+        (0..self.len() as u32).map(ListId)
+    }
+}

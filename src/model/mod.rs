@@ -1,0 +1,20 @@
+//! Floor 0: the plain values that every other floor speaks of, each with its text form.
+//!
+//! Nothing here knows a file, a clock, a process or a terminal.
+
+mod flow;
+mod id;
+mod size;
+mod state;
+mod text;
+mod time;
+
+pub use flow::{
+    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Retry, Shell, Syntax,
+    Task, Work,
+};
+pub use id::{BadRunId, RunId, TaskId};
+pub use size::{BadSize, Size};
+pub use state::{CancelToken, Counts, Level, Reason, RunStatus, TaskState, signal_name};
+pub use text::escape;
+pub use time::{BadDuration, Ms, Wall};

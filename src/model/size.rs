@@ -1,0 +1,82 @@
+//! Sizes in bytes, always written with a unit.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A number of bytes.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Size(pub u64);
+
+/// Text that is no size; the message says what one looks like.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a size; write a number with a unit: `64KiB`, `20MiB`, `1GiB`, `500B`")]
+pub struct BadSize(pub String);
+
+const UNITS: [(&str, u64); 8] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("B", 1),
+];
+
+impl FromStr for Size {
+    type Err = BadSize;
+
+    fn from_str(text: &str) -> Result<Size, BadSize> {
+        let bad = || BadSize(text.to_owned());
+        let (digits, unit) = UNITS
+            .iter()
+            .find_map(|(name, bytes)| text.strip_suffix(name).map(|digits| (digits, *bytes)))
+            .ok_or_else(bad)?;
+        let digits = digits.trim_end();
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(bad());
+        }
+        let count: u64 = digits.parse().map_err(|_| bad())?;
+        count.checked_mul(unit).map(Size).ok_or_else(bad)
+    }
+}
+
+impl fmt::Display for Size {
+    /// Writes the size for people: `812 B`, `3.9 GiB`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut value = self.0 as f64;
+        for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
+            if value < 1024.0 || unit == "TiB" {
+                return if unit == "B" {
+                    write!(f, "{} B", self.0)
+                } else {
+                    write!(f, "{value:.1} {unit}")
+                };
+            }
+            value /= 1024.0;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_need_a_unit() {
+        assert_eq!("20MiB".parse(), Ok(Size(20 << 20)));
+        assert_eq!("500B".parse(), Ok(Size(500)));
+        assert_eq!("1kB".parse(), Ok(Size(1000)));
+        for bad in ["20", "MiB", "-1B", "1.5GiB", "99999999999TiB", "1 KiBs"] {
+            assert!(bad.parse::<Size>().is_err(), "{bad}");
+        }
+        assert_eq!(Size(812).to_string(), "812 B");
+        assert_eq!(Size(4_187_593_114).to_string(), "3.9 GiB");
+    }
+}

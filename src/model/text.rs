@@ -1,0 +1,48 @@
+//! The one function that everything passes before it is shown: names, reasons, values out of files
+//! and records may hold anything, and a terminal obeys what it is sent.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Returns `text` on one line without anything that a terminal would obey: control characters, and
+/// the marks that turn the direction of writing, become visible escapes such as `\n`, `\x1b`.
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            c if !is_hostile(c) => shown.push(c),
+            c if (c as u32) < 0x100 => {
+                let _ = write!(shown, "\\x{:02x}", c as u32);
+            }
+            c => {
+                let _ = write!(shown, "\\u{{{:x}}}", c as u32);
+            }
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Returns whether a terminal would obey the character instead of showing it.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
+        || ('\u{202a}'..='\u{202e}').contains(&c)
+        || ('\u{2066}'..='\u{2069}').contains(&c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_passes() {
+        assert_eq!(escape("plain – ✓ 日本"), "plain – ✓ 日本");
+        assert_eq!(escape("a\x1b[2J\nb\t\u{9b}\u{202e}"), "a\\x1b[2J\\nb\\t\\x9b\\u{202e}");
+    }
+}
