@@ -11,5 +11,6 @@ pub mod event;
 pub mod graph;
 pub mod model;
 pub mod record;
+pub mod scheduler;
 pub mod spec;
 pub mod trace;
