@@ -17,6 +17,7 @@
 //!
 //! A line holds facts only, nothing that [`RunView`] can compute from earlier lines.
 
+mod audit;
 mod memory;
 mod port;
 mod request;
@@ -29,6 +30,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Counts, Level, Ms, Reason, RunId, RunStatus, TaskId, TaskState, Wall};
 
+#[doc(hidden)]
+pub use audit::{Rules, audit};
 pub use memory::{MemoryQueue, MemoryStore};
 pub use port::{
     Chunk, NewRun, QueueBackend, QueueItem, ReadReport, Requests, Retention, RunLog, StateStore,

@@ -1,0 +1,51 @@
+//! Finds the processes that a test left behind: every one of them carries the test's mark in its
+//! environment, however deep it was started. Where there is no `/proc` there is nothing to find.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// The variable that holds the mark.
+pub(crate) const MARK: &str = "PYOCO_TEST_MARK";
+
+/// Fails the test where a process that carries the mark is alive.
+#[track_caller]
+pub(crate) fn require_none(mark: &str) {
+    let start = Instant::now();
+    let mut left = find(mark);
+    // What was killed is gone only when the kernel has taken it down.
+    while !left.is_empty() && start.elapsed() < Duration::from_secs(2) {
+        std::thread::sleep(Duration::from_millis(5));
+        left = find(mark);
+    }
+    let shown: Vec<String> = left.iter().map(|pid| format!("{pid} {}", command(*pid))).collect();
+    kill(mark);
+    assert!(left.is_empty(), "processes were left behind:\n{}", shown.join("\n"));
+}
+
+/// Kills every process that carries the mark.
+pub(crate) fn kill(mark: &str) {
+    for pid in find(mark) {
+        if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+            // It may have gone by now, which is as good.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+fn find(mark: &str) -> Vec<i32> {
+    let wanted = format!("{MARK}={mark}");
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| {
+            // Of a process of somebody else, or one that has gone, there is nothing to read.
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+        });
+    pids.collect()
+}
+
+fn command(pid: i32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ")
+}

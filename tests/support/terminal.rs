@@ -1,0 +1,65 @@
+//! A program on a terminal of its own, as the leader of a session.
+//!
+//! The descriptor of the terminal's other end is inherited by whatever the same test binary starts
+//! meanwhile: a test that counts a task's descriptors belongs into a binary without terminals.
+
+use std::process::Command;
+
+use rexpect::process::WaitStatus;
+use rexpect::session::{PtySession, spawn_command};
+
+use super::{DEADLINE, Outcome, wait_for};
+
+/// A program on a terminal; it is stopped with the value.
+pub(crate) struct Terminal {
+    session: PtySession,
+    seen: String,
+}
+
+impl Terminal {
+    /// Starts it.
+    #[track_caller]
+    pub(crate) fn spawn(command: Command) -> Terminal {
+        let most = u64::try_from(DEADLINE.as_millis()).expect("a minute is a small number");
+        let mut session = spawn_command(command, Some(most)).expect("a terminal can be made");
+        session.process_mut().set_kill_timeout(Some(10_000));
+        Terminal { session, seen: String::new() }
+    }
+
+    /// Waits until it shows this text; returns what it showed before.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, text: &str) -> String {
+        let before = self.session.exp_string(text);
+        let before =
+            before.unwrap_or_else(|error| panic!("no `{text}`: {error}\nbefore: {}", self.seen));
+        self.seen.push_str(&before);
+        self.seen.push_str(text);
+        before
+    }
+
+    /// Presses a key together with the control key.
+    pub(crate) fn press_control(&mut self, key: char) {
+        self.session.send_control(key).expect("the terminal is there");
+    }
+
+    /// Waits for its end; the outcome's `stdout` is all that it showed.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> Outcome {
+        let rest = self.session.exp_eof();
+        self.seen.push_str(
+            &rest.unwrap_or_else(|error| panic!("no end: {error}\nbefore: {}", self.seen)),
+        );
+        let mut status = WaitStatus::StillAlive;
+        wait_for("the program's end", || {
+            status = self.session.process().status().expect("the child is ours");
+            status != WaitStatus::StillAlive
+        });
+        let (code, signal) = match status {
+            WaitStatus::Exited(_, code) => (Some(code), None),
+            WaitStatus::Signaled(_, signal, _) => (None, Some(signal as i32)),
+            other => panic!("neither exited nor killed: {other:?}"),
+        };
+        let bytes = self.seen.clone().into_bytes();
+        Outcome { code, signal, stdout: self.seen, stderr: String::new(), bytes }
+    }
+}
