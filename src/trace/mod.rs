@@ -13,6 +13,7 @@
 pub mod cute;
 pub mod json;
 pub mod plain;
+mod sanitise;
 mod words;
 
 #[cfg(test)]
