@@ -2,6 +2,7 @@
 
 mod check;
 mod exit;
+mod file;
 mod graph;
 mod init;
 mod list;
@@ -9,13 +10,24 @@ mod run;
 mod runs;
 mod schema;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 /// Runs a YAML or TOML file of shell-command tasks as a DAG, and remembers what happened.
 #[derive(Parser, Debug)]
-#[command(name = "pyoco", version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "pyoco",
+    version,
+    about,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "Examples:
+  pyoco init                       write a starter file
+  pyoco run                        run it
+  pyoco runs show latest           see what happened"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -42,6 +54,24 @@ enum Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    let default_hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        default_hook(panic);
+        drop(writeln!(
+            std::io::stderr(),
+            "pyoco has a bug; please report it with the lines above (pyoco {}, {} {})",
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+        ));
+    }));
+    match std::panic::catch_unwind(dispatch) {
+        Ok(exit) => exit.into(),
+        Err(_) => exit::Exit::Bug.into(),
+    }
+}
+
+fn dispatch() -> exit::Exit {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         Command::Run(args) => run::main(args),
@@ -52,14 +82,8 @@ pub fn main() -> ExitCode {
         Command::Runs(args) => runs::main(args),
         Command::Schema(args) => schema::main(args),
     };
-    match result {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            eprintln!("error: {}", failure.message);
-            if let Some(hint) = failure.hint {
-                eprintln!("  {hint}");
-            }
-            exit::Exit::Usage.into()
-        }
-    }
+    result.unwrap_or_else(|failure| {
+        failure.print();
+        exit::Exit::Usage
+    })
 }

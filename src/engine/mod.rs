@@ -22,6 +22,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use crate::event::{
     CancelRequest, MemoryQueue, MemoryStore, QueueBackend, RunNoted, RunStarted, RunView,
@@ -224,6 +225,11 @@ impl RunHandle {
         self.shared.with_view(RunView::status)
     }
 
+    /// Returns the level of the cancel, where one was taken.
+    pub fn level(&self) -> Option<Level> {
+        self.shared.with_view(RunView::level)
+    }
+
     /// Returns where its tasks stand, in declaration order.
     pub fn tasks(&self) -> Vec<TaskView> {
         self.shared.with_view(|view| view.tasks().to_vec())
@@ -258,6 +264,11 @@ impl RunHandle {
     pub fn wait(&self) -> RunView {
         self.shared.wait();
         self.view()
+    }
+
+    /// Waits at most so long for the end of the run; returns whether it has come.
+    pub fn is_over_within(&self, at_most: Duration) -> bool {
+        self.shared.is_over_within(at_most)
     }
 
     /// Waits until the trace has shown all there is.

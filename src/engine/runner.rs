@@ -9,8 +9,9 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::console;
 use super::local::{Context, ContextParts, LocalExecutor, parent_run};
@@ -21,6 +22,9 @@ use crate::event::{
 };
 use crate::model::{CancelToken, Level, RunId, escape};
 use crate::scheduler::{Action, Decisions, Executor, Input, Plan, Scheduler};
+
+/// How long the end of a run waits for an announcement to be out.
+const ANNOUNCE_AT_MOST: Duration = Duration::from_millis(200);
 
 /// What comes over the channel.
 pub(super) enum Message {
@@ -94,6 +98,12 @@ impl Shared {
         }
     }
 
+    pub(super) fn is_over_within(&self, at_most: Duration) -> bool {
+        let over = lock(&self.over);
+        let waited = self.ended.wait_timeout_while(over, at_most, |over| !*over);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
     pub(super) fn wait_for_trace(&self) {
         let trace = lock(&self.trace).take();
         if let Some(Err(panic)) = trace.map(JoinHandle::join) {
@@ -161,6 +171,7 @@ pub(super) fn start(
         on_level: options.on_level,
         is_broken: false,
         close_requests,
+        announcing: Vec::new(),
         _private_dir: private_dir,
     };
     let thread = std::thread::Builder::new().name("runner".into());
@@ -198,6 +209,8 @@ struct Runner {
     on_level: Option<LevelHook>,
     is_broken: bool,
     close_requests: Option<Closer>,
+    /// Announcements on their way; each closes when it is out.
+    announcing: Vec<Receiver<()>>,
     _private_dir: Option<tempfile::TempDir>,
 }
 
@@ -304,7 +317,7 @@ impl Runner {
         self.shared.context.console.notice(escape(&text).into_owned());
     }
 
-    fn act(&self, decisions: &mut Decisions) {
+    fn act(&mut self, decisions: &mut Decisions) {
         for action in decisions.actions.drain(..) {
             match action {
                 Action::Spawn { task, attempt } => self.executor.spawn(task, attempt),
@@ -318,14 +331,20 @@ impl Runner {
     }
 
     /// Tells people on a thread of its own: whoever reads the console must not hold up the run.
-    fn announce(&self, level: Level) {
+    fn announce(&mut self, level: Level) {
         let Some(hook) = self.on_level.clone() else { return };
         let running: Vec<String> = self
             .shared
             .with_view(|view| view.running().map(|(_, task)| task.name.to_string()).collect());
         let thread = std::thread::Builder::new().name("announce".into());
-        if let Err(error) = thread.spawn(move || hook(level, &running)) {
-            self.notice(format!("cannot announce the cancel: {error}"));
+        let (said, is_said) = mpsc::channel();
+        let announce = move || {
+            hook(level, &running);
+            drop(said);
+        };
+        match thread.spawn(announce) {
+            Ok(_) => self.announcing.push(is_said),
+            Err(error) => self.notice(format!("cannot announce the cancel: {error}")),
         }
     }
 
@@ -335,6 +354,10 @@ impl Runner {
         self.shared.context.drains.close();
         self.executor.close();
         self.sync();
+        // A blocked terminal may keep an announcement, but not the end of the run.
+        for is_said in self.announcing.drain(..) {
+            drop(is_said.recv_timeout(ANNOUNCE_AT_MOST));
+        }
         if let Some(close) = self.close_requests.take() {
             close();
         }

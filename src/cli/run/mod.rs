@@ -1,0 +1,277 @@
+//! `pyoco run`: from the words on the command line to the exit code of a run.
+
+mod args;
+mod dry;
+mod signals;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::exit::{Exit, Failure, written};
+use crate::engine::{Engine, RunHandle, RunOptions, StartError, Surroundings, processors};
+use crate::event::{Retention, RunNoted, RunStarted, RunView, StateStore};
+use crate::graph::{Selection, SelectionError, select};
+use crate::model::{Flow, Ms, OnFailure, RunStatus, escape};
+use crate::record::{self, JsonlStore};
+use crate::scheduler::Plan;
+use crate::spec::{self, Source};
+use crate::trace::mode::{self, Choice, Descriptor, Flags};
+use crate::trace::{ColourChoice, Console, ConsoleOptions, Screen, announcement};
+
+pub(crate) use args::RunArgs;
+use args::{on_cancel, parse, setting};
+use signals::Ladder;
+
+/// How many ended runs of a flow are kept.
+const KEEP_RUNS: u32 = 100;
+/// A run that is over sooner is not worth a look at its repository.
+const NOTE_AFTER: Duration = Duration::from_millis(100);
+/// How long that look may take.
+const NOTE_AT_MOST: Duration = Duration::from_secs(2);
+
+/// Runs `pyoco run`.
+pub(crate) fn main(args: &RunArgs) -> Result<Exit, Failure> {
+    args.later.refuse()?;
+    let caller_dir = std::env::current_dir()
+        .map_err(|error| Failure::new(format!("the current folder is gone: {error}")))?;
+    let choice = choose(args)?;
+    let (file, targets) = args.file_and_tasks();
+    let (flow, source) = load(file, &caller_dir, choice.err.colour)?;
+    let plan = plan(args, targets, &flow)?;
+    drop(flow);
+    if args.dry_run {
+        let text = dry::describe(&plan);
+        return written(std::io::stdout().write_all(text.as_bytes()));
+    }
+    signals::reset_inherited();
+    let job = Job::new(args, &caller_dir, choice, plan, source)?;
+    job.run()
+}
+
+/// Reads and loads the file, and prints what there is to say of it.
+fn load(file: Option<&str>, caller_dir: &Path, colour: bool) -> Result<(Flow, Source), Failure> {
+    let (source, loaded) = super::file::load(file, caller_dir, colour)?;
+    match loaded {
+        Some(flow) => Ok((flow, source)),
+        None => Err(Failure::said()),
+    }
+}
+
+fn choose(args: &RunArgs) -> Result<Choice, Failure> {
+    let flags =
+        Flags { style: args.style(), output: args.output, colour: args.color, quiet: args.quiet };
+    let (out, err) = (Descriptor::of(std::io::stdout()), Descriptor::of(std::io::stderr()));
+    mode::choose(&flags, &|name| std::env::var(name).ok(), out, err)
+        .map_err(|error| Failure::new(error.to_string()))
+}
+
+/// Puts together what is to be run and how.
+fn plan(args: &RunArgs, targets: &[String], flow: &Flow) -> Result<Plan, Failure> {
+    if targets.is_empty() && !args.args.is_empty() {
+        return Err(Failure::new("words after `--` go to the tasks that are named, and none is")
+            .hint("write `pyoco run FILE TASK -- ARG…`"));
+    }
+    let selection =
+        Selection { targets: targets.to_vec(), only: args.only.clone(), skip: args.skip.clone() };
+    let selected = select(flow, &selection).map_err(|error| selection_failure(&error, flow))?;
+    let jobs = setting(args.jobs, "PYOCO_JOBS", parse)?;
+    let mut plan = Plan::of(selected, processors());
+    match jobs {
+        Some(0) => plan.jobs = processors(),
+        Some(jobs) => plan.jobs = jobs,
+        None => {}
+    }
+    plan.args = args.args.clone().into();
+    plan.on_failure = if args.keep_going { Some(OnFailure::Isolate) } else { args.on_failure };
+    plan.on_cancel = setting(args.on_cancel, "PYOCO_ON_CANCEL", on_cancel)?;
+    if let Some(grace) = setting(args.grace, "PYOCO_GRACE", parse)? {
+        plan.grace = grace;
+    }
+    plan.seed = seed();
+    Ok(plan)
+}
+
+/// Returns what scatters the pauses between attempts: another number for every run.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
+fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure {
+    let failure = Failure::new(escape(&error.to_string()));
+    match error {
+        SelectionError::UnknownTask { near: Some(near), .. }
+        | SelectionError::NoMatch { near: Some(near), .. } => {
+            failure.hint(format!("did you mean `{}`?", escape(near)))
+        }
+        SelectionError::UnknownTask { near: None, .. }
+        | SelectionError::NoMatch { near: None, .. }
+        | SelectionError::NoDefault => failure.hint(format!("the tasks are: {}", all_names(flow))),
+        SelectionError::Nothing => failure,
+    }
+}
+
+fn all_names(flow: &Flow) -> String {
+    const MOST: usize = 20;
+    let names: Vec<_> = flow.tasks().iter().take(MOST).map(|task| escape(task.name())).collect();
+    let more = flow.tasks().len() - names.len();
+    let names = names.join(", ");
+    if more == 0 { names } else { format!("{names} and {more} more") }
+}
+
+/// A run with all that it needs.
+struct Job {
+    engine: Engine,
+    plan: Plan,
+    options: RunOptions,
+    console: ConsoleOptions,
+    retention: Option<Retention>,
+    /// The folder of the workflow file, whose repository the record speaks of.
+    dir: PathBuf,
+}
+
+impl Job {
+    fn new(
+        args: &RunArgs,
+        caller_dir: &Path,
+        choice: Choice,
+        plan: Plan,
+        source: Source,
+    ) -> Result<Job, Failure> {
+        let from_env = std::env::var_os("PYOCO_STATE_DIR").filter(|dir| !dir.is_empty());
+        let from_env = from_env.map(PathBuf::from);
+        let state_dir =
+            record::find_state_dir(args.state_dir.as_deref(), from_env.as_deref(), caller_dir);
+        let mut engine = Engine::new();
+        if !args.no_record {
+            record::make_state_dir(&state_dir)
+                .map_err(|error| Failure::new(escape(&error.to_string())))?;
+            engine = engine.with_store(Arc::new(JsonlStore::new(state_dir.clone())));
+        }
+        let surroundings = Surroundings {
+            env: environment(args.color),
+            caller_dir: caller_dir.to_path_buf(),
+            state_dir: Some(state_dir),
+            exe: std::env::current_exe().ok(),
+        };
+        let dir = source.base_dir.clone();
+        let facts = facts(args, &dir, &source, &plan);
+        let retention = (!args.no_record).then(|| Retention {
+            only: Some((plan.flow.name().to_owned(), facts.file.clone())),
+            keep_runs: Some(KEEP_RUNS),
+            ..Retention::default()
+        });
+        let options = RunOptions {
+            facts,
+            source: Some(source.bytes),
+            durable: args.durable,
+            ..RunOptions::default()
+        };
+        let path = std::env::var("PATH").unwrap_or_default();
+        let console = ConsoleOptions { choice, record: !args.no_record, path };
+        let engine = engine.with_surroundings(surroundings);
+        Ok(Job { engine, plan, options, console, retention, dir })
+    }
+
+    fn run(mut self) -> Result<Exit, Failure> {
+        let ladder = Ladder::listen()?;
+        let console = Console::stdio(self.console);
+        let (screen, grace) = (console.screen(), self.plan.grace);
+        self.options.on_level = Some(announcer(screen, grace));
+        self.options.trace = Some(Box::new(console));
+        let has_repository = self.options.facts.git_commit.is_some();
+        let handle = self.engine.start_plan(self.plan, self.options).map_err(start_failure)?;
+        ladder.lead_to(handle.clone());
+        if has_repository {
+            note_later(handle.clone(), self.dir);
+        }
+        let view = handle.wait();
+        ladder.run_is_over();
+        // Retention is a courtesy: what it cannot remove now, the next run or `runs prune` will.
+        if let Some(retention) = &self.retention {
+            drop(self.engine.store().prune(retention));
+        }
+        handle.wait_for_trace();
+        Ok(exit_of(&view))
+    }
+}
+
+fn announcer(screen: Screen, grace: Ms) -> crate::engine::LevelHook {
+    Arc::new(move |level, running| screen.announce(&announcement(level, running, grace)))
+}
+
+fn start_failure(error: StartError) -> Failure {
+    Failure::new(escape(&error.to_string()))
+        .hint("nothing was run; try `--no-record`, or another `--state-dir`")
+}
+
+/// Returns how the program ends after this run; does not return where a signal ends it.
+fn exit_of(view: &RunView) -> Exit {
+    match view.status() {
+        RunStatus::Completed => Exit::Success,
+        RunStatus::Cancelled => match view.cancelled_by().0.and_then(signals::by_name) {
+            Some(signal) => signals::die_by(signal),
+            None => Exit::As(signal_hook::consts::SIGINT),
+        },
+        RunStatus::Failed | RunStatus::Pending | RunStatus::Running | RunStatus::Cancelling => {
+            Exit::Failed
+        }
+    }
+}
+
+/// Returns the environment that tasks inherit; a choice of colours is handed on to them.
+fn environment(colour: Option<ColourChoice>) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+    let mut env: Vec<_> = std::env::vars_os().collect();
+    const VARIABLES: [&str; 3] = ["NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"];
+    let set: &[&str] = match colour {
+        None | Some(ColourChoice::Auto) => return env,
+        Some(ColourChoice::Always) => &["FORCE_COLOR", "CLICOLOR_FORCE"],
+        Some(ColourChoice::Never) => &["NO_COLOR"],
+    };
+    env.retain(|(name, _)| VARIABLES.iter().all(|variable| name != variable));
+    env.extend(set.iter().map(|name| ((*name).into(), "1".into())));
+    env
+}
+
+/// The words after `--` that a record keeps, in bytes.
+const MAX_ARGS: usize = 64 << 10;
+
+fn facts(args: &RunArgs, dir: &Path, source: &Source, plan: &Plan) -> RunStarted {
+    let env = |name: &str| std::env::var(name).ok();
+    let mut room = MAX_ARGS;
+    let fits = |arg: &&String| {
+        let had_room = arg.len() <= room;
+        room = room.saturating_sub(arg.len());
+        had_room
+    };
+    let kept: Vec<String> = args.args.iter().take_while(fits).cloned().collect();
+    RunStarted {
+        file: Some(source.path.clone()),
+        file_sha256: plan.flow.file_sha256.clone(),
+        args_cut: kept.len() < args.args.len(),
+        args: kept,
+        labels: args.label.iter().cloned().collect(),
+        host: record::host(),
+        pid: Some(std::process::id()),
+        boot_id: record::boot_id(),
+        pyoco: env!("CARGO_PKG_VERSION").to_owned(),
+        git_commit: record::git_commit(dir),
+        ci_url: record::ci_url(&env),
+        ..RunStarted::default()
+    }
+}
+
+/// Notes beside the run whether its repository is dirty.
+fn note_later(handle: RunHandle, dir: PathBuf) {
+    let look = move || {
+        if !handle.is_over_within(NOTE_AFTER)
+            && let Some(is_dirty) = record::git_dirty(&dir, NOTE_AT_MOST)
+        {
+            handle.note(RunNoted { git_dirty: Some(is_dirty) });
+        }
+    };
+    // Without a thread the record lacks a remark, and nothing else.
+    drop(std::thread::Builder::new().name("git".into()).spawn(look));
+}

@@ -1,0 +1,148 @@
+//! Signals of `pyoco run`: the ladder of a cancel, and dying by one's own signal.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::cli::exit::Failure;
+use crate::engine::RunHandle;
+use crate::event::CancelRequest;
+use crate::model::{Level, signal_name};
+
+const HUP: i32 = signal_hook::consts::SIGHUP;
+const INT: i32 = signal_hook::consts::SIGINT;
+const QUIT: i32 = signal_hook::consts::SIGQUIT;
+const TERM: i32 = signal_hook::consts::SIGTERM;
+
+/// Where signals go while a run is under way.
+#[derive(Clone, Default)]
+pub(super) struct Ladder(Arc<Rungs>);
+
+#[derive(Default)]
+struct Rungs {
+    run: Mutex<Run>,
+    had_term: AtomicBool,
+}
+
+#[derive(Default)]
+struct Run {
+    handle: Option<RunHandle>,
+    level: Option<Level>,
+    /// Signals that came before there was a run.
+    early: Vec<i32>,
+    /// Whether all that is left is a slow reader.
+    is_over: bool,
+}
+
+impl Ladder {
+    /// Listens for signals from now on. One that the caller wants ignored stays ignored.
+    ///
+    /// # Errors
+    /// Where the system does not let us.
+    pub(super) fn listen() -> Result<Ladder, Failure> {
+        let cannot = |error: String| Failure::new(format!("cannot listen for signals: {error}"));
+        let ladder = Ladder::default();
+        if !is_ignored(INT) {
+            let ladder = ladder.clone();
+            ctrlc::set_handler(move || ladder.signal(INT))
+                .map_err(|error| cannot(error.to_string()))?;
+        }
+        let wanted: Vec<i32> =
+            [TERM, HUP, QUIT].into_iter().filter(|signal| !is_ignored(*signal)).collect();
+        let mut signals = signal_hook::iterator::Signals::new(wanted)
+            .map_err(|error| cannot(error.to_string()))?;
+        let listener = ladder.clone();
+        let thread = std::thread::Builder::new().name("signals".into());
+        let listen = move || signals.forever().for_each(|signal| listener.signal(signal));
+        thread.spawn(listen).map_err(|error| cannot(error.to_string()))?;
+        Ok(ladder)
+    }
+
+    /// Lets signals reach a run, also those that came before it.
+    pub(super) fn lead_to(&self, handle: RunHandle) {
+        let mut run = self.run();
+        run.handle = Some(handle);
+        let early = std::mem::take(&mut run.early);
+        drop(run);
+        early.into_iter().for_each(|signal| self.signal(signal));
+    }
+
+    /// Lets a signal end the program: the run is over, and only a slow reader is waited for.
+    pub(super) fn run_is_over(&self) {
+        self.run().is_over = true;
+    }
+
+    fn signal(&self, signal: i32) {
+        let mut run = self.run();
+        if run.is_over {
+            die_by(signal);
+        }
+        let Some(handle) = run.handle.clone() else {
+            run.early.push(signal);
+            return;
+        };
+        // What somebody else asked for, say `pyoco runs cancel`, counts as a rung too.
+        let before = run.level.max(handle.level());
+        let level = self.level(signal, before);
+        run.level = before.max(Some(level));
+        drop(run);
+        let by = signal_name(signal).into_owned();
+        handle.request(CancelRequest { level, by, reason: None });
+    }
+
+    fn level(&self, signal: i32, before: Option<Level>) -> Level {
+        match signal {
+            INT => before.map_or(Level::Drain, Level::next),
+            QUIT => Level::Kill,
+            TERM if self.0.had_term.swap(true, Ordering::SeqCst) => Level::Kill,
+            _ => Level::Stop,
+        }
+    }
+
+    fn run(&self) -> std::sync::MutexGuard<'_, Run> {
+        self.0.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts right what a careless caller left: a blocked mask, and ignored signals that would change
+/// what our children do or what we hear of them.
+#[expect(unsafe_code, reason = "no crate in use wraps these calls safely")]
+pub(super) fn reset_inherited() {
+    // SAFETY: an empty set is made before it is used, and no handler of ours is installed yet; the
+    // dispositions are the default ones.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+        for signal in [libc::SIGCHLD, libc::SIGTERM, libc::SIGTTOU] {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "no crate in use asks for a disposition without changing it")]
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: with a null for the new action the call only fills the old one.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+            && action.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Ends the program by a signal, without a core dump, so that whoever called us sees how it ended: a
+/// plain exit code would let a calling shell script go on.
+///
+/// Where the signal does not end us (the first process of a container), the exit code says it.
+pub(super) fn die_by(signal: i32) -> ! {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Core).maximum;
+    // Without the limit there may be a core file; that is no reason to stay.
+    drop(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum }));
+    drop(signal_hook::low_level::emulate_default_handler(signal));
+    std::process::exit(128 + signal)
+}
+
+/// Returns the signal with this name, of those that cancel a run.
+pub(super) fn by_name(name: &str) -> Option<i32> {
+    [HUP, INT, QUIT, TERM].into_iter().find(|signal| signal_name(*signal) == name)
+}
