@@ -17,6 +17,7 @@
 //!
 //! A line holds facts only, nothing that [`RunView`] can compute from earlier lines.
 
+mod export;
 mod memory;
 mod port;
 mod request;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Counts, Level, Ms, Reason, RunId, RunStatus, TaskId, TaskState, Wall};
 
+pub use export::{RunJson, TaskJson};
 pub use memory::{MemoryQueue, MemoryStore};
 pub use port::{
     Chunk, NewRun, QueueBackend, QueueItem, ReadReport, Requests, Retention, RunLog, StateStore,
