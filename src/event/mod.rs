@@ -18,6 +18,7 @@
 //! A line holds facts only, nothing that [`RunView`] can compute from earlier lines.
 
 mod audit;
+mod export;
 mod memory;
 mod port;
 mod request;
@@ -32,6 +33,7 @@ use crate::model::{Counts, Level, Ms, Reason, RunId, RunStatus, TaskId, TaskStat
 
 #[doc(hidden)]
 pub use audit::{Rules, audit};
+pub use export::{RunJson, TaskJson};
 pub use memory::{MemoryQueue, MemoryStore};
 pub use port::{
     Chunk, NewRun, QueueBackend, QueueItem, ReadReport, Requests, Retention, RunLog, StateStore,

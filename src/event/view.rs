@@ -312,7 +312,7 @@ impl RunView {
         let mut list = Vec::new();
         for (offset, task) in declared.tasks.iter().enumerate() {
             let id = TaskId(declared.from.saturating_add(offset as u32));
-            if id.0 >= MAX_TASKS {
+            if id.0 >= self.most_tasks() {
                 return;
             }
             self.make_room(id);
@@ -356,6 +356,14 @@ impl RunView {
         (needs, needs_any)
     }
 
+    /// Returns how many tasks the run can have: what its first line says, where that was read.
+    fn most_tasks(&self) -> u32 {
+        match self.header.n_tasks {
+            0 => MAX_TASKS,
+            n_tasks => n_tasks.min(MAX_TASKS),
+        }
+    }
+
     fn make_room(&mut self, id: TaskId) {
         if self.tasks.len() <= id.index() {
             self.counts.pending += (id.index() + 1 - self.tasks.len()) as u32;
@@ -365,7 +373,7 @@ impl RunView {
 
     /// Returns the task that a line speaks of, made known by it where its declaration is missing.
     fn known(&mut self, id: TaskId, name: &Arc<str>) -> Option<&mut TaskView> {
-        if id.0 >= MAX_TASKS || id.index() > self.tasks.len() + (1 << 16) {
+        if id.0 >= self.most_tasks() || id.index() > self.tasks.len() + (1 << 16) {
             return None;
         }
         self.make_room(id);
@@ -373,7 +381,8 @@ impl RunView {
         if task.name.is_empty() {
             task.name = name.clone();
         }
-        Some(task)
+        // Another name means that the line's task is damaged.
+        (name.is_empty() || task.name == *name).then_some(task)
     }
 
     /// Returns the attempt that a line speaks of, unless its task has ended.

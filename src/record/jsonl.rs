@@ -15,12 +15,12 @@ use super::files::{
     runs_dir, sync_dir,
 };
 use super::logs::FileLog;
-use super::reader::{Cursor, Record, read_events};
+use super::reader::{Cursor, Lock, Record, Seen, judge, read_events, test_lock};
 use super::requests::{FifoRequests, make_fifo};
 use super::{retention, summary::Summary};
 use crate::event::{
-    Line, MAX_LINE, NewRun, ReadReport, Requests, Retention, RunLog, StateStore, StoreError,
-    TaskLog, WAKE_FIFO,
+    Line, MAX_LINE, NewRun, ReadReport, Requests, Retention, RunLog, RunView, StateStore,
+    StoreError, TaskLog, WAKE_FIFO,
 };
 use crate::model::{RunId, Size, Syntax, TaskId};
 
@@ -73,6 +73,23 @@ impl JsonlStore {
     pub fn summary(&self, run_id: RunId) -> Result<Summary, StoreError> {
         let dir = self.existing(run_id)?;
         Summary::read(run_id, &dir, &self.here)
+    }
+
+    /// Finds out where a run stands whose events so far are `view`'s. Cheap: it reads nothing of an
+    /// run under way.
+    ///
+    /// # Errors
+    /// Where there is none, or its events cannot be read at all.
+    pub fn liveness(&self, run_id: RunId, view: &RunView) -> Result<Seen, StoreError> {
+        let path = self.existing(run_id)?.join(EVENTS_FILE);
+        let file = open_regular(&path).map_err(failed("read", &path))?;
+        match test_lock(&file) {
+            // Its end may have come since.
+            Lock::Free => Ok(self.load(run_id)?.seen),
+            lock @ (Lock::Held | Lock::Untestable) => {
+                Ok(judge(view.status(), view.header(), lock, &self.here))
+            }
+        }
     }
 
     /// Calls `each` with the bytes of every whole line of a run's events, as they stand there.

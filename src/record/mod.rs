@@ -16,6 +16,7 @@
 //! trusts nothing that it finds: any file may be cut, damaged, foreign or hostile.
 
 mod facts;
+mod family;
 mod files;
 mod jsonl;
 mod lines;
@@ -29,6 +30,7 @@ mod state_dir;
 mod summary;
 
 pub use facts::{boot_id, ci_url, git_commit, git_dirty, host};
+pub use family::{Child, children};
 pub use jsonl::JsonlStore;
 pub use log_reader::{AttemptLog, End, Piece};
 pub use logs::DEFAULT_MAX_LOG;

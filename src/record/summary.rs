@@ -82,6 +82,21 @@ impl Summary {
     }
 }
 
+/// Reads the first line of the run in the folder `dir`, where it is the beginning of one.
+pub(super) fn read_header(dir: &Path) -> Option<(RunStarted, Wall)> {
+    let file = open_regular(&dir.join(EVENTS_FILE)).ok()?;
+    first_line(&file).ok().flatten()
+}
+
+fn first_line(file: &File) -> io::Result<Option<(RunStarted, Wall)>> {
+    let mut lines = Lines::new(file, 0);
+    let Some(RawLine::Whole(first)) = lines.next()? else { return Ok(None) };
+    match Line::parse(first) {
+        Ok(Line { event: Event::RunStarted(header), ts, .. }) => Ok(Some((*header, ts))),
+        Ok(_) | Err(_) => Ok(None),
+    }
+}
+
 struct Ends {
     header: RunStarted,
     started: Wall,
@@ -94,16 +109,11 @@ fn read_ends(file: &File) -> io::Result<Option<Ends>> {
     let Some(Line { event: Event::RunFinished(finished), ts, ms, .. }) = last_line(file)? else {
         return Ok(None);
     };
-    let mut lines = Lines::new(file, 0);
-    let Some(RawLine::Whole(first)) = lines.next()? else { return Ok(None) };
-    match Line::parse(first) {
-        Ok(Line { event: Event::RunStarted(header), ts: started, .. })
-            if finished.status.is_final() =>
-        {
-            Ok(Some(Ends { header: *header, started, ended: (ts, ms), finished }))
-        }
-        Ok(_) | Err(_) => Ok(None),
+    if !finished.status.is_final() {
+        return Ok(None);
     }
+    let first = first_line(file)?;
+    Ok(first.map(|(header, started)| Ends { header, started, ended: (ts, ms), finished }))
 }
 
 /// Returns the last whole line, where it is no longer than the end of a run.

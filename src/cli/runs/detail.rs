@@ -1,0 +1,131 @@
+//! `pyoco runs show --task`: all that the record knows of one task.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::explain::explain_exit;
+use super::show::current;
+use super::text::{command_line, local, state_style, tail_lines};
+use crate::event::{AttemptView, RunView, TaskView};
+use crate::model::{Size, TaskId, escape, signal_name};
+use crate::record::{AttemptLog, Record};
+
+/// How many lines of the last attempt's output are shown.
+const TAIL: usize = 40;
+
+/// How many names of a list of needs are shown.
+const MAX_NEEDS: usize = 20;
+
+/// Returns the task as text.
+pub(super) fn render(record: &Record, run_dir: &Path, id: TaskId) -> String {
+    let view = &record.view;
+    let Some(task) = view.task(id) else { return String::new() };
+    let mut text = String::new();
+    let state = state_style(task.state()).apply_to(task.state());
+    let reason = task.reason.as_ref().map(|reason| format!("  {}", escape(reason.as_str())));
+    let _ = writeln!(text, "task {}  {state}{}", escape(&task.name), reason.unwrap_or_default());
+    for (name, list) in [("needs", task.needs), ("needs any", task.needs_any)] {
+        let needs = names(view, view.list(list));
+        if !needs.is_empty() {
+            line(&mut text, name, &needs);
+        }
+    }
+    let moment = |ms| view.started().map(|start| local(start.plus(ms)));
+    if let Some(queued) = task.queued.and_then(moment) {
+        line(&mut text, "queued", &queued);
+    }
+    if let Some(ended) = task.ended.and_then(moment) {
+        line(&mut text, "ended", &ended);
+    }
+    if let Some(took) = task.took(current(record)) {
+        line(&mut text, "took", &took.to_string());
+    }
+    for attempt in &task.attempts {
+        attempt_text(&mut text, record, run_dir, id, task, attempt);
+    }
+    let tail = task.last().and_then(|last| last.measured.tail.as_deref()).unwrap_or_default();
+    for tail_line in tail_lines(tail, TAIL) {
+        let _ = writeln!(text, "  | {tail_line}");
+    }
+    text
+}
+
+fn attempt_text(
+    text: &mut String,
+    record: &Record,
+    run_dir: &Path,
+    id: TaskId,
+    task: &TaskView,
+    attempt: &AttemptView,
+) {
+    let _ = writeln!(text, "attempt {} of {}", attempt.number, task.attempts.len());
+    if let Some(started) = attempt.started
+        && let Some(start) = record.view.started()
+    {
+        line(text, "started", &local(start.plus(started)));
+        let end = attempt.ended.unwrap_or_else(|| current(record));
+        line(text, "took", &(end - started).to_string());
+    }
+    if !attempt.argv.is_empty() {
+        line(text, "command", &command_line(&attempt.argv));
+    }
+    if let Some(dir) = &attempt.dir {
+        line(text, "dir", &escape(dir));
+    }
+    if let Some(pid) = attempt.pid {
+        line(text, "pid", &pid.to_string());
+    }
+    if let Some((why, signal)) = &attempt.stopping {
+        line(text, "stopped", &format!("{} because of {}", escape(signal), escape(why)));
+    }
+    if attempt.ended.is_some() {
+        ended_text(text, task, attempt);
+    }
+    for path in AttemptLog::new(run_dir, id, attempt.number).paths() {
+        line(text, "log", &escape(&path.display().to_string()));
+    }
+}
+
+/// How the attempt ended, and what it took.
+fn ended_text(text: &mut String, task: &TaskView, attempt: &AttemptView) {
+    let measured = &attempt.measured;
+    let is_last = task.last().is_some_and(|last| last.number == attempt.number);
+    let exit = match (is_last, &attempt.reason, measured.exit_code, measured.signal) {
+        (true, _, _, _) if !explain_exit(task).is_empty() => explain_exit(task),
+        (_, Some(reason), _, _) => escape(reason.as_str()).into_owned(),
+        (_, None, Some(code), _) => format!("exit {code}"),
+        (_, None, None, Some(signal)) => signal_name(signal).into_owned(),
+        (_, None, None, None) => String::new(),
+    };
+    if !exit.is_empty() {
+        line(text, "exit", &exit);
+    }
+    if let Some(after) = attempt.retry_after {
+        line(text, "retried", &format!("after {after}"));
+    }
+    if let Some(cpu) = measured.cpu_ms {
+        line(text, "cpu", &crate::model::Ms(cpu).to_string());
+    }
+    if let Some(rss) = measured.max_rss {
+        line(text, "memory", &format!("{} at most", Size(rss)));
+    }
+    line(text, "output", &Size(measured.bytes).to_string());
+    if !measured.leaked.is_empty() {
+        let pids: Vec<String> = measured.leaked.iter().map(u32::to_string).collect();
+        line(text, "leaked", &format!("pid {}", pids.join(", ")));
+    }
+}
+
+fn line(text: &mut String, name: &str, value: &str) {
+    let _ = writeln!(text, "  {name:<9} {value}");
+}
+
+fn names(view: &RunView, ids: &[TaskId]) -> String {
+    let known = ids.iter().filter_map(|id| view.task(*id));
+    let mut names: Vec<String> =
+        known.take(MAX_NEEDS).map(|task| escape(&task.name).into_owned()).collect();
+    if ids.len() > MAX_NEEDS {
+        names.push(format!("and {} more", ids.len() - MAX_NEEDS));
+    }
+    names.join(", ")
+}

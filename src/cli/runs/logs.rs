@@ -1,0 +1,323 @@
+//! `pyoco runs logs`: the output of a run's tasks, also while it grows.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::output::{Output, Reader, Style};
+use super::show::find;
+use super::{IdArgs, StateArgs, text};
+use crate::cli::exit::{Exit, Failure, written};
+use crate::event::{RunLog, RunView, StateStore, Stream};
+use crate::model::{RunId, TaskId, TaskState, escape};
+use crate::record::{AttemptLog, End, JsonlStore, Piece, Seen};
+
+/// How often new output is looked for: a follower is promised 100 ms.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The words of `pyoco runs logs`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example: pyoco runs logs latest test --tail 50\n\
+                        Example: pyoco runs logs running -f --as prefix")]
+pub(crate) struct LogsArgs {
+    #[command(flatten)]
+    id: IdArgs,
+    /// The task; without one all tasks
+    #[arg(value_name = "TASK")]
+    task: Option<String>,
+    /// Go on until the run has ended
+    #[arg(short, long)]
+    follow: bool,
+    /// Only the last N lines of each task
+    #[arg(long, value_name = "N")]
+    tail: Option<u64>,
+    /// Which attempt [default: the last one]
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
+    /// Only what the tasks wrote there
+    #[arg(long, value_name = "STREAM")]
+    stream: Option<StreamWord>,
+    /// Begin every line with its time
+    #[arg(long)]
+    timestamps: bool,
+    /// Only tasks that failed
+    #[arg(long)]
+    failed: bool,
+    /// Bytes as they came, lines with their task's name, or a block a task [default: raw for one
+    /// task, else group]
+    #[arg(long = "as", value_name = "VIEW")]
+    view: Option<ViewWord>,
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StreamWord {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ViewWord {
+    /// Bytes as they came.
+    Raw,
+    /// Every line with its task's name.
+    Prefix,
+    /// A block a task.
+    Group,
+}
+
+/// Does it.
+pub(super) fn main(args: &LogsArgs) -> Result<Exit, Failure> {
+    let store = args.state.store()?;
+    let run_id = args.id.resolve(&store)?;
+    let log = store.open(run_id)?;
+    let mut follower = Follower::new(args, &store, run_id, log.as_ref())?;
+    if args.follow {
+        return follower.follow();
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let result = follower.step(&mut out).and_then(|()| follower.finish(&mut out));
+    written(result.and_then(|()| out.flush()))
+}
+
+/// The output of a run, as far as it was printed.
+struct Follower<'a> {
+    args: &'a LogsArgs,
+    store: &'a JsonlStore,
+    run_id: RunId,
+    run_dir: PathBuf,
+    log: &'a dyn RunLog,
+    view: RunView,
+    seen: Seen,
+    only: Option<TaskId>,
+    shape: ViewWord,
+    reader: Reader,
+    feeds: Vec<Feed>,
+}
+
+/// The output of one attempt.
+struct Feed {
+    task: TaskId,
+    attempt: u32,
+    log: AttemptLog,
+    output: Output,
+    /// Whether all of it was printed.
+    done: bool,
+}
+
+impl<'a> Follower<'a> {
+    fn new(
+        args: &'a LogsArgs,
+        store: &'a JsonlStore,
+        run_id: RunId,
+        log: &'a dyn RunLog,
+    ) -> Result<Follower<'a>, Failure> {
+        let record = store.load(run_id)?;
+        text::warn_of(&record);
+        let only = args.task.as_deref().map(|name| find(&record.view, name)).transpose()?;
+        if let (Some(id), Some(attempt), false) = (only, args.attempt, args.follow)
+            && let Some(task) = record.view.task(id)
+            && !task.attempts.iter().any(|known| known.number == attempt)
+        {
+            let n = task.attempts.len();
+            return Err(Failure::new(format!(
+                "task `{}` has no attempt {attempt}: there were {n}",
+                escape(&task.name)
+            )));
+        }
+        let shape = args.view.unwrap_or(match only {
+            Some(_) => ViewWord::Raw,
+            None => ViewWord::Group,
+        });
+        let reader = match (console::user_attended(), console::colors_enabled()) {
+            (false, _) => Reader::Program,
+            (true, true) => Reader::ColourTerminal,
+            (true, false) => Reader::PlainTerminal,
+        };
+        Ok(Follower {
+            args,
+            store,
+            run_id,
+            run_dir: store.run_dir(run_id),
+            log,
+            view: record.view,
+            seen: record.seen,
+            only,
+            shape,
+            reader,
+            feeds: Vec::new(),
+        })
+    }
+
+    fn follow(&mut self) -> Result<Exit, Failure> {
+        loop {
+            let over = self.seen.is_over();
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            let result = self.step(&mut out);
+            let result = if over { result.and_then(|()| self.finish(&mut out)) } else { result };
+            let result = result.and_then(|()| out.flush());
+            if result.is_err() || over {
+                return written(result);
+            }
+            drop(out);
+            self.look()?;
+        }
+    }
+
+    /// Waits a little, and takes in what the run has done meanwhile.
+    fn look(&mut self) -> Result<(), Failure> {
+        let has_more = self.log.wait(self.view.seq(), LOOK_EVERY)?;
+        let view = &mut self.view;
+        if has_more {
+            self.log.read(view.seq() + 1, &mut |line| view.apply(&line))?;
+        }
+        self.seen = match view.status() {
+            status if status.is_final() => Seen::Known(status),
+            _ if has_more => self.seen,
+            _ => self.store.liveness(self.run_id, view)?,
+        };
+        if self.seen.is_over() {
+            self.log.read(view.seq() + 1, &mut |line| view.apply(&line))?;
+        }
+        Ok(())
+    }
+
+    /// Prints what is new.
+    fn step(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.add_feeds();
+        let mut feeds = std::mem::take(&mut self.feeds);
+        let result = feeds.iter_mut().filter(|feed| !feed.done).try_for_each(|feed| {
+            let ended = self.has_ended(feed.task, feed.attempt);
+            // A block comes whole, once there is no more to come.
+            if self.shape == ViewWord::Group && !ended && self.args.follow {
+                return Ok(());
+            }
+            self.print(feed, ended, out)
+        });
+        self.feeds = feeds;
+        result
+    }
+
+    /// Ends lines that will never be ended by their task.
+    fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        for feed in &mut self.feeds {
+            feed.output.finish(out)?;
+        }
+        Ok(())
+    }
+
+    /// Makes feeds for attempts that have begun since.
+    fn add_feeds(&mut self) {
+        let mut new = Vec::new();
+        for (id, task) in self.view.iter() {
+            let wanted = self.only.is_none_or(|only| only == id)
+                && (!self.args.failed || task.state() == TaskState::Failed);
+            if !wanted {
+                continue;
+            }
+            for attempt in &task.attempts {
+                let number = attempt.number;
+                let is_last = task.last().is_some_and(|last| last.number == number);
+                let chosen = match self.args.attempt {
+                    Some(chosen) => chosen == number,
+                    // One that came and went between two looks of a follower is not left out.
+                    None => {
+                        let earlier = |feed: &Feed| feed.task == id && feed.attempt < number;
+                        is_last || (self.args.follow && self.feeds.iter().any(earlier))
+                    }
+                };
+                let known = |feed: &Feed| feed.task == id && feed.attempt == number;
+                if chosen && !self.feeds.iter().any(known) {
+                    new.push((id, number));
+                }
+            }
+        }
+        for (task, attempt) in new {
+            let feed = self.feed(task, attempt);
+            self.feeds.push(feed);
+        }
+    }
+
+    fn feed(&self, task: TaskId, attempt: u32) -> Feed {
+        let prefix = (self.shape == ViewWord::Prefix)
+            .then(|| format!("{} | ", escape(self.view.task(task).map_or("", |task| &task.name))));
+        let style = Style {
+            prefix,
+            timestamps: self.view.started().filter(|_| self.args.timestamps),
+            stream: self.args.stream.map(|stream| match stream {
+                StreamWord::Out => Stream::Out,
+                StreamWord::Err => Stream::Err,
+            }),
+            reader: self.reader,
+        };
+        let skip = self
+            .args
+            .tail
+            .map_or(0, |tail| self.n_lines(task, attempt, &style).saturating_sub(tail));
+        let log = AttemptLog::new(&self.run_dir, task, attempt);
+        Feed { task, attempt, log, output: Output::new(style, skip), done: false }
+    }
+
+    fn has_ended(&self, task: TaskId, attempt: u32) -> bool {
+        let Some(task) = self.view.task(task) else { return true };
+        let attempt = task.attempts.iter().find(|known| known.number == attempt);
+        self.seen.is_over()
+            || task.state().is_final()
+            || attempt.is_some_and(|attempt| attempt.ended.is_some())
+    }
+
+    /// Prints what an attempt has to say that was not printed.
+    fn print(&self, feed: &mut Feed, ended: bool, out: &mut dyn Write) -> io::Result<()> {
+        let end = if ended { End::Reached } else { End::Open };
+        let (output, log) = (&mut feed.output, &mut feed.log);
+        let mut head = match self.shape {
+            ViewWord::Group => Some(self.block_head(feed.task, feed.attempt)),
+            ViewWord::Raw | ViewWord::Prefix => None,
+        };
+        log.advance(end, &mut |piece| {
+            if let Some(head) = head.take() {
+                out.write_all(head.as_bytes())?;
+            }
+            output.piece(piece, out)
+        })?;
+        if ended {
+            output.finish(out)?;
+            feed.done = true;
+        }
+        if self.shape == ViewWord::Group && output.is_open() {
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    fn block_head(&self, task: TaskId, attempt: u32) -> String {
+        let Some(task) = self.view.task(task) else { return String::new() };
+        let mut head = format!("=== {}  {}", escape(&task.name), task.state());
+        if let Some(reason) = &task.reason {
+            head.push_str(&format!("  {}", escape(reason.as_str())));
+        }
+        if task.attempts.len() > 1 {
+            head.push_str(&format!("  attempt {attempt} of {}", task.attempts.len()));
+        }
+        head.push('\n');
+        head
+    }
+
+    /// Returns how many lines an attempt's output has now.
+    fn n_lines(&self, task: TaskId, attempt: u32, style: &Style) -> u64 {
+        let mut log = AttemptLog::new(&self.run_dir, task, attempt);
+        let mut output = Output::new(style.clone(), u64::MAX);
+        let end = if self.has_ended(task, attempt) { End::Reached } else { End::Open };
+        // What cannot be read is met again, and told, when it is printed.
+        let _ = log.advance(end, &mut |piece: Piece<'_>| output.piece(piece, &mut io::sink()));
+        if end == End::Reached {
+            let _ = output.finish(&mut io::sink());
+        }
+        output.lines()
+    }
+}

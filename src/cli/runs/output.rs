@@ -1,0 +1,266 @@
+//! Turns stored output into what a reader gets: as bytes, or as lines with what stands before them.
+//!
+//! To a program the bytes go as they came. To a terminal they go line by line, with nothing in them
+//! that the terminal would obey but tabs and colours.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use crate::event::Stream;
+use crate::model::{Ms, Size, Wall};
+use crate::record::Piece;
+
+/// The longest line that is held; the rest of it goes on as another one.
+const MAX_HELD: usize = 64 << 10;
+
+/// How an attempt's output is written.
+#[derive(Clone, Debug)]
+pub(super) struct Style {
+    /// What stands before every line.
+    pub(super) prefix: Option<String>,
+    /// When the run began, where every line shall begin with its time.
+    pub(super) timestamps: Option<Wall>,
+    /// Only this stream.
+    pub(super) stream: Option<Stream>,
+    /// What reads it.
+    pub(super) reader: Reader,
+}
+
+/// What reads the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// A program, or a file.
+    Program,
+    /// A terminal that shows colours.
+    ColourTerminal,
+    /// A terminal that does not.
+    PlainTerminal,
+}
+
+/// The output of one attempt on its way out.
+#[derive(Debug)]
+pub(super) struct Output {
+    style: Style,
+    /// Lines that are still to be left out.
+    skip: u64,
+    /// Lines that have begun.
+    lines: u64,
+    /// Whether the last byte written ended a line.
+    at_start: bool,
+    out: Held,
+    err: Held,
+}
+
+/// The unfinished line of a stream.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Vec<u8>,
+    ms: Option<Ms>,
+}
+
+impl Output {
+    /// Returns output that leaves out its first `skip` lines.
+    pub(super) fn new(style: Style, skip: u64) -> Output {
+        let (out, err) = (Held::default(), Held::default());
+        Output { style, skip, lines: 0, at_start: true, out, err }
+    }
+
+    /// Returns how many lines there were.
+    pub(super) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Writes a piece.
+    pub(super) fn piece(&mut self, piece: Piece<'_>, to: &mut dyn Write) -> io::Result<()> {
+        match piece {
+            Piece::Cut { bytes } => {
+                self.finish(to)?;
+                if self.skip > self.lines {
+                    return Ok(());
+                }
+                match bytes {
+                    Some(bytes) => writeln!(to, "… {} cut …", Size(bytes)),
+                    None => writeln!(to, "… output cut …"),
+                }
+            }
+            Piece::Bytes { stream, .. } if self.style.stream.is_some_and(|s| s != stream) => Ok(()),
+            Piece::Bytes { bytes, .. } if self.is_raw() => self.raw(bytes, to),
+            Piece::Bytes { stream, ms, bytes } => self.by_lines(stream, ms, bytes, to),
+        }
+    }
+
+    /// Writes lines that were never finished, and ends the last one.
+    pub(super) fn finish(&mut self, to: &mut dyn Write) -> io::Result<()> {
+        for stream in [Stream::Out, Stream::Err] {
+            let held = self.held(stream);
+            if !held.bytes.is_empty() {
+                let held = std::mem::take(held);
+                self.line(&held, to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether the last line was written without its newline.
+    pub(super) fn is_open(&self) -> bool {
+        !self.at_start
+    }
+
+    fn is_raw(&self) -> bool {
+        self.style.prefix.is_none()
+            && self.style.timestamps.is_none()
+            && self.style.reader == Reader::Program
+    }
+
+    fn raw(&mut self, bytes: &[u8], to: &mut dyn Write) -> io::Result<()> {
+        let mut from = 0;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.at_start {
+                self.lines += 1;
+            }
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            self.at_start = rest[end - 1] == b'\n';
+            rest = &rest[end..];
+            if self.lines <= self.skip {
+                from = bytes.len() - rest.len();
+            }
+        }
+        to.write_all(&bytes[from..])
+    }
+
+    fn held(&mut self, stream: Stream) -> &mut Held {
+        match stream {
+            Stream::Out => &mut self.out,
+            Stream::Err | Stream::Pyoco => &mut self.err,
+        }
+    }
+
+    fn by_lines(
+        &mut self,
+        stream: Stream,
+        ms: Option<Ms>,
+        bytes: &[u8],
+        to: &mut dyn Write,
+    ) -> io::Result<()> {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let held = self.held(stream);
+            if held.bytes.is_empty() {
+                held.ms = ms;
+            }
+            held.bytes.extend_from_slice(part);
+            if part.ends_with(b"\n") || held.bytes.len() >= MAX_HELD {
+                let held = std::mem::take(held);
+                self.line(&held, to)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, held: &Held, to: &mut dyn Write) -> io::Result<()> {
+        self.lines += 1;
+        if self.lines <= self.skip {
+            return Ok(());
+        }
+        if let Some(prefix) = &self.style.prefix {
+            to.write_all(prefix.as_bytes())?;
+        }
+        if let Some(start) = self.style.timestamps {
+            match held.ms {
+                Some(ms) => write!(to, "{} ", start.plus(ms))?,
+                None => write!(to, "{:24} ", "-")?,
+            }
+        }
+        let line = held.bytes.strip_suffix(b"\n").unwrap_or(&held.bytes);
+        match self.style.reader {
+            Reader::Program => to.write_all(line)?,
+            Reader::ColourTerminal => to.write_all(shown(line, true).as_bytes())?,
+            Reader::PlainTerminal => to.write_all(shown(line, false).as_bytes())?,
+        }
+        to.write_all(b"\n")
+    }
+}
+
+/// Returns a line as a terminal may get it: of one that was written over with `\r` the last text,
+/// tabs as they are, colours where they are shown, everything else that it would obey escaped.
+fn shown(line: &[u8], colours: bool) -> String {
+    let line = String::from_utf8_lossy(line);
+    let line = line.trim_end_matches('\r');
+    let line = line.rsplit('\r').next().unwrap_or_default();
+    let mut text = String::with_capacity(line.len());
+    let mut rest = line;
+    let mut coloured = false;
+    while let Some(c) = rest.chars().next() {
+        let colour = if c == '\x1b' { colour_length(rest) } else { None };
+        let length = colour.unwrap_or(c.len_utf8());
+        let (part, after) = rest.split_at(length);
+        match (colour, c) {
+            (Some(_), _) if colours => {
+                coloured = true;
+                text.push_str(part);
+            }
+            (Some(_), _) => {}
+            (None, '\t') => text.push('\t'),
+            (None, _) => text.push_str(&crate::model::escape(part)),
+        }
+        rest = after;
+    }
+    if coloured {
+        let _ = write!(text, "\x1b[0m"); // a colour must not run into what follows
+    }
+    text
+}
+
+/// Returns the length of the colour sequence (`ESC [ … m`) that `text` begins with.
+fn colour_length(text: &str) -> Option<usize> {
+    let numbers = text.strip_prefix("\x1b[")?;
+    let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':')?;
+    (numbers[end..].starts_with('m')).then_some(2 + end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Style =
+        Style { prefix: None, timestamps: None, stream: None, reader: Reader::Program };
+
+    fn check(style: Style, skip: u64, pieces: &[(Stream, &[u8])], expected: &str) {
+        let mut output = Output::new(style, skip);
+        let mut to = Vec::new();
+        for (stream, bytes) in pieces {
+            let piece = Piece::Bytes { stream: *stream, ms: Some(Ms(1)), bytes };
+            output.piece(piece, &mut to).expect("memory takes all");
+        }
+        output.finish(&mut to).expect("memory takes all");
+        assert_eq!(String::from_utf8_lossy(&to), expected);
+    }
+
+    #[test]
+    fn a_program_gets_the_bytes() {
+        check(PLAIN, 0, &[(Stream::Out, b"a\x1b[2J\r\n"), (Stream::Err, b"b")], "a\x1b[2J\r\nb");
+        let two = [(Stream::Out, b"one\ntw".as_slice()), (Stream::Out, b"o\nthree")];
+        check(PLAIN, 1, &two, "two\nthree");
+        check(PLAIN, 2, &two, "three");
+        check(Style { stream: Some(Stream::Err), ..PLAIN }, 0, &two, "");
+    }
+
+    #[test]
+    fn a_prefix_stands_before_whole_lines() {
+        let style = Style { prefix: Some("t | ".into()), ..PLAIN };
+        let pieces =
+            [(Stream::Out, b"ou".as_slice()), (Stream::Err, b"err\n"), (Stream::Out, b"t")];
+        check(style.clone(), 0, &pieces, "t | err\nt | out\n");
+        check(style, 1, &pieces, "t | out\n");
+    }
+
+    #[test]
+    fn a_terminal_gets_nothing_that_it_would_obey() {
+        assert_eq!(shown(b"10%\r20%\r\n".trim_ascii_end(), true), "20%");
+        assert_eq!(
+            shown(b"a\tb\x1b[31mred\x1b[2J\xff", true),
+            "a\tb\x1b[31mred\\x1b[2J\u{fffd}\x1b[0m"
+        );
+        assert_eq!(shown(b"\x1b[1;31mred\x1b]0;x\x07", false), "red\\x1b]0;x\\x07");
+    }
+}

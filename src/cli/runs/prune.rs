@@ -1,0 +1,71 @@
+//! `pyoco runs prune`: removes old runs, never one that is under way.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use clap::Args;
+
+use super::StateArgs;
+use super::text::{candidate, now, plural};
+use crate::cli::exit::{Exit, Failure, written};
+use crate::event::{Retention, StateStore};
+use crate::model::{Ms, RunId, Size, Wall};
+
+/// The words of `pyoco runs prune`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example: pyoco runs prune --keep 50 --older-than 30d --dry-run")]
+pub(crate) struct PruneArgs {
+    /// Remove all but the newest N
+    #[arg(long, value_name = "N")]
+    keep: Option<u32>,
+    /// Remove those that ended longer ago than this: `30d`
+    #[arg(long, value_name = "TIME")]
+    older_than: Option<Ms>,
+    /// Remove the oldest until what is left takes no more than this: `1GiB`
+    #[arg(long, value_name = "SIZE")]
+    max_size: Option<Size>,
+    /// Say what would be removed, and leave it
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+/// Does it.
+pub(super) fn main(args: &PruneArgs) -> Result<Exit, Failure> {
+    if args.keep.is_none() && args.older_than.is_none() && args.max_size.is_none() {
+        return Err(Failure::new("nothing says which runs shall go")
+            .hint("say it with --keep N, --older-than TIME or --max-size SIZE"));
+    }
+    let store = args.state.store()?;
+    let mut retention = Retention {
+        only: None,
+        keep_runs: args.keep,
+        ended_after: args.older_than.map(|age| before(now(), age)),
+        max_size: args.max_size,
+        dry_run: true,
+    };
+    // What is gone cannot be described any more.
+    let planned = store.prune(&retention)?;
+    let lines: HashMap<RunId, String> =
+        planned.iter().filter_map(|id| Some((*id, candidate(&store.summary(*id).ok()?)))).collect();
+    let removed = if args.dry_run {
+        planned
+    } else {
+        retention.dry_run = false;
+        store.prune(&retention)?
+    };
+    let mut text = String::new();
+    for id in &removed {
+        text.push_str(&lines.get(id).cloned().unwrap_or_else(|| id.to_string()));
+        text.push('\n');
+    }
+    let exit = written(io::stdout().lock().write_all(text.as_bytes()))?;
+    let (n, s) = plural(removed.len() as u64);
+    eprintln!("{} {n} run{s}", if args.dry_run { "would remove" } else { "removed" });
+    Ok(exit)
+}
+
+fn before(now: Wall, age: Ms) -> Wall {
+    Wall(now.0.saturating_sub(i64::try_from(age.0).unwrap_or(i64::MAX)))
+}

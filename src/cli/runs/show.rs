@@ -1,0 +1,316 @@
+//! `pyoco runs show`: what happened in a run, what failed first.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use clap::{ArgGroup, Args};
+use console::Style;
+
+use super::explain::explain_exit;
+use super::text::{self, Table, ago, command_line, counts, local, now, plural, tail_lines};
+use super::{IdArgs, StateArgs, detail, timeline, why};
+use crate::cli::exit::{Exit, Failure, written};
+use crate::event::{RunJson, RunView, StoreError, TaskView};
+use crate::model::{Counts, Ms, TaskId, TaskState, Wall, escape};
+use crate::record::{JsonlStore, Record, Seen, children};
+
+/// How many lines of a failed task's output are shown.
+const TAIL: usize = 10;
+
+/// How many failed tasks are shown with their last lines.
+const MAX_FAILURES: usize = 10;
+
+/// The words of `pyoco runs show`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example: pyoco runs show latest --why deploy\n\
+                  Example: pyoco run flow.yaml $(pyoco runs show latest --names FAILED,SKIPPED)",
+    group(ArgGroup::new("view").multiple(false))
+)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    id: IdArgs,
+    /// All about one task
+    #[arg(long, value_name = "TASK", group = "view")]
+    task: Option<String>,
+    /// Why a task ended as it did, down to the command that failed
+    #[arg(long, value_name = "TASK", group = "view")]
+    why: Option<String>,
+    /// When each task ran, as bars
+    #[arg(long, group = "view")]
+    timeline: bool,
+    /// The lines of the record as they stand there
+    #[arg(long, group = "view")]
+    events: bool,
+    /// The names of the tasks in these states, one a line
+    #[arg(long, value_name = "STATE", value_delimiter = ',', group = "view")]
+    names: Vec<TaskState>,
+    /// Print JSON
+    #[arg(long, group = "view")]
+    json: bool,
+    /// At most so many tasks in the table and the timeline
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: usize,
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+/// Does it.
+pub(super) fn main(args: &ShowArgs) -> Result<Exit, Failure> {
+    let store = args.state.store()?;
+    if args.events {
+        return events(&store, args.id.resolve(&store)?);
+    }
+    let record = args.id.load(&store)?;
+    if args.json {
+        return written(print_json(&record));
+    }
+    let view = &record.view;
+    let text = if let Some(name) = &args.task {
+        detail::render(&record, &store.run_dir(record.run_id), find(view, name)?)
+    } else if let Some(name) = &args.why {
+        why::render(&record, find(view, name)?)
+    } else if args.timeline {
+        timeline::render(view, args.limit)
+    } else if args.names.is_empty() {
+        let children = children(&store, record.run_id, view);
+        let now = now();
+        let mut text = header(&record, &children, now);
+        text.push_str(&failures(view));
+        text.push_str(&table(&record, args.limit));
+        text
+    } else {
+        names(view, &args.names)
+    };
+    written(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// Finds a task by its name, or says which one may be meant.
+pub(super) fn find(view: &RunView, name: &str) -> Result<TaskId, Failure> {
+    if let Some(id) = view.find(name) {
+        return Ok(id);
+    }
+    let near = view
+        .tasks()
+        .iter()
+        .map(|task| (strsim::damerau_levenshtein(&task.name, name), &task.name))
+        .filter(|(distance, near)| *distance <= (near.chars().count().max(3)) / 3)
+        .min_by_key(|(distance, _)| *distance);
+    let message = format!("unknown task `{}`", escape(name));
+    Err(match near {
+        Some((_, near)) => Failure::new(format!("{message}; did you mean `{}`?", escape(near))),
+        None => Failure::new(message).hint("`pyoco runs show ID` lists the tasks of the run"),
+    })
+}
+
+fn print_json(record: &Record) -> io::Result<()> {
+    let json = RunJson::new(&record.view, Some(record.run_id), &record.seen.to_string());
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    serde_json::to_writer_pretty(&mut out, &json).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// Prints the record's lines: to a program as they stand there, to a terminal escaped.
+fn events(store: &JsonlStore, run_id: crate::model::RunId) -> Result<Exit, Failure> {
+    let is_terminal = console::user_attended();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut output = Ok(());
+    let read = store.raw_lines(run_id, &mut |line| {
+        let line_written = match is_terminal {
+            true => out.write_all(escape(&String::from_utf8_lossy(line)).as_bytes()),
+            false => out.write_all(line),
+        };
+        output = line_written.and_then(|()| out.write_all(b"\n"));
+        match &output {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.kind().into()),
+        }
+    });
+    if output.is_ok() {
+        read.map_err(|error: StoreError| Failure::from(error))?;
+        output = out.flush();
+    }
+    written(output)
+}
+
+fn names(view: &RunView, states: &[TaskState]) -> String {
+    let wanted = view.tasks().iter().filter(|task| states.contains(&task.state()));
+    wanted.fold(String::new(), |text, task| text + &escape(&task.name) + "\n")
+}
+
+/// The facts of the run as a whole, a line each.
+fn header(record: &Record, children: &[crate::record::Child], now: Wall) -> String {
+    let view = &record.view;
+    let facts = view.header();
+    let mut text = String::new();
+    let status = text::seen_style(record.seen).apply_to(record.seen.to_string()).to_string();
+    let reason = view.reason().map(|reason| format!("  {}", escape(reason.as_str())));
+    let _ = writeln!(text, "run {}  {status}{}", record.run_id, reason.unwrap_or_default());
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:<9} {value}");
+    };
+    let file = facts.file.as_ref().map(|file| format!("  ({})", escape(file)));
+    line("flow", format!("{}{}", escape(&facts.flow), file.unwrap_or_default()));
+    if let Some(started) = view.started() {
+        line("started", format!("{} ({})", local(started), ago(started, now)));
+        line("took", took(record, started, now));
+    }
+    line("tasks", counts(view.counts()));
+    if let Some(cancel) = text::cancelled(view) {
+        line("cancelled", cancel);
+    }
+    if !facts.args.is_empty() {
+        let cut = if facts.args_cut { " …" } else { "" };
+        line("args", format!("{}{cut}", command_line(&facts.args)));
+    }
+    let pairs = |map: &std::collections::BTreeMap<String, String>| {
+        let pairs = map.iter().map(|(key, value)| format!("{}={}", escape(key), escape(value)));
+        pairs.collect::<Vec<_>>().join("  ")
+    };
+    if !facts.params.is_empty() {
+        line("params", pairs(&facts.params));
+    }
+    if !facts.labels.is_empty() {
+        line("labels", pairs(&facts.labels));
+    }
+    if let Some(commit) = &facts.git_commit {
+        let dirty = match view.git_dirty() {
+            Some(true) => " with uncommitted changes",
+            Some(false) | None => "",
+        };
+        line("commit", format!("{}{dirty}", escape(commit)));
+    }
+    if let Some(url) = &facts.ci_url {
+        line("ci job", escape(url).into_owned());
+    }
+    if let Some(parent) = facts.parent_run {
+        line("parent", format!("run {parent}"));
+    }
+    for child in children {
+        line("child", format!("run {}  {}", child.run_id, escape(&child.flow)));
+    }
+    let host = facts.host.as_deref().map(escape);
+    let pid = facts.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
+    if let Some(host) = host {
+        line("on", format!("{host}{pid}, {} at once, pyoco {}", facts.jobs, escape(&facts.pyoco)));
+    }
+    if record.seen == Seen::Lost {
+        line("lost", "its runner has died; the tasks are shown as it last saw them".to_owned());
+    }
+    text
+}
+
+fn took(record: &Record, started: Wall, now: Wall) -> String {
+    match (record.view.ended(), record.seen) {
+        (Some((_, ms)), _) => ms.to_string(),
+        (None, Seen::Lost) => format!("{} until it was last heard of", record.view.now()),
+        (None, Seen::Known(_) | Seen::Elsewhere(_)) => format!("{} so far", started.until(now)),
+    }
+}
+
+/// The tasks that really failed, the first one first, with their last lines.
+fn failures(view: &RunView) -> String {
+    let mut failed: Vec<&TaskView> =
+        view.tasks().iter().filter(|task| task.state() == TaskState::Failed).collect();
+    failed.sort_by_key(|task| task.ended);
+    let mut text = String::new();
+    for task in failed.iter().take(MAX_FAILURES) {
+        text.push('\n');
+        text.push_str(&failure(task, TAIL));
+    }
+    if failed.len() > MAX_FAILURES {
+        let _ = writeln!(text, "\n… and {} more FAILED", failed.len() - MAX_FAILURES);
+    }
+    text
+}
+
+/// A failed task: its reason, its command, how it ended, its last lines.
+pub(super) fn failure(task: &TaskView, most: usize) -> String {
+    let mut text = String::new();
+    let red = Style::new().for_stdout().red().bold();
+    let reason = task.reason.as_ref().map(|reason| escape(reason.as_str()));
+    let _ = writeln!(
+        text,
+        "{} {}  {}",
+        red.apply_to(task.state()),
+        escape(&task.name),
+        reason.unwrap_or_default()
+    );
+    let Some(last) = task.last() else { return text };
+    if !last.argv.is_empty() {
+        let _ = writeln!(text, "  $ {}", command_line(&last.argv));
+    }
+    let (n, s) = plural(task.attempts.len() as u64);
+    let took = task.took(task.ended.unwrap_or_default()).map(|ms| format!(", after {ms}"));
+    let attempts = if n > 1 { format!(", {n} attempt{s}") } else { String::new() };
+    let _ = writeln!(text, "  {}{}{attempts}", explain_exit(task), took.unwrap_or_default());
+    for line in tail_lines(last.measured.tail.as_deref().unwrap_or_default(), most) {
+        let _ = writeln!(text, "  | {line}");
+    }
+    text
+}
+
+/// The tasks with state, time, attempts and reason; of a big run those that need a look.
+fn table(record: &Record, limit: usize) -> String {
+    let view = &record.view;
+    let mut order: Vec<&TaskView> = view.tasks().iter().collect();
+    let n_tasks = order.len();
+    if n_tasks == 0 {
+        return String::new();
+    }
+    let mut hidden = Counts::default();
+    if n_tasks > limit {
+        order.sort_by_key(|task| weight(task.state()));
+        order[limit..].iter().for_each(|task| *hidden.slot(task.state()) += 1);
+        order.truncate(limit);
+    }
+    let mut table = Table::new(&["STATE", "TASK", "TOOK", "TRIES", "REASON"]);
+    for task in order {
+        table.row(text::state_style(task.state()), row(task, record));
+    }
+    let mut text = format!("\n{}", table.render());
+    if n_tasks > limit {
+        let _ = writeln!(text, "… and {}; --limit {n_tasks} shows all", counts(hidden));
+    }
+    text
+}
+
+fn row(task: &TaskView, record: &Record) -> Vec<String> {
+    let now = current(record);
+    let stopping =
+        task.last().filter(|last| last.ended.is_none()).and_then(|l| l.stopping.as_ref());
+    let reason = match (&task.reason, stopping) {
+        (Some(reason), _) => escape(reason.as_str()).into_owned(),
+        (None, Some((why, signal))) => format!("{} sent: {}", escape(signal), escape(why)),
+        (None, None) => String::new(),
+    };
+    vec![
+        task.state().to_string(),
+        escape(&task.name).into_owned(),
+        task.took(now).map(|ms| ms.to_string()).unwrap_or_default(),
+        if task.attempts.len() > 1 { task.attempts.len().to_string() } else { String::new() },
+        reason,
+    ]
+}
+
+/// Returns the present moment of a run: of one that is over its last.
+pub(super) fn current(record: &Record) -> Ms {
+    match (record.view.started(), record.seen.is_over()) {
+        (Some(started), false) => record.view.now().max(started.until(now())),
+        (_, true) | (None, false) => record.view.now(),
+    }
+}
+
+/// What needs a look comes first.
+fn weight(state: TaskState) -> u8 {
+    match state {
+        TaskState::Failed => 0,
+        TaskState::Running => 1,
+        TaskState::Cancelled => 2,
+        TaskState::Queued => 3,
+        TaskState::Skipped => 4,
+        TaskState::Pending => 5,
+        TaskState::Succeeded => 6,
+    }
+}

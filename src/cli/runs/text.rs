@@ -1,0 +1,217 @@
+//! How the commands that look back write times, counts, states and tables.
+
+use std::fmt::Write as _;
+use std::time::SystemTime;
+
+use console::{Style, measure_text_width};
+use jiff::tz::TimeZone;
+
+use crate::event::RunView;
+use crate::model::{Counts, Ms, TaskState, Wall, escape};
+use crate::record::{Record, Seen, Summary};
+
+/// Returns the time of day, for what is told relative to it.
+pub(super) fn now() -> Wall {
+    Wall::from(SystemTime::now())
+}
+
+/// Returns how long ago a moment was: `2 m ago`.
+pub(super) fn ago(moment: Wall, now: Wall) -> String {
+    let seconds = moment.until(now).0 / 1000;
+    match seconds {
+        0 => "now".to_owned(),
+        1..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} m ago", seconds / 60),
+        3_600..86_400 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+/// Returns a moment in local time: `2026-03-01 12:00:00`.
+pub(super) fn local(moment: Wall) -> String {
+    moment
+        .timestamp()
+        .to_zoned_datetime(TimeZone::system())
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
+}
+
+/// Returns how many tasks are in which state, states without a task left out.
+pub(super) fn counts(counts: Counts) -> String {
+    let parts: Vec<String> = TaskState::ALL
+        .into_iter()
+        .filter(|state| counts.of(*state) > 0)
+        .map(|state| format!("{} {state}", counts.of(state)))
+        .collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+}
+
+/// Returns the colour of a run's status.
+pub(super) fn seen_style(seen: Seen) -> Style {
+    style_of(seen.name())
+}
+
+/// Returns the colour of a task's state.
+pub(super) fn state_style(state: TaskState) -> Style {
+    style_of(state.name())
+}
+
+fn style_of(name: &str) -> Style {
+    let style = Style::new().for_stdout();
+    match name {
+        "SUCCEEDED" | "COMPLETED" => style.green(),
+        "FAILED" | "LOST" => style.red(),
+        "CANCELLED" | "CANCELLING" => style.yellow(),
+        "RUNNING" => style.cyan(),
+        _ => style.dim(),
+    }
+}
+
+/// Returns how long a run took, or has taken.
+pub(super) fn took(summary: &Summary, now: Wall) -> Option<Ms> {
+    match (summary.ended, summary.started, summary.seen) {
+        (Some((_, ms)), _, _) => Some(ms),
+        (None, Some(started), Seen::Known(_) | Seen::Elsewhere(_)) => Some(started.until(now)),
+        (None, _, Seen::Lost) => Some(summary.last),
+        (None, None, _) => None,
+    }
+}
+
+/// Returns a run on one line, for a choice between several.
+pub(super) fn candidate(summary: &Summary) -> String {
+    let id = summary.run_id;
+    let started = summary.started.map(|started| ago(started, now())).unwrap_or_default();
+    let line = format!("{id}  {}  {}  {started}", summary.seen, escape(&summary.header.flow));
+    line.trim_end().to_owned()
+}
+
+/// Says on standard error what was met in reading a run.
+pub(super) fn warn_of(record: &Record) {
+    let short = record.run_id.short();
+    if record.report.damaged > 0 {
+        let (n, s) = plural(record.report.damaged);
+        eprintln!("warning: {n} damaged line{s} in the record of run {short}");
+    }
+    if let Some(version) = record.newer_format {
+        eprintln!(
+            "warning: run {short} was recorded in format {version}, which is newer than this pyoco; \
+             what it knows of it is shown"
+        );
+    }
+}
+
+/// Returns the number and the ending of its noun.
+pub(super) fn plural(n: u64) -> (u64, &'static str) {
+    (n, if n == 1 { "" } else { "s" })
+}
+
+/// Returns the program and its arguments as one would type them.
+pub(super) fn command_line(argv: &[String]) -> String {
+    let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
+    escape(&words.join(" ")).into_owned()
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// Returns the last `most` lines of a tail, each escaped, for showing.
+pub(super) fn tail_lines(tail: &str, most: usize) -> Vec<String> {
+    let lines: Vec<&str> = tail.trim_end_matches(['\n', '\r']).lines().collect();
+    let from = lines.len().saturating_sub(most);
+    lines[from..].iter().map(|line| escape(&untabbed(line)).into_owned()).collect()
+}
+
+/// Tabs are harmless, and common in the output of tools; a line without them keeps its columns.
+fn untabbed(line: &str) -> String {
+    line.trim_end_matches('\r').replace('\t', "    ")
+}
+
+/// Returns the last words on a run's end: who asked for its cancel, and why.
+pub(super) fn cancelled(view: &RunView) -> Option<String> {
+    let level = view.level()?;
+    let (by, reason) = view.cancelled_by();
+    let mut text = format!("{level} by {}", escape(by.unwrap_or("somebody")));
+    if let Some(reason) = reason {
+        let _ = write!(text, ": {}", escape(reason));
+    }
+    Some(text)
+}
+
+/// Rows whose columns stand below each other.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    rows: Vec<Vec<(String, Style)>>,
+}
+
+impl Table {
+    /// Returns a table with these words as its first row.
+    pub(super) fn new(heads: &[&str]) -> Table {
+        let dim = Style::new().for_stdout().dim();
+        let row = heads.iter().map(|head| ((*head).to_owned(), dim.clone())).collect();
+        Table { rows: vec![row] }
+    }
+
+    /// Adds a row of plain words, the first of them in a colour.
+    pub(super) fn row(&mut self, first: Style, cells: Vec<String>) {
+        let plain = Style::new().for_stdout();
+        let styles = std::iter::once(first).chain(std::iter::repeat(plain));
+        self.rows.push(cells.into_iter().zip(styles).collect());
+    }
+
+    /// Returns the table as text.
+    pub(super) fn render(&self) -> String {
+        let n_columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|(cell, _)| measure_text_width(cell)).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..n_columns).map(width).collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            let last = row.iter().rposition(|(cell, _)| !cell.is_empty()).map_or(0, |at| at + 1);
+            for (column, (cell, style)) in row[..last].iter().enumerate() {
+                let gap = match column + 1 == last {
+                    true => 0,
+                    false => widths[column] + 2 - measure_text_width(cell),
+                };
+                let _ = write!(text, "{}{:gap$}", style.apply_to(cell), "");
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_well() {
+        let times = [(0, "now"), (5_000, "5 s ago"), (125_000, "2 m ago"), (7_300_000, "2 h ago")];
+        for (ms, text) in times {
+            assert_eq!(ago(Wall(1_000), Wall(1_000 + ms)), text);
+        }
+        assert_eq!(ago(Wall(5_000), Wall(0)), "now");
+    }
+
+    #[test]
+    fn a_command_can_be_typed_again() {
+        let argv = ["sh", "-c", "echo 'a\tb'"].map(str::to_owned);
+        assert_eq!(command_line(&argv), r"sh -c 'echo '\''a\tb'\'''");
+    }
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let mut table = Table::new(&["A", "LONG", "C"]);
+        table.row(Style::new(), vec!["日本".into(), "x".into(), "y".into()]);
+        table.row(Style::new(), vec!["z".into(), String::new(), String::new()]);
+        assert_eq!(console::strip_ansi_codes(&table.render()), "A     LONG  C\n日本  x     y\nz\n");
+    }
+}
