@@ -53,6 +53,8 @@ pub struct Console {
     now: Ms,
     /// When something was shown last.
     last_shown: Ms,
+    /// When the live view was drawn last.
+    last_frame: Option<Ms>,
 }
 
 /// Tasks in a row that ended in the same way without ever running.
@@ -87,6 +89,7 @@ impl Console {
             flood: Flood::default(),
             now: Ms::default(),
             last_shown: Ms::default(),
+            last_frame: None,
         }
     }
 
@@ -262,7 +265,10 @@ impl Trace for Console {
         let to = &mut *screen.lock();
         self.end_flood(to);
         if self.has_live {
-            if self.now >= LIVE_AFTER && !view.status().is_final() {
+            // A caller that ticks more often draws no more often.
+            let is_due = self.last_frame.is_none_or(|last| self.now - last >= Ms::from(FRAME));
+            if self.now >= LIVE_AFTER && is_due && !view.status().is_final() {
+                self.last_frame = Some(self.now);
                 to.frame(&self.frame(view));
             }
         } else if !self.options.choice.quiet

@@ -329,6 +329,25 @@ fn a_log_that_is_gone_is_said() {
 }
 
 #[test]
+fn the_end_of_a_chunk_is_a_chunk() {
+    let file: File = tempfile::tempfile().expect("a temp file");
+    file.write_all_at(b"0123456789", 0).expect("room");
+    let in_file = Chunk::in_file(Stream::Out, Arc::new(file), 2, 8);
+    for chunk in [in_file, Chunk::in_memory(Stream::Out, b"23456789")] {
+        let mut read = Vec::new();
+        for most in [0, 3, 100] {
+            let piece = chunk.last(most).read(&mut |bytes| {
+                read.extend_from_slice(bytes);
+                Ok(())
+            });
+            piece.expect("the file is there");
+            read.push(b' ');
+        }
+        assert_eq!(read, b" 789 23456789 ");
+    }
+}
+
+#[test]
 fn output_that_is_far_longer_than_memory_allows_goes_through() {
     let file: File = tempfile::tempfile().expect("a temp file");
     let line = vec![b'x'; 1 << 20];
@@ -358,6 +377,7 @@ fn announcements_and_notices_stand_on_lines_of_their_own() {
 }
 
 /// Plays the bytes on a terminal that is wide enough: lines, cursor up, clear to the end.
+#[cfg(feature = "cli")]
 fn on_screen(bytes: &str) -> String {
     let mut lines = vec![String::new()];
     let (mut row, mut rest) = (0, bytes);

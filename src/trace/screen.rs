@@ -271,7 +271,8 @@ impl Inner {
         let Some((width, height)) = (self.size)() else { return self.clear() };
         self.clear_into_pending(width);
         // The live view cannot stand behind an unfinished line; the rest of the line comes soon.
-        if !self.err.in_line && !(self.out.in_line && self.out.surface.kind == Kind::Terminal) {
+        let is_open = |sink: &Sink| sink.in_line && sink.surface.kind == Kind::Terminal;
+        if !is_open(&self.err) && !is_open(&self.out) {
             let live = self.live.get_or_insert_with(Live::new);
             let drawn = live.draw(frame, width, height);
             self.pending.push((Side::Err, drawn));
@@ -331,5 +332,54 @@ impl Inner {
                 format!("warning: standard error is gone, the run goes on: {error}\n").as_bytes(),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// A reader that takes nothing until it is told to.
+    struct Blocked {
+        entered: Sender<()>,
+        released: Receiver<()>,
+    }
+
+    impl Write for Blocked {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.entered.send(());
+            let _ = self.released.recv(); // also ends when the test is over
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    static PAST: Mutex<String> = Mutex::new(String::new());
+
+    #[test]
+    fn a_blocked_reader_does_not_hold_back_an_announcement() {
+        let (entered, has_entered) = channel();
+        let (release, released) = channel();
+        let streams = Streams {
+            out: Box::new(Blocked { entered, released }),
+            err: Box::new(io::sink()),
+            size: || None,
+            past: Some(|text| PAST.lock().expect("no panic").push_str(text)),
+        };
+        let raw = Surface { kind: Kind::Raw, colour: false };
+        let screen = Screen::new(streams, raw, raw);
+        let console = screen.clone();
+        let thread = thread::spawn(move || console.lock().put(Side::Out, b"x"));
+        has_entered.recv().expect("the console thread writes");
+        screen.announce("pyoco: stopping\n");
+        assert_eq!(*PAST.lock().expect("no panic"), "\npyoco: stopping\n");
+        drop(release);
+        thread.join().expect("the console thread ends");
+        screen.announce("again");
+        assert_eq!(*PAST.lock().expect("no panic"), "\npyoco: stopping\n");
     }
 }
