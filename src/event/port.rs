@@ -236,6 +236,18 @@ impl Chunk {
         }
     }
 
+    /// Returns the end of the chunk: at most its last `most` bytes.
+    pub fn last(&self, most: u64) -> Chunk {
+        let skip = self.len().saturating_sub(most);
+        let source = match &self.source {
+            Source::File { file, offset, len } => {
+                Source::File { file: file.clone(), offset: offset + skip, len: len - skip }
+            }
+            Source::Memory(bytes) => Source::Memory(bytes[skip as usize..].into()),
+        };
+        Chunk { stream: self.stream, source }
+    }
+
     /// Calls `each` with the bytes, in pieces of at most 64 KiB.
     ///
     /// # Errors

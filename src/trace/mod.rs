@@ -10,11 +10,32 @@
 //! Knows no scheduler, no engine and no record. Only the console thread calls [`Console`], so that a
 //! reader that blocks holds up nothing but what is shown.
 
+mod announce;
+mod blocks;
+mod console;
 pub mod cute;
+mod explain;
 pub mod json;
+#[cfg(feature = "cli")]
+mod live;
+#[cfg(not(feature = "cli"))]
+#[path = "live_off.rs"]
+mod live;
+pub mod mode;
 pub mod plain;
 mod sanitise;
+mod screen;
+mod summary;
 mod words;
 
+pub use announce::announcement;
+pub use console::{Console, ConsoleOptions};
+pub use explain::explain_exit;
+pub use sanitise::{Sanitiser, last_lines};
+pub use screen::{Kind, Screen, Streams, Surface};
+pub use summary::{SummaryOptions, summary};
+
+#[cfg(test)]
+mod console_tests;
 #[cfg(test)]
 mod testing;

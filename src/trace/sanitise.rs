@@ -18,7 +18,7 @@ const MAX_SGR: usize = 32;
 
 /// The output of one stream of one task on its way to the screen.
 #[derive(Debug, Default)]
-pub(super) struct Sanitiser {
+pub struct Sanitiser {
     colour: bool,
     /// What was read of the line since its last `\r` that was followed by text.
     held: Vec<u8>,
@@ -32,13 +32,13 @@ pub(super) struct Sanitiser {
 
 impl Sanitiser {
     /// Returns a sanitiser that keeps colours or escapes them.
-    pub(super) fn new(colour: bool) -> Sanitiser {
+    pub fn new(colour: bool) -> Sanitiser {
         Sanitiser { colour, ..Sanitiser::default() }
     }
 
     /// Takes in output and calls `each` with every piece that can be shown, and with whether the
     /// piece ends its line; pieces have no newline of their own.
-    pub(super) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(&str, bool)) {
+    pub fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(&str, bool)) {
         let mut rest = bytes;
         while !rest.is_empty() {
             // Most bytes are ordinary: they are taken in as a run up to the next special one.
@@ -64,7 +64,7 @@ impl Sanitiser {
     }
 
     /// Shows what is left of an unfinished line; the next output begins a new one.
-    pub(super) fn finish(&mut self, each: &mut dyn FnMut(&str, bool)) {
+    pub fn finish(&mut self, each: &mut dyn FnMut(&str, bool)) {
         if !self.held.is_empty() || self.in_line {
             self.line(each);
         }
@@ -175,8 +175,8 @@ fn unfinished(bytes: &[u8], colour: bool) -> usize {
     }
 }
 
-/// Returns the last `most` lines of `text` as they are shown, none of them empty.
-pub(super) fn last_lines(bytes: &[u8], most: usize, colour: bool) -> Vec<String> {
+/// Returns the last `most` lines of some output as they are shown; empty ones are passed over.
+pub fn last_lines(bytes: &[u8], most: usize, colour: bool) -> Vec<String> {
     let mut lines = std::collections::VecDeque::new();
     let mut current = String::new();
     let mut sanitiser = Sanitiser::new(colour);

@@ -17,8 +17,8 @@ pub(super) struct Story {
 impl Story {
     /// Returns a run of flow `release` that has just begun, with tasks of these names.
     pub(super) fn new(names: &[&str]) -> Story {
-        let mut story = Story::default();
-        story.names = names.iter().map(|name| (*name).to_owned()).collect();
+        let names_owned = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut story = Story { names: names_owned, ..Story::default() };
         story.push(Event::RunStarted(Box::new(RunStarted {
             run_id: "0195a1b2-0000-7000-8000-00001a2b3c4d".parse().ok(),
             flow: "release".to_owned(),

@@ -1,0 +1,57 @@
+//! What each level of a cancel says at once: who is still running, and what comes next.
+
+use super::words;
+use crate::model::{Level, Ms};
+
+/// The most names that an announcement carries.
+const MAX_NAMES: usize = 8;
+
+/// Returns the text for a level that was just reached, as a line without its newline; `running` are
+/// the names of the tasks that have a process, `grace` is how long level stop lets them end.
+pub fn announcement(level: Level, running: &[String], grace: Ms) -> String {
+    let names = words::names(running.iter().map(String::as_str), MAX_NAMES);
+    let tasks = words::count(running.len(), "task", "tasks");
+    match (level, running.is_empty()) {
+        (Level::Drain, false) => format!(
+            "pyoco: cancelling: nothing new starts, {tasks} may finish; \
+             press Ctrl-C again to stop: {names}"
+        ),
+        (Level::Drain, true) => {
+            "pyoco: cancelling: nothing new starts, and nothing is running".to_owned()
+        }
+        (Level::Stop, false) => format!(
+            "pyoco: stopping: {tasks} asked to end, killed in {grace}; \
+             press Ctrl-C again to kill: {names}"
+        ),
+        (Level::Stop, true) => "pyoco: stopping: nothing is running".to_owned(),
+        (Level::Kill, false) => format!("pyoco: killing {tasks}: {names}"),
+        (Level::Kill, true) => "pyoco: killing: nothing is running".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_level_says_who_runs_and_what_comes_next() {
+        let two = ["build".to_owned(), "serve\x1b[2J".to_owned()];
+        let told = |level, running: &[String]| announcement(level, running, Ms(2000));
+        assert_eq!(
+            told(Level::Drain, &two),
+            "pyoco: cancelling: nothing new starts, 2 tasks may finish; \
+             press Ctrl-C again to stop: build, serve\\x1b[2J"
+        );
+        assert_eq!(
+            told(Level::Stop, &two),
+            "pyoco: stopping: 2 tasks asked to end, killed in 2.0 s; \
+             press Ctrl-C again to kill: build, serve\\x1b[2J"
+        );
+        assert_eq!(told(Level::Kill, &two[..1]), "pyoco: killing 1 task: build");
+        for level in [Level::Drain, Level::Stop, Level::Kill] {
+            assert!(told(level, &[]).ends_with("nothing is running"));
+        }
+        let many: Vec<String> = (0..20).map(|n| format!("t{n}")).collect();
+        assert!(told(Level::Drain, &many).ends_with("t6, t7 and 12 more"));
+    }
+}

@@ -1,0 +1,359 @@
+//! The views of task output: which of it is shown when, and how it is told apart.
+//!
+//! - `group` and `live`: what a task prints is held and shown as one block when the attempt ends; a
+//!   task that runs alone streams at once.
+//! - `prefix`: each line behind the task's name. `stream`: as it comes.
+//! - `failed`: only of failed tasks, at their end. `none`: nothing.
+//!
+//! Holds places in logs, not bytes: see [`Chunk`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+
+use super::mode::OutputView;
+use super::sanitise::{MAX_HELD, Sanitiser, last_lines};
+use super::screen::{Inner, Kind, Side};
+use crate::event::{Chunk, RunView, Stream};
+use crate::model::{Ms, Size, TaskId, TaskState, escape};
+
+/// The most pieces that are held of one task: about 1 MiB. Only a task that changes between its two
+/// streams all the time has so many, since neighbours of one stream are one piece.
+const MAX_PIECES: usize = 16_000;
+
+/// How much of the end of the output is looked at for the last line, in bytes.
+const LAST: u64 = 1024;
+
+/// The output of the tasks that run.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    view: OutputView,
+    /// Whether everything goes to standard error, because events own standard output.
+    all_to_err: bool,
+    /// How a block is announced.
+    header: fn(&str) -> String,
+    tasks: BTreeMap<TaskId, Showing>,
+    /// The task that the last thing on the screen spoke of.
+    owner: Option<TaskId>,
+}
+
+/// What is known of the output of one running task.
+#[derive(Debug, Default)]
+struct Showing {
+    started: Ms,
+    held: VecDeque<Chunk>,
+    /// Bytes of output that could not be held any longer.
+    dropped: u64,
+    out: Option<Lines>,
+    err: Option<Lines>,
+    last: Option<Chunk>,
+}
+
+impl Blocks {
+    /// Returns the output of a run that has printed nothing yet.
+    pub(super) fn new(view: OutputView, all_to_err: bool, header: fn(&str) -> String) -> Blocks {
+        Blocks { view, all_to_err, header, tasks: BTreeMap::new(), owner: None }
+    }
+
+    /// An attempt starts; its line was just shown, so that its output needs no header.
+    pub(super) fn started(&mut self, task: TaskId, now: Ms, line_shown: bool) {
+        self.tasks.entry(task).or_insert_with(|| Showing { started: now, ..Showing::default() });
+        self.owner = line_shown.then_some(task);
+    }
+
+    /// Something else was shown.
+    pub(super) fn interrupted(&mut self) {
+        self.owner = None;
+    }
+
+    /// Returns the tasks that run, with when they started, the oldest first.
+    pub(super) fn running(&self) -> Vec<(TaskId, Ms)> {
+        let mut running: Vec<(TaskId, Ms)> =
+            self.tasks.iter().map(|(task, showing)| (*task, showing.started)).collect();
+        running.sort_by_key(|(_, started)| *started);
+        running
+    }
+
+    /// Returns the last line that a task printed, harmless and without colours.
+    pub(super) fn last_line(&self, task: TaskId) -> String {
+        let last = self.tasks.get(&task).and_then(|showing| showing.last.as_ref());
+        let Some(last) = last else { return String::new() };
+        let mut bytes = Vec::new();
+        // An unreadable log is reported where the output itself is shown.
+        let _ = last.last(LAST).read(&mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        });
+        let line = last_lines(&without_colours(&bytes), 1, false).pop();
+        line.map_or(String::new(), |line| line.trim().replace('\t', " "))
+    }
+
+    /// A task printed something; returns whether any of it was shown.
+    pub(super) fn output(
+        &mut self,
+        to: &mut Inner,
+        view: &RunView,
+        task: TaskId,
+        chunk: &Chunk,
+    ) -> bool {
+        if chunk.is_empty() {
+            return false;
+        }
+        let alone = self.tasks.len() <= 1 && view.counts().running <= 1;
+        let showing = self.tasks.entry(task).or_default();
+        if self.view == OutputView::Live {
+            let joined = showing.last.as_mut().is_some_and(|last| last.join(chunk));
+            if !joined {
+                showing.last = Some(chunk.clone());
+            }
+        }
+        match self.view {
+            OutputView::None => false,
+            OutputView::Prefix | OutputView::Stream => {
+                self.show(to, view, task, chunk);
+                true
+            }
+            OutputView::Live | OutputView::Group => {
+                showing.hold(chunk);
+                let is_due = alone || showing.held.len() > MAX_PIECES;
+                if is_due {
+                    self.release(to, view, task);
+                }
+                is_due
+            }
+            OutputView::Failed => {
+                showing.hold(chunk);
+                if showing.held.len() > MAX_PIECES
+                    && let Some(oldest) = showing.held.pop_front()
+                {
+                    showing.dropped += oldest.len();
+                }
+                false
+            }
+        }
+    }
+
+    /// An attempt ended and another follows.
+    pub(super) fn attempt_ended(&mut self, to: &mut Inner, view: &RunView, task: TaskId) {
+        match self.view {
+            OutputView::Failed | OutputView::None => {}
+            OutputView::Live | OutputView::Group | OutputView::Prefix | OutputView::Stream => {
+                self.release(to, view, task);
+                self.finish_lines(to, view, task);
+            }
+        }
+    }
+
+    /// A task ended.
+    pub(super) fn ended(&mut self, to: &mut Inner, view: &RunView, task: TaskId, state: TaskState) {
+        let is_wanted = match self.view {
+            OutputView::None => false,
+            OutputView::Failed => state == TaskState::Failed,
+            OutputView::Live | OutputView::Group | OutputView::Prefix | OutputView::Stream => true,
+        };
+        if is_wanted {
+            self.release(to, view, task);
+            self.finish_lines(to, view, task);
+        }
+        self.tasks.remove(&task);
+    }
+
+    /// Where one task is left that runs, it streams from now on: shows what was held of it.
+    pub(super) fn release_lonely(&mut self, to: &mut Inner, view: &RunView) {
+        let is_grouped = matches!(self.view, OutputView::Live | OutputView::Group);
+        if is_grouped
+            && view.counts().running <= 1
+            && let [task] = self.tasks.keys().copied().collect::<Vec<_>>()[..]
+        {
+            self.release(to, view, task);
+        }
+    }
+
+    /// Shows everything that is still held, at the end of the run.
+    pub(super) fn close(&mut self, to: &mut Inner, view: &RunView) {
+        for task in self.tasks.keys().copied().collect::<Vec<_>>() {
+            let state = view.task(task).map_or(TaskState::Cancelled, |task| task.state());
+            self.ended(to, view, task, state);
+        }
+    }
+
+    /// Shows what was held of a task.
+    fn release(&mut self, to: &mut Inner, view: &RunView, task: TaskId) {
+        let Some(showing) = self.tasks.get_mut(&task) else { return };
+        let held = std::mem::take(&mut showing.held);
+        let dropped = std::mem::take(&mut showing.dropped);
+        if dropped > 0 {
+            to.own(&format!("… {} of earlier output not shown …", Size(dropped)));
+        }
+        for chunk in &held {
+            self.show(to, view, task, chunk);
+        }
+    }
+
+    fn show(&mut self, to: &mut Inner, view: &RunView, task: TaskId, chunk: &Chunk) {
+        let name = name(view, task);
+        let side = self.side(chunk.stream);
+        let looked_at = |side| to.surface(side).kind != Kind::Raw;
+        let is_block = match self.view {
+            OutputView::Live | OutputView::Group | OutputView::Failed => true,
+            OutputView::Prefix | OutputView::Stream | OutputView::None => false,
+        };
+        if is_block && self.owner != Some(task) && looked_at(side) && looked_at(Side::Err) {
+            to.own(&(self.header)(&name));
+            self.owner = Some(task);
+        }
+        let prefix = (self.view == OutputView::Prefix).then(|| format!("{} | ", escape(&name)));
+        let Some(showing) = self.tasks.get_mut(&task) else { return };
+        let lines = match side {
+            Side::Out => &mut showing.out,
+            Side::Err => &mut showing.err,
+        };
+        let surface = to.surface(side);
+        let lines = lines.get_or_insert_with(|| match surface.kind {
+            Kind::Raw if prefix.is_some() => Lines::Bytes(Vec::new()),
+            Kind::Raw => Lines::Unchanged,
+            Kind::Terminal | Kind::CiLog => Lines::Clean(Sanitiser::new(surface.colour), false),
+        });
+        let mut shown = Vec::new();
+        let read = chunk.read(&mut |bytes| {
+            lines.push(bytes, prefix.as_deref(), &mut shown);
+            to.put(side, &shown);
+            shown.clear();
+            Ok(())
+        });
+        if let Err(error) = read {
+            to.own(&unreadable(&name, &error));
+        }
+    }
+
+    /// Ends the unfinished lines of a task.
+    fn finish_lines(&mut self, to: &mut Inner, view: &RunView, task: TaskId) {
+        let prefix = format!("{} | ", escape(&name(view, task)));
+        let prefix = (self.view == OutputView::Prefix).then_some(prefix);
+        let Some(showing) = self.tasks.get_mut(&task) else { return };
+        for (side, lines) in [(Side::Out, &mut showing.out), (Side::Err, &mut showing.err)] {
+            if let Some(lines) = lines {
+                let mut shown = Vec::new();
+                lines.finish(prefix.as_deref(), &mut shown);
+                to.put(side, &shown);
+            }
+        }
+    }
+
+    fn side(&self, stream: Stream) -> Side {
+        match stream {
+            Stream::Out if !self.all_to_err => Side::Out,
+            Stream::Out | Stream::Err | Stream::Pyoco => Side::Err,
+        }
+    }
+}
+
+impl Showing {
+    fn hold(&mut self, chunk: &Chunk) {
+        if !self.held.back_mut().is_some_and(|last| last.join(chunk)) {
+            self.held.push_back(chunk.clone());
+        }
+    }
+}
+
+fn name(view: &RunView, task: TaskId) -> String {
+    view.task(task).map_or(String::new(), |task| task.name.to_string())
+}
+
+fn unreadable(name: &str, error: &io::Error) -> String {
+    let error = error.to_string();
+    format!("warning: cannot read the output of `{}` back: {}", escape(name), escape(&error))
+}
+
+/// How one stream of one task becomes bytes on the screen.
+#[derive(Debug)]
+enum Lines {
+    /// As they came.
+    Unchanged,
+    /// Whole lines, bytes unchanged, for a prefix on a stream that is not looked at.
+    Bytes(Vec<u8>),
+    /// Harmless; whether the next piece goes on with a line that was begun.
+    Clean(Sanitiser, bool),
+}
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8], prefix: Option<&str>, shown: &mut Vec<u8>) {
+        match self {
+            Lines::Unchanged => shown.extend_from_slice(bytes),
+            Lines::Bytes(held) => {
+                for part in bytes.split_inclusive(|b| *b == b'\n') {
+                    for part in part.chunks(MAX_HELD) {
+                        held.extend_from_slice(part);
+                        if held.ends_with(b"\n") || held.len() >= MAX_HELD {
+                            flush_line(held, prefix, shown);
+                        }
+                    }
+                }
+            }
+            Lines::Clean(sanitiser, in_line) => {
+                sanitiser.push(bytes, &mut |text, ends| {
+                    put_piece(text, ends, in_line, prefix, shown);
+                });
+            }
+        }
+    }
+
+    fn finish(&mut self, prefix: Option<&str>, shown: &mut Vec<u8>) {
+        match self {
+            Lines::Unchanged => {}
+            Lines::Bytes(held) if held.is_empty() => {}
+            Lines::Bytes(held) => flush_line(held, prefix, shown),
+            Lines::Clean(sanitiser, in_line) => {
+                sanitiser.finish(&mut |text, ends| put_piece(text, ends, in_line, prefix, shown));
+            }
+        }
+    }
+}
+
+/// Writes a line or, of one that is too long to be held, a piece as a line of its own: another task
+/// may go on behind it.
+fn flush_line(held: &mut Vec<u8>, prefix: Option<&str>, shown: &mut Vec<u8>) {
+    shown.extend_from_slice(prefix.unwrap_or_default().as_bytes());
+    shown.append(held);
+    if !shown.ends_with(b"\n") {
+        shown.push(b'\n');
+    }
+}
+
+fn put_piece(
+    text: &str,
+    ends: bool,
+    in_line: &mut bool,
+    prefix: Option<&str>,
+    shown: &mut Vec<u8>,
+) {
+    if let Some(prefix) = prefix {
+        // Each piece is a line of its own here, and the empty rest of one is nothing.
+        if !(*in_line && text.is_empty()) {
+            shown.extend_from_slice(prefix.as_bytes());
+            shown.extend_from_slice(text.as_bytes());
+            shown.push(b'\n');
+        }
+    } else {
+        shown.extend_from_slice(text.as_bytes());
+        if ends {
+            shown.push(b'\n');
+        }
+    }
+    *in_line = !ends;
+}
+
+/// Returns the bytes without terminal sequences, for the one line of the live view.
+fn without_colours(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr(0x1b, rest) {
+        plain.extend_from_slice(&rest[..at]);
+        rest = &rest[at + 1..];
+        if rest.first() == Some(&b'[') {
+            let end = rest[1..].iter().position(|b| (0x40..=0x7e).contains(b));
+            rest = &rest[end.map_or(rest.len(), |end| end + 2)..];
+        }
+    }
+    plain.extend_from_slice(rest);
+    plain
+}

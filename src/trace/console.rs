@@ -1,0 +1,308 @@
+//! What `pyoco run` shows of a run: the lines of its style, the output of its tasks, the live view,
+//! and at the end the summary.
+//!
+//! Called by the console thread alone. Knows what stands on the screen; where things go is the
+//! [`Screen`]'s business, and what is shown of output that of `blocks`.
+
+use std::time::Duration;
+
+use super::blocks::Blocks;
+use super::live::{self, Frame, Row};
+use super::mode::{Choice, OutputView, Style};
+use super::screen::{Inner, Kind, Screen, Side, Streams};
+use super::summary::{SummaryOptions, summary};
+use super::{cute, json, plain, words};
+use crate::event::{Chunk, Event, Line, RunView, TaskFinished, Trace};
+use crate::model::{Ms, TaskId, TaskState, escape};
+
+/// After so long without a sign of life the running tasks are named, so that no CI kills a silent job
+/// and nobody wonders.
+const STILL_RUNNING: Ms = Ms::secs(30);
+/// The pause between two frames of the live view: at most 15 a second.
+const FRAME: Duration = Duration::from_millis(67);
+/// How often it is looked whether a sign of life is due.
+const LOOK: Duration = Duration::from_secs(1);
+/// Runs that are shorter have no live view.
+const LIVE_AFTER: Ms = Ms(100);
+/// How many tasks in a row that never ran have a line of their own in the cute style.
+const MAX_SKIP_LINES: usize = 10;
+/// The most names in a line of tasks that run.
+const MAX_NAMES: usize = 8;
+
+/// How a console shows a run.
+#[derive(Clone, Debug)]
+pub struct ConsoleOptions {
+    /// Style, view and streams, as [`mode::choose`](super::mode::choose) chooses them.
+    pub choice: Choice,
+    /// Whether the run has a record, which the last line names.
+    pub record: bool,
+    /// The PATH of the tasks, in which a program near to a missing one is looked for.
+    pub path: String,
+}
+
+/// Shows a run on two streams.
+#[derive(Debug)]
+pub struct Console {
+    options: ConsoleOptions,
+    screen: Screen,
+    blocks: Blocks,
+    /// Whether there is a live view.
+    has_live: bool,
+    flood: Flood,
+    /// The latest moment that was heard of.
+    now: Ms,
+    /// When something was shown last.
+    last_shown: Ms,
+    /// When the live view was drawn last.
+    last_frame: Option<Ms>,
+}
+
+/// Tasks in a row that ended in the same way without ever running.
+#[derive(Debug, Default)]
+struct Flood {
+    kind: Option<(TaskState, String)>,
+    n_tasks: usize,
+}
+
+impl Console {
+    /// Returns a console on these streams.
+    pub fn new(options: ConsoleOptions, streams: Streams) -> Console {
+        let choice = options.choice;
+        let header: fn(&str) -> String = match choice.style {
+            Style::Cute => |name| format!("📄 output node={}", escape(name)),
+            Style::Plain | Style::Json => {
+                |name| format!("INFO pyoco output node={}", words::logfmt(name))
+            }
+        };
+        let has_live = live::AVAILABLE
+            && choice.output == OutputView::Live
+            && choice.style == Style::Cute
+            && choice.err.kind == Kind::Terminal
+            && !choice.quiet;
+        let blocks = Blocks::new(choice.output, choice.style == Style::Json, header);
+        let screen = Screen::new(streams, choice.out, choice.err);
+        Console {
+            options,
+            screen,
+            blocks,
+            has_live,
+            flood: Flood::default(),
+            now: Ms::default(),
+            last_shown: Ms::default(),
+            last_frame: None,
+        }
+    }
+
+    /// Returns a console on the process's own standard output and standard error.
+    pub fn stdio(options: ConsoleOptions) -> Console {
+        Console::new(options, Streams::stdio())
+    }
+
+    /// Returns the screen, for announcements from other threads.
+    pub fn screen(&self) -> Screen {
+        self.screen.clone()
+    }
+
+    /// Prints the line of an event.
+    fn tell(&mut self, to: &mut Inner, view: &RunView, line: &Line) {
+        if self.options.choice.quiet {
+            return;
+        }
+        let told = match self.options.choice.style {
+            Style::Cute => cute::line(view, line),
+            Style::Plain => plain::line(view, line),
+            Style::Json => {
+                if let Some(mut text) = json::line(view, line) {
+                    text.push('\n');
+                    to.put(Side::Out, text.as_bytes());
+                }
+                return;
+            }
+        };
+        let Some(text) = told else { return };
+        if !self.is_flooded(to, line) {
+            self.blocks.interrupted();
+            self.own(to, &text);
+        }
+    }
+
+    fn own(&mut self, to: &mut Inner, text: &str) {
+        to.own(text);
+        self.last_shown = self.now;
+    }
+
+    /// Returns whether a line is one of too many that say the same; they are counted.
+    fn is_flooded(&mut self, to: &mut Inner, line: &Line) -> bool {
+        if self.options.choice.style != Style::Cute {
+            return false; // tools read the plain style, and want every event
+        }
+        let kind = match &line.event {
+            Event::TaskFinished(finished) => never_ran(finished),
+            Event::RunStarted(_)
+            | Event::TasksDeclared(_)
+            | Event::RunNoted(_)
+            | Event::TaskQueued(_)
+            | Event::TaskStarted(_)
+            | Event::TaskStopping(_)
+            | Event::TaskRetrying(_)
+            | Event::RunCancelling(_)
+            | Event::RunFinished(_)
+            | Event::Unknown => None,
+        };
+        if kind.is_none() || kind != self.flood.kind {
+            self.end_flood(to);
+            self.flood = Flood { kind, n_tasks: 0 };
+        }
+        self.flood.n_tasks += 1;
+        self.flood.kind.is_some() && self.flood.n_tasks > MAX_SKIP_LINES
+    }
+
+    /// Says how many were left out.
+    fn end_flood(&mut self, to: &mut Inner) {
+        let left_out = self.flood.n_tasks.saturating_sub(MAX_SKIP_LINES);
+        if let Some((state, kind)) = std::mem::take(&mut self.flood).kind
+            && left_out > 0
+        {
+            self.blocks.interrupted();
+            self.own(to, &cute::more(state, &kind, left_out));
+        }
+    }
+
+    fn frame(&self, view: &RunView) -> Frame {
+        let name = |task: TaskId| {
+            view.task(task).map_or(String::new(), |task| escape(&task.name).into_owned())
+        };
+        let row = |(task, started): (TaskId, Ms)| Row {
+            name: name(task),
+            took: self.now - started,
+            said: self.blocks.last_line(task),
+        };
+        Frame {
+            done: view.counts().ended().into(),
+            total: view.tasks().len() as u64,
+            took: self.now,
+            cancelling: view.level().is_some(),
+            rows: self.blocks.running().into_iter().map(row).collect(),
+        }
+    }
+
+    fn still_running(&self, view: &RunView) -> Option<String> {
+        let running = self.blocks.running();
+        if running.is_empty() || self.now - self.last_shown < STILL_RUNNING {
+            return None;
+        }
+        let shown: Vec<String> = running
+            .iter()
+            .take(MAX_NAMES)
+            .map(|(task, started)| {
+                let name = view.task(*task).map_or("", |task| &*task.name);
+                format!("{} ({})", escape(name), self.now - *started)
+            })
+            .collect();
+        let left_out = running.len() - shown.len();
+        let more = if left_out > 0 { format!(" and {left_out} more") } else { String::new() };
+        Some(format!("still running: {}{more}", shown.join(", ")))
+    }
+}
+
+/// Returns how and why a task ended that never ran.
+fn never_ran(finished: &TaskFinished) -> Option<(TaskState, String)> {
+    let kind = finished.reason.as_ref().map_or("", |reason| reason.kind());
+    (finished.attempt == 0 && finished.state != TaskState::Failed)
+        .then(|| (finished.state, kind.to_owned()))
+}
+
+impl Trace for Console {
+    fn event(&mut self, view: &RunView, line: &Line) {
+        self.now = self.now.max(line.ms);
+        let screen = self.screen.clone();
+        let to = &mut *screen.lock();
+        match &line.event {
+            Event::TaskStarted(started) => {
+                self.tell(to, view, line);
+                let has_line =
+                    !self.options.choice.quiet && self.options.choice.style != Style::Json;
+                self.blocks.started(started.task, line.ms, has_line);
+            }
+            Event::TaskRetrying(retrying) => {
+                self.blocks.attempt_ended(to, view, retrying.task);
+                self.tell(to, view, line);
+            }
+            Event::TaskFinished(finished) => {
+                self.blocks.ended(to, view, finished.task, finished.state);
+                self.tell(to, view, line);
+                self.blocks.release_lonely(to, view);
+            }
+            Event::RunStarted(_)
+            | Event::TasksDeclared(_)
+            | Event::RunNoted(_)
+            | Event::TaskQueued(_)
+            | Event::TaskStopping(_)
+            | Event::RunCancelling(_)
+            | Event::RunFinished(_)
+            | Event::Unknown => self.tell(to, view, line),
+        }
+    }
+
+    fn output(&mut self, view: &RunView, task: TaskId, _attempt: u32, chunk: &Chunk) {
+        let screen = self.screen.clone();
+        if self.blocks.output(&mut screen.lock(), view, task, chunk) {
+            self.last_shown = self.now;
+        }
+    }
+
+    fn tick_every(&self) -> Option<Duration> {
+        match (self.has_live, self.options.choice.quiet) {
+            (true, _) => Some(FRAME),
+            (false, false) => Some(LOOK),
+            (false, true) => None,
+        }
+    }
+
+    fn tick(&mut self, view: &RunView, now: Ms) {
+        self.now = self.now.max(now);
+        let screen = self.screen.clone();
+        let to = &mut *screen.lock();
+        self.end_flood(to);
+        if self.has_live {
+            // A caller that ticks more often draws no more often.
+            let is_due = self.last_frame.is_none_or(|last| self.now - last >= Ms::from(FRAME));
+            if self.now >= LIVE_AFTER && is_due && !view.status().is_final() {
+                self.last_frame = Some(self.now);
+                to.frame(&self.frame(view));
+            }
+        } else if !self.options.choice.quiet
+            && let Some(text) = self.still_running(view)
+        {
+            self.blocks.interrupted();
+            self.own(to, &text);
+        }
+    }
+
+    fn notice(&mut self, text: &str) {
+        let screen = self.screen.clone();
+        self.blocks.interrupted();
+        self.own(&mut screen.lock(), &format!("warning: {}", escape(text)));
+    }
+
+    fn finish(&mut self, view: &RunView) {
+        let screen = self.screen.clone();
+        let to = &mut *screen.lock();
+        self.blocks.close(to, view);
+        self.end_flood(to);
+        let choice = self.options.choice;
+        let told = summary(
+            view,
+            &SummaryOptions {
+                record: self.options.record,
+                quiet: choice.quiet,
+                colour: choice.err.colour && choice.style == Style::Cute,
+                path: &self.options.path,
+            },
+        );
+        if !told.is_empty() {
+            to.own(&told);
+        }
+        to.clear();
+    }
+}
