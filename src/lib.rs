@@ -7,9 +7,11 @@ compile_error!("pyoco runs on Linux and macOS only: it needs process groups and 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+pub mod engine;
 pub mod event;
 pub mod graph;
 pub mod model;
 pub mod record;
+pub mod scheduler;
 pub mod spec;
 pub mod trace;

@@ -287,9 +287,7 @@ impl RunView {
                     self.status = finished.status;
                     self.reason.clone_from(&finished.reason);
                     self.ended = Some((line.ts, ms));
-                    if finished.first_failure.is_some() {
-                        self.first_failure.clone_from(&finished.first_failure);
-                    }
+                    self.first_failure.clone_from(&finished.first_failure);
                 }
             }
             Event::Unknown => {}

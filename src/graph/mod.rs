@@ -4,7 +4,11 @@
 //! All walks are iterative, and go from tasks to lists of needs and on to tasks.
 
 mod cycle;
+mod order;
 mod render;
+mod select;
 
 pub use cycle::find_cycle;
+pub use order::{Dependents, heights, topological};
 pub use render::{Picture, draw};
+pub use select::{Selected, Selection, SelectionError, glob_matches, select};

@@ -30,6 +30,23 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// Returns the flow without its tasks.
+    pub(crate) fn clone_head(&self) -> Flow {
+        Flow {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            file: self.file.clone(),
+            syntax: self.syntax,
+            file_sha256: self.file_sha256.clone(),
+            base_dir: self.base_dir.clone(),
+            default: None,
+            tasks: Vec::new(),
+            lists: Lists::default(),
+            jobs: self.jobs,
+            on_failure: self.on_failure,
+        }
+    }
+
     /// Returns the flow's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -51,7 +68,7 @@ impl Flow {
     }
 
     /// Returns all ids in declaration order.
-    pub fn ids(&self) -> impl Iterator<Item = TaskId> + use<> {
+    pub fn ids(&self) -> impl Iterator<Item = TaskId> + Clone + use<> {
         (0..self.tasks.len()).map(TaskId::from_index)
     }
 
@@ -299,7 +316,7 @@ impl Lists {
     }
 
     /// Returns all ids.
-    pub fn ids(&self) -> impl Iterator<Item = ListId> + use<> {
+    pub fn ids(&self) -> impl Iterator<Item = ListId> + Clone + use<> {
         (0..self.len() as u32).map(ListId)
     }
 }

@@ -1,1 +1,39 @@
-//! Floor 4.
+//! Floor 4: keeps runs on disk and reads them back.
+//!
+//! A record is for looking at, never for resuming. What lies in the state folder:
+//!
+//! ```text
+//! .pyoco/runs/<run id>/
+//!     events.jsonl                 one event a line; holds the run's lock as long as the runner lives
+//!     flow.yaml | flow.toml        the workflow file as it was read
+//!     logs/<nnnn>-<attempt>.log    a task's output (see `logs`)
+//!     logs/<nnnn>-<attempt>.idx    when it came, and from which stream
+//!     cancel                       appears when a cancel is asked: one line a request
+//!     wake                         FIFO: tells the runner that `cancel` has changed
+//! ```
+//!
+//! The writing side is [`JsonlStore`] behind the port [`crate::event::StateStore`]; the reading side
+//! trusts nothing that it finds: any file may be cut, damaged, foreign or hostile.
+
+mod facts;
+mod files;
+mod jsonl;
+mod lines;
+mod log_reader;
+mod logs;
+mod reader;
+mod requests;
+mod retention;
+mod select;
+mod state_dir;
+mod summary;
+
+pub use facts::{boot_id, ci_url, git_commit, git_dirty, host};
+pub use jsonl::JsonlStore;
+pub use log_reader::{AttemptLog, End, Piece};
+pub use logs::DEFAULT_MAX_LOG;
+pub use reader::{Record, Seen};
+pub use requests::{Asked, ask_cancel};
+pub use select::{SelectError, resolve};
+pub use state_dir::{StateDirError, find_state_dir, make_state_dir};
+pub use summary::Summary;

@@ -1,0 +1,247 @@
+//! One attempt of a task, from its start to the moment when its process has exited and its output is
+//! drained. Runs on a worker thread of its own.
+
+use std::io::{self, PipeReader, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use duct::Handle;
+use rustix::process::Pid;
+use std::os::unix::process::CommandExt;
+
+use super::command::Command;
+use super::leaks::readable;
+use super::local::Context;
+use super::os::{self, ExitWatch};
+use crate::event::{MAX_TAIL, Measured, Stream, TaskLog};
+use crate::model::{Reason, TaskId};
+use crate::scheduler::{Ended, Input, Started};
+
+/// How long output may stay open after the process has exited.
+const LEAK_GRACE: Duration = Duration::from_secs(1);
+/// The same once everything was killed: there is at most a second for the whole end of the run.
+const LEAK_GRACE_KILLED: Duration = Duration::from_millis(200);
+/// The most that one event says of a command.
+const MAX_ARGV: usize = 4096;
+/// The longest reason: it is shown on one line.
+const MAX_REASON: usize = 400;
+
+/// Runs one attempt; reports its start and its end.
+pub(super) fn run(run: &Context, task: TaskId, attempt: u32, buffer: &mut [u8]) {
+    let (not_started, measured) = match start(run, task, attempt) {
+        Ok(process) => (None, process.watch(run, buffer)),
+        Err(reason) => (Some(reason), Measured::default()),
+    };
+    run.tell(Input::Ended(Box::new(Ended { task, attempt, not_started, measured })));
+}
+
+/// A process under way.
+struct Process {
+    task: TaskId,
+    attempt: u32,
+    pid: Pid,
+    handle: Handle,
+    exit: ExitWatch,
+    pipes: Vec<(Stream, PipeReader)>,
+}
+
+fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
+    let command = Command::prepare(run, task, attempt)?;
+    let cannot = |error: io::Error| spawn_error(&command, &error);
+    let (out, out_writer) = io::pipe().map_err(cannot)?;
+    let (err, err_writer) = io::pipe().map_err(cannot)?;
+    let mut expression = duct::cmd(&command.program, &command.arguments)
+        .dir(&command.dir)
+        .full_env(command.env.iter().cloned())
+        .stdout_file(out_writer)
+        .stderr_file(err_writer)
+        .unchecked()
+        .before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        });
+    expression = match &command.stdin {
+        Some(file) => expression.stdin_file(file.try_clone().map_err(cannot)?),
+        None => expression.stdin_null(),
+    };
+    let handle = expression.start().map_err(cannot)?;
+    drop(expression); // it holds the write ends, and the pipes end only when all of those are closed
+    let pid = handle.pids().first().and_then(|pid| Pid::from_raw(*pid as i32));
+    let Some(pid) = pid else { return Err(Reason::spawn("no process")) };
+    run.groups.enter(task, attempt, pid);
+    let exit = match ExitWatch::new(pid) {
+        Ok(exit) => exit,
+        Err(error) => {
+            run.groups.signal(task, attempt, 9);
+            drop(run.groups.reap(task, attempt, handle));
+            return Err(spawn_error(&command, &error));
+        }
+    };
+    let (argv, argv_cut) = argv(&command);
+    run.tell(Input::Started(Box::new(Started {
+        task,
+        attempt,
+        pid: u32::try_from(pid.as_raw_nonzero().get()).ok(),
+        argv,
+        argv_cut,
+        dir: Some(cut(&command.dir.to_string_lossy(), MAX_ARGV).to_owned()),
+    })));
+    run.keep_until_end(task, attempt, command);
+    let pipes = vec![(Stream::Out, out), (Stream::Err, err)];
+    Ok(Process { task, attempt, pid, handle, exit, pipes })
+}
+
+fn spawn_error(command: &Command, error: &io::Error) -> Reason {
+    let program = command.program.to_string_lossy();
+    let text = match error.kind() {
+        io::ErrorKind::NotFound => format!("no interpreter for {program}"),
+        io::ErrorKind::PermissionDenied => format!("not executable: {program}"),
+        io::ErrorKind::ArgumentListTooLong => {
+            "arguments and environment are too long for the system".to_owned()
+        }
+        _ => format!("{program}: {error}"),
+    };
+    Reason::spawn(cut(&text, MAX_REASON))
+}
+
+fn argv(command: &Command) -> (Vec<String>, bool) {
+    let program = command.program.as_os_str();
+    let words = std::iter::once(program).chain(command.arguments.iter().map(|word| &**word));
+    let (mut argv, mut room) = (Vec::new(), MAX_ARGV);
+    for word in words {
+        let word = word.to_string_lossy();
+        let kept = cut(&word, room);
+        argv.push(kept.to_owned());
+        room -= kept.len();
+        if kept.len() < word.len() {
+            return (argv, true);
+        }
+    }
+    (argv, false)
+}
+
+/// Returns the beginning of `text`, at most so many bytes.
+fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
+impl Process {
+    /// Takes the output until the process has exited and its pipes are closed, or until they have
+    /// been open for too long after that; then reaps it.
+    fn watch(mut self, run: &Context, buffer: &mut [u8]) -> Measured {
+        let mut output = Output::new(run, self.task, self.attempt);
+        let mut exited_at: Option<Instant> = None;
+        while exited_at.is_none() || !self.pipes.is_empty() {
+            let at_most = match exited_at {
+                None => None,
+                Some(at) => match leak_grace(run).checked_sub(at.elapsed()) {
+                    Some(left) if !left.is_zero() => Some(left),
+                    Some(_) | None => break,
+                },
+            };
+            let mut descriptors: Vec<BorrowedFd<'_>> =
+                self.pipes.iter().map(|(_, pipe)| pipe.as_fd()).collect();
+            if exited_at.is_none() {
+                descriptors.push(self.exit.as_fd());
+            }
+            let Ok(ready) = readable(&descriptors, at_most) else { break };
+            let mut index = 0;
+            self.pipes.retain_mut(|(stream, pipe)| {
+                let is_ready = ready[index];
+                index += 1;
+                !is_ready || output.take(*stream, pipe, buffer)
+            });
+            if exited_at.is_none() && ready[index] {
+                exited_at = Some(Instant::now());
+            }
+        }
+        self.finish(run, output)
+    }
+
+    fn finish(self, run: &Context, output: Output<'_>) -> Measured {
+        let end = os::peek_end(self.pid).unwrap_or_default();
+        let mut measured = Measured {
+            exit_code: end.code,
+            signal: end.signal,
+            cpu_ms: end.cpu_ms,
+            max_rss: end.max_rss,
+            bytes: output.bytes,
+            tail: output.tail(),
+            leaked: Vec::new(),
+        };
+        if self.pipes.is_empty() {
+            // Its end is known already; reaping it cannot block, and says nothing new.
+            drop(run.groups.reap(self.task, self.attempt, self.handle));
+        } else {
+            let pipes: Vec<BorrowedFd<'_>> =
+                self.pipes.iter().map(|(_, pipe)| pipe.as_fd()).collect();
+            measured.leaked = os::holders(self.pid, &pipes);
+            run.groups.keep_leaked(self.task, self.attempt, self.handle);
+            run.drains.add(self.pipes.into_iter().map(|(_, pipe)| pipe).collect());
+        }
+        run.forget(self.task, self.attempt);
+        measured
+    }
+}
+
+fn leak_grace(run: &Context) -> Duration {
+    if run.groups.is_killed() { LEAK_GRACE_KILLED } else { LEAK_GRACE }
+}
+
+/// The output of an attempt on its way into the log and to the console.
+struct Output<'a> {
+    run: &'a Context,
+    task: TaskId,
+    attempt: u32,
+    log: Box<dyn TaskLog>,
+    bytes: u64,
+    tail: Vec<u8>,
+}
+
+impl<'a> Output<'a> {
+    fn new(run: &'a Context, task: TaskId, attempt: u32) -> Output<'a> {
+        let log = run.log.task_log(task, attempt);
+        Output { run, task, attempt, log, bytes: 0, tail: Vec::new() }
+    }
+
+    /// Reads once from a pipe that is ready; returns whether there can be more.
+    fn take(&mut self, stream: Stream, pipe: &mut PipeReader, buffer: &mut [u8]) -> bool {
+        match pipe.read(buffer) {
+            Ok(0) => false,
+            Ok(n) => {
+                self.keep(stream, &buffer[..n]);
+                true
+            }
+            Err(error) => error.kind() == io::ErrorKind::Interrupted,
+        }
+    }
+
+    fn keep(&mut self, stream: Stream, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        let recent = &bytes[bytes.len().saturating_sub(MAX_TAIL)..];
+        let kept = self.tail.len().min(MAX_TAIL - recent.len());
+        self.tail.drain(..self.tail.len() - kept);
+        self.tail.extend_from_slice(recent);
+        let (chunk, error) = self.log.write(stream, self.run.clock.now().ms, bytes);
+        self.run.console.output(self.task, self.attempt, chunk);
+        if let Some(error) = error {
+            self.run.log_broke(&error);
+        }
+    }
+
+    /// Returns the end of the output as text, at most [`MAX_TAIL`] bytes.
+    fn tail(&self) -> Option<String> {
+        if self.tail.is_empty() {
+            return None;
+        }
+        let was_cut = self.bytes > self.tail.len() as u64;
+        let mut tail = &self.tail[..];
+        // Where it was cut it begins in the middle of a line: better with the next one, if there is.
+        if was_cut && let Some(end) = memchr::memchr(b'\n', tail).filter(|end| end + 1 < tail.len())
+        {
+            tail = &tail[end + 1..];
+        }
+        let text = String::from_utf8_lossy(tail);
+        Some(text[text.ceil_char_boundary(text.len().saturating_sub(MAX_TAIL))..].to_owned())
+    }
+}

@@ -1,0 +1,221 @@
+//! What is executed for an attempt: program, arguments, environment, folder, standard input.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::local::Context;
+use crate::event::CANCEL_FILE;
+use crate::model::{Reason, Shell, TaskId, Work};
+
+/// A longer script goes through a file: the kernel takes 128 KiB for one argument.
+const MAX_INLINE_SCRIPT: usize = 100 << 10;
+
+/// Everything that a process is started with.
+#[derive(Debug)]
+pub(super) struct Command {
+    /// An absolute path. Duct clears the environment, and then a name without a slash would make
+    /// the standard library fork instead of `posix_spawn`.
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<OsString>,
+    pub(super) env: Vec<(OsString, OsString)>,
+    pub(super) dir: PathBuf,
+    /// The text on standard input, in a file that has no name; `None`: `/dev/null`.
+    pub(super) stdin: Option<File>,
+    /// Holds the script where it is long; it goes away with this.
+    _script: Option<NamedTempFile>,
+}
+
+impl Command {
+    /// Prepares an attempt.
+    ///
+    /// # Errors
+    /// With the reason for which it cannot be started.
+    pub(super) fn prepare(run: &Context, id: TaskId, attempt: u32) -> Result<Command, Reason> {
+        let task = run.plan.flow.task(id);
+        let options = &task.options;
+        let base = &run.plan.flow.base_dir;
+        let dir = options.dir.as_deref().map_or_else(|| base.clone(), |dir| base.join(dir));
+        check_dir(&dir)?;
+        let env = environment(run, id, attempt);
+        let args = if run.plan.targeted[id.index()] { &*run.plan.args } else { &[] };
+        let mut file = None;
+        let mut words: Vec<OsString> = match &task.work {
+            Work::Cmd(words) => words.iter().map(|word| OsString::from(&**word)).collect(),
+            Work::Run(script) => {
+                let (words, script) = interpreter(run, &options.shell, script, !args.is_empty())?;
+                file = script;
+                words
+            }
+        };
+        words.extend(args.iter().map(OsString::from));
+        if words.iter().any(|word| word.as_bytes().contains(&0)) {
+            return Err(Reason::spawn("a NUL byte in an argument"));
+        }
+        let program = find(&words[0], &env, &dir)?;
+        words.remove(0);
+        let stdin =
+            options.stdin.as_deref().map(stdin).transpose().map_err(|error| {
+                Reason::spawn(&format!("cannot keep its standard input: {error}"))
+            })?;
+        Ok(Command { program, arguments: words, env, dir, stdin, _script: file })
+    }
+}
+
+fn check_dir(dir: &Path) -> Result<(), Reason> {
+    match dir.metadata() {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Reason::spawn(&format!("no folder: {}", dir.display()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Reason::spawn(&format!("no such folder: {}", dir.display())))
+        }
+        Err(error) => Err(Reason::spawn(&format!("cannot enter {}: {error}", dir.display()))),
+    }
+}
+
+fn stdin(text: &str) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Returns the words that run a script, and the file that holds it where there is one.
+fn interpreter(
+    run: &Context,
+    shell: &Shell,
+    script: &str,
+    has_args: bool,
+) -> Result<(Vec<OsString>, Option<NamedTempFile>), Reason> {
+    // The words before the script where it is an argument, and before its file; then, where further
+    // arguments follow an inline script, the name that it goes by.
+    let (inline, by_file, name): (&[&str], &[&str], Option<&str>) = match shell {
+        Shell::Sh => (&["/bin/sh", "-e", "-c"], &["/bin/sh", "-e"], Some("sh")),
+        Shell::Bash => {
+            (&["bash", "-eo", "pipefail", "-c"], &["bash", "-eo", "pipefail"], Some("bash"))
+        }
+        Shell::Zsh => {
+            (&["zsh", "-e", "-o", "pipefail", "-c"], &["zsh", "-e", "-o", "pipefail"], Some("zsh"))
+        }
+        Shell::Fish => (&["fish", "-c"], &["fish"], None),
+        Shell::Python => (&["python3", "-c"], &["python3"], None),
+        Shell::Node => (&["node", "-e"], &["node"], Some("--")),
+        Shell::Pwsh => (&[], &["pwsh", "-NoLogo", "-NoProfile", "-NonInteractive", "-File"], None),
+        Shell::Words(words) => return template(run, words, script),
+    };
+    let os = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+    if inline.is_empty() || script.len() > MAX_INLINE_SCRIPT {
+        let suffix = if *shell == Shell::Pwsh { ".ps1" } else { "" };
+        let file = script_file(run, script, suffix)?;
+        let mut words = os(by_file);
+        words.push(file.path().into());
+        return Ok((words, Some(file)));
+    }
+    let mut words = os(inline);
+    words.push(script.into());
+    words.extend(name.filter(|_| has_args).map(OsString::from));
+    Ok((words, None))
+}
+
+fn template(
+    run: &Context,
+    words: &[Box<str>],
+    script: &str,
+) -> Result<(Vec<OsString>, Option<NamedTempFile>), Reason> {
+    let file = script_file(run, script, "")?;
+    let path = file.path().to_string_lossy().into_owned();
+    let words = words.iter().map(|word| OsString::from(word.replace("{0}", &path))).collect();
+    Ok((words, Some(file)))
+}
+
+fn script_file(run: &Context, script: &str, suffix: &str) -> Result<NamedTempFile, Reason> {
+    let write = || -> io::Result<NamedTempFile> {
+        let mut file =
+            tempfile::Builder::new().prefix("script-").suffix(suffix).tempfile_in(&run.dir)?;
+        file.write_all(script.as_bytes())?;
+        Ok(file)
+    };
+    write().map_err(|error| Reason::spawn(&format!("cannot keep the script in a file: {error}")))
+}
+
+/// Returns the environment of an attempt: what is inherited, then what the file says, then the run.
+fn environment(run: &Context, id: TaskId, attempt: u32) -> Vec<(OsString, OsString)> {
+    let task = run.plan.flow.task(id);
+    let mut env = run.base_env.clone();
+    env.extend(task.options.env.iter().map(|(name, value)| ((&**name).into(), (&**value).into())));
+    let mut set = |name: &str, value: &OsStr| env.push((name.into(), value.to_owned()));
+    set("PYOCO_RUN_ID", run.run_id.to_string().as_ref());
+    set("PYOCO_RUN_DIR", run.dir.as_os_str());
+    set("PYOCO_FLOW", run.plan.flow.name().as_ref());
+    set("PYOCO_FILE_DIR", run.plan.flow.base_dir.as_os_str());
+    set("PYOCO_CALLER_DIR", run.surroundings.caller_dir.as_os_str());
+    set("PYOCO_TASK", task.name().as_ref());
+    set("PYOCO_ATTEMPT", attempt.to_string().as_ref());
+    set("PYOCO_CANCEL_FILE", run.dir.join(CANCEL_FILE).as_os_str());
+    if let Some(dir) = &run.surroundings.state_dir {
+        set("PYOCO_STATE_DIR", dir.as_os_str());
+    }
+    if let Some(exe) = &run.surroundings.exe {
+        set("PYOCO_EXE", exe.as_os_str());
+    }
+    if let Some(parent) = run.parent {
+        set("PYOCO_PARENT_RUN", parent.to_string().as_ref());
+    }
+    env
+}
+
+/// Returns the absolute path of a program: relative to the task's folder where its name holds a
+/// slash, else found on the task's own `PATH`.
+fn find(name: &OsStr, env: &[(OsString, OsString)], dir: &Path) -> Result<PathBuf, Reason> {
+    let shown = name.to_string_lossy();
+    if name.is_empty() {
+        return Err(Reason::spawn("an empty program name"));
+    }
+    if name.as_bytes().contains(&b'/') {
+        let path = dir.join(name);
+        return match executable(&path) {
+            Found::Yes => Ok(path),
+            Found::NotExecutable => Err(Reason::spawn(&format!("not executable: {shown}"))),
+            Found::Folder => Err(Reason::spawn(&format!("a folder: {shown}"))),
+            Found::No => Err(Reason::spawn(&format!("not found: {shown}"))),
+        };
+    }
+    let path = env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| &**value);
+    let mut best = Found::No;
+    for folder in std::env::split_paths(path.unwrap_or(OsStr::new("/usr/bin:/bin"))) {
+        let candidate = dir.join(folder).join(name);
+        match executable(&candidate) {
+            Found::Yes => return Ok(candidate),
+            Found::NotExecutable => best = Found::NotExecutable,
+            Found::Folder | Found::No => {}
+        }
+    }
+    match best {
+        Found::NotExecutable => Err(Reason::spawn(&format!("not executable: {shown}"))),
+        Found::Yes | Found::Folder | Found::No => {
+            Err(Reason::spawn(&format!("not found: {shown}")))
+        }
+    }
+}
+
+enum Found {
+    Yes,
+    NotExecutable,
+    Folder,
+    No,
+}
+
+fn executable(path: &Path) -> Found {
+    match path.metadata() {
+        Ok(found) if found.is_dir() => Found::Folder,
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => Found::NotExecutable,
+        Ok(_) => Found::Yes,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Found::NotExecutable,
+        Err(_) => Found::No,
+    }
+}

@@ -1,0 +1,107 @@
+//! The one console thread of a run: folds the lines and hands them, and the output, to the trace.
+//!
+//! It gets places in logs, not bytes, over a channel that never blocks a sender: a reader that is
+//! slow, or has gone, holds up nothing but this thread.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::event::{Chunk, Line, RunView, Trace};
+use crate::model::{Ms, TaskId};
+
+enum Item {
+    Lines(Arc<[Line]>),
+    Output { task: TaskId, attempt: u32, chunk: Chunk },
+    Notice(String),
+    Finish,
+}
+
+/// The way to the console thread; goes nowhere where a run has no trace.
+#[derive(Clone)]
+pub(super) struct ConsoleSender(Option<Sender<Item>>);
+
+impl ConsoleSender {
+    pub(super) fn lines(&self, lines: &[Line]) {
+        if self.0.is_some() && !lines.is_empty() {
+            self.send(Item::Lines(lines.into()));
+        }
+    }
+
+    pub(super) fn output(&self, task: TaskId, attempt: u32, chunk: Chunk) {
+        self.send(Item::Output { task, attempt, chunk });
+    }
+
+    pub(super) fn notice(&self, text: String) {
+        self.send(Item::Notice(text));
+    }
+
+    pub(super) fn finish(&self) {
+        self.send(Item::Finish);
+    }
+
+    fn send(&self, item: Item) {
+        if let Some(sender) = &self.0 {
+            // A console that has gone is no matter of the run's.
+            drop(sender.send(item));
+        }
+    }
+}
+
+/// Starts the console thread of a run, if it has a trace.
+pub(super) fn start(
+    trace: Option<Box<dyn Trace>>,
+) -> io::Result<(ConsoleSender, Option<JoinHandle<()>>)> {
+    let Some(trace) = trace else { return Ok((ConsoleSender(None), None)) };
+    let (sender, receiver) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("console".into());
+    let thread = thread.spawn(move || show(trace, &receiver))?;
+    Ok((ConsoleSender(Some(sender)), Some(thread)))
+}
+
+fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
+    let start = Instant::now();
+    let mut view = RunView::new();
+    let mut next_tick = trace.tick_every().map(|every| start + every);
+    loop {
+        let now = Instant::now();
+        if let (Some(at), Some(every)) = (next_tick, trace.tick_every())
+            && at <= now
+        {
+            trace.tick(&view, Ms::from(start.elapsed()));
+            next_tick = Some(Instant::now() + every);
+        }
+        let at_most = next_tick.map(|at| at.saturating_duration_since(Instant::now()));
+        match receive(items, at_most) {
+            Ok(Some(Item::Lines(lines))) => {
+                for line in &*lines {
+                    view.apply(line);
+                    trace.event(&view, line);
+                }
+            }
+            Ok(Some(Item::Output { task, attempt, chunk })) => {
+                trace.output(&view, task, attempt, &chunk);
+            }
+            Ok(Some(Item::Notice(text))) => trace.notice(&text),
+            Ok(None) => {}
+            Ok(Some(Item::Finish)) | Err(Closed) => break,
+        }
+    }
+    trace.finish(&view);
+}
+
+struct Closed;
+
+/// Returns the next item, `None` where none came in time.
+fn receive(items: &Receiver<Item>, at_most: Option<Duration>) -> Result<Option<Item>, Closed> {
+    match at_most {
+        None => items.recv().map(Some).map_err(|_| Closed),
+        Some(at_most) => match items.recv_timeout(at_most) {
+            Ok(item) => Ok(Some(item)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(Closed),
+        },
+    }
+}

@@ -1,0 +1,109 @@
+//! The table of live process groups: the only place that sends signals, usable from any thread.
+//!
+//! A group may be signalled only while its leader is known not to be reaped, or the number might be
+//! somebody else's by then. So leaders are reaped under the table's lock, and only after they were
+//! taken out of it; and the leader of a group that outlived it stays unreaped until the run ends.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use duct::Handle;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::lock;
+use crate::model::TaskId;
+
+const SIGKILL: i32 = 9; // the same on every Unix
+
+/// The groups of one run.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    table: Mutex<Table>,
+    killed: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    live: HashMap<(TaskId, u32), Pid>,
+    leaked: Vec<(Pid, Handle)>,
+}
+
+impl Groups {
+    /// Enters the group of an attempt right after its start.
+    pub(super) fn enter(&self, task: TaskId, attempt: u32, leader: Pid) {
+        let mut table = lock(&self.table);
+        table.live.insert((task, attempt), leader);
+        if self.killed.load(Ordering::SeqCst) {
+            send(leader, SIGKILL); // the kill came while this one was being started
+        }
+    }
+
+    /// Sends a signal to the group of an attempt, if it is still there.
+    pub(super) fn signal(&self, task: TaskId, attempt: u32, signal: i32) {
+        let table = lock(&self.table);
+        if let Some(leader) = table.live.get(&(task, attempt)) {
+            send(*leader, signal);
+        }
+    }
+
+    /// Sends a signal to every group that outlived its leader.
+    pub(super) fn signal_leaked(&self, signal: i32) {
+        let table = lock(&self.table);
+        table.leaked.iter().for_each(|(leader, _)| send(*leader, signal));
+    }
+
+    /// Kills every group, and all that will still be entered.
+    pub(super) fn kill_all(&self) {
+        self.killed.store(true, Ordering::SeqCst);
+        let table = lock(&self.table);
+        table.live.values().for_each(|leader| send(*leader, SIGKILL));
+        table.leaked.iter().for_each(|(leader, _)| send(*leader, SIGKILL));
+    }
+
+    /// Returns whether everything was killed.
+    pub(super) fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::SeqCst)
+    }
+
+    /// Takes out the group of an attempt whose leader has exited, and reaps the leader.
+    pub(super) fn reap(&self, task: TaskId, attempt: u32, handle: Handle) -> std::io::Result<()> {
+        let mut table = lock(&self.table);
+        table.live.remove(&(task, attempt));
+        handle.wait().map(drop)
+    }
+
+    /// Keeps the group of an attempt whose leader has exited while others hold its output open.
+    pub(super) fn keep_leaked(&self, task: TaskId, attempt: u32, handle: Handle) {
+        let mut table = lock(&self.table);
+        if let Some(leader) = table.live.remove(&(task, attempt)) {
+            if self.killed.load(Ordering::SeqCst) {
+                send(leader, SIGKILL);
+            }
+            table.leaked.push((leader, handle));
+        }
+    }
+
+    /// Lets go of the groups that outlived their leaders; at stop and kill they are killed.
+    pub(super) fn release_leaked(&self, kill: bool) {
+        let leaked = std::mem::take(&mut lock(&self.table).leaked);
+        for (leader, handle) in leaked {
+            if kill {
+                send(leader, SIGKILL);
+            }
+            // The leader has exited: this reaps it and cannot block. There is nothing to do about
+            // an error, and nobody to tell: the task has long ended.
+            drop(handle.wait());
+        }
+    }
+}
+
+/// Sends a signal to a whole group. A group that is already gone is no error.
+fn send(leader: Pid, signal: i32) {
+    let Some(signal) = Signal::from_named_raw(signal) else { return };
+    let _ = kill_process_group(leader, signal);
+    if signal != Signal::KILL && signal != Signal::CONT {
+        // A stopped process hears the signal only once it is continued.
+        let _ = kill_process_group(leader, Signal::CONT);
+    }
+}

@@ -1,0 +1,207 @@
+//! Carries out attempts as processes on this machine: a queue, and worker threads that pull from it.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
+use std::time::{Instant, SystemTime};
+
+use super::command::Command;
+use super::console::ConsoleSender;
+use super::group::Groups;
+use super::leaks::Drains;
+use super::runner::Message;
+use super::{Surroundings, attempt, lock};
+use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
+use crate::model::{Ms, Reason, RunId, TaskId, Wall};
+use crate::scheduler::{Ended, Executor, Input, Moment, Plan};
+
+/// A run as its workers see it.
+pub(super) struct Context {
+    pub(super) run_id: RunId,
+    pub(super) plan: Plan,
+    /// The run's folder, in its record or a private one.
+    pub(super) dir: PathBuf,
+    pub(super) base_env: Vec<(OsString, OsString)>,
+    pub(super) parent: Option<RunId>,
+    pub(super) surroundings: Arc<Surroundings>,
+    pub(super) log: Arc<dyn RunLog>,
+    pub(super) console: ConsoleSender,
+    pub(super) groups: Groups,
+    pub(super) drains: Drains,
+    pub(super) clock: Clock,
+    to_runner: Sender<Message>,
+    /// What the processes under way were started with: script files must outlive them.
+    commands: Mutex<HashMap<(TaskId, u32), Command>>,
+    has_log_trouble: AtomicBool,
+}
+
+/// What a run needs for its [`Context`] beyond what is made for it.
+pub(super) struct ContextParts {
+    pub(super) run_id: RunId,
+    pub(super) plan: Plan,
+    pub(super) dir: PathBuf,
+    pub(super) surroundings: Arc<Surroundings>,
+    pub(super) log: Arc<dyn RunLog>,
+    pub(super) console: ConsoleSender,
+    pub(super) to_runner: Sender<Message>,
+}
+
+impl Context {
+    pub(super) fn new(parts: ContextParts) -> Context {
+        Context {
+            run_id: parts.run_id,
+            plan: parts.plan,
+            dir: parts.dir,
+            base_env: base_env(&parts.surroundings.env),
+            parent: parent_run(&parts.surroundings.env),
+            surroundings: parts.surroundings,
+            log: parts.log,
+            console: parts.console,
+            groups: Groups::default(),
+            drains: Drains::default(),
+            clock: Clock::start(),
+            to_runner: parts.to_runner,
+            commands: Mutex::default(),
+            has_log_trouble: AtomicBool::new(false),
+        }
+    }
+
+    /// Tells the runner something. Once the run is over nobody listens, and nothing is lost by it.
+    pub(super) fn tell(&self, input: Input) {
+        drop(self.to_runner.send(Message::Input(input)));
+    }
+
+    /// Hands a worker's panic to the runner, which kills what runs and goes on with the panic.
+    fn report_bug(&self, panic: Box<dyn Any + Send>) {
+        drop(self.to_runner.send(Message::Bug(panic)));
+    }
+
+    pub(super) fn keep_until_end(&self, task: TaskId, attempt: u32, command: Command) {
+        lock(&self.commands).insert((task, attempt), command);
+    }
+
+    pub(super) fn forget(&self, task: TaskId, attempt: u32) {
+        drop(lock(&self.commands).remove(&(task, attempt)));
+    }
+
+    /// Tells people once that a log could not be kept.
+    pub(super) fn log_broke(&self, error: &StoreError) {
+        if !self.has_log_trouble.swap(true, Ordering::SeqCst) {
+            self.console.notice(format!("output is not kept: {error}; the tasks go on"));
+        }
+    }
+
+    pub(super) fn has_log_trouble(&self) -> bool {
+        self.has_log_trouble.load(Ordering::SeqCst)
+    }
+}
+
+/// Returns the caller's environment without what is pyoco's own: per-task variables of an outer run,
+/// and what must not reach a task by itself.
+fn base_env(env: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
+    let is_own = |name: &OsString| {
+        let Some(name) = name.to_str() else { return false };
+        matches!(
+            name,
+            "PYOCO_OUTPUT"
+                | "PYOCO_STATUS"
+                | "PYOCO_FAILED_TASKS"
+                | "PYOCO_PARENT_RUN"
+                | "PYOCO_SERVER"
+                | "PYOCO_TOKEN"
+        ) || ["PYOCO_PARAM_", "PYOCO_MATRIX_", "PYOCO_POOL_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    };
+    env.iter().filter(|(name, _)| !is_own(name)).cloned().collect()
+}
+
+/// Returns the run whose task we are, as its environment says.
+pub(super) fn parent_run(env: &[(OsString, OsString)]) -> Option<RunId> {
+    let (_, value) = env.iter().find(|(name, _)| name == "PYOCO_RUN_ID")?;
+    value.to_str()?.parse().ok()
+}
+
+/// The clock of a run.
+#[derive(Debug)]
+pub(super) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(super) fn start() -> Clock {
+        Clock { start: Instant::now() }
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        Moment { ms: Ms::from(self.start.elapsed()), wall: Wall::from(SystemTime::now()) }
+    }
+}
+
+/// Local processes. The scheduler hands over only what holds a slot, so that there are never more
+/// workers than slots, and no attempt waits for one.
+pub(super) struct LocalExecutor {
+    context: Arc<Context>,
+    queue: Arc<dyn QueueBackend>,
+    /// Workers that wait for work, less the work that waits for them.
+    idle: Arc<AtomicUsize>,
+}
+
+impl LocalExecutor {
+    pub(super) fn new(context: Arc<Context>, queue: Arc<dyn QueueBackend>) -> LocalExecutor {
+        LocalExecutor { context, queue, idle: Arc::default() }
+    }
+
+    fn add_worker(&self) -> io::Result<()> {
+        let (context, queue, idle) = (self.context.clone(), self.queue.clone(), self.idle.clone());
+        let work = move || {
+            let mut buffer = vec![0; 64 << 10];
+            while let Some(item) = queue.dequeue() {
+                let attempt = AssertUnwindSafe(|| {
+                    attempt::run(&context, item.task, item.attempt, &mut buffer);
+                });
+                if let Err(panic) = catch_unwind(attempt) {
+                    return context.report_bug(panic);
+                }
+                idle.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        std::thread::Builder::new().name("worker".into()).spawn(work).map(drop)
+    }
+
+    /// Lets the workers go once the queue is empty.
+    pub(super) fn close(&self) {
+        self.queue.remove(self.context.run_id);
+        self.queue.close();
+    }
+}
+
+impl Executor for LocalExecutor {
+    fn spawn(&self, task: TaskId, attempt: u32) {
+        let had_idle = self
+            .idle
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |idle| idle.checked_sub(1))
+            .is_ok();
+        if !had_idle && let Err(error) = self.add_worker() {
+            let reason = Reason::spawn(&format!("no thread: {error}"));
+            let (not_started, measured) = (Some(reason), Default::default());
+            let ended = Ended { task, attempt, not_started, measured };
+            return self.context.tell(Input::Ended(Box::new(ended)));
+        }
+        self.queue.enqueue(QueueItem { run_id: self.context.run_id, task, attempt });
+    }
+
+    fn signal(&self, task: TaskId, attempt: u32, signal: i32) {
+        self.context.groups.signal(task, attempt, signal);
+    }
+
+    fn signal_leaked(&self, signal: i32) {
+        self.context.groups.signal_leaked(signal);
+    }
+}

@@ -1,0 +1,25 @@
+//! What only some systems have, behind the same signatures: Linux (pidfd, `/proc`, `waitid` with its
+//! resource usage), and a portable stand-in, which `--cfg pyoco_portable` builds on Linux too.
+
+#[cfg(all(target_os = "linux", not(pyoco_portable)))]
+mod linux;
+#[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
+mod portable;
+
+#[cfg(all(target_os = "linux", not(pyoco_portable)))]
+pub(super) use linux::{ExitWatch, holders, peek_end};
+#[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
+pub(super) use portable::{ExitWatch, holders, peek_end};
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct End {
+    /// Its exit code.
+    pub(super) code: Option<i32>,
+    /// The signal that ended it.
+    pub(super) signal: Option<i32>,
+    /// Processor time of it and of the children that it waited for.
+    pub(super) cpu_ms: Option<u64>,
+    /// The most memory that one of them held, in bytes.
+    pub(super) max_rss: Option<u64>,
+}

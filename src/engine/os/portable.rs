@@ -1,0 +1,52 @@
+//! Any Unix: a thread waits for the exit and closes a pipe; resource usage and the holders of a pipe
+//! are unknown.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+use super::End;
+
+/// Becomes readable when a process has exited.
+#[derive(Debug)]
+pub(in crate::engine) struct ExitWatch(io::PipeReader);
+
+impl ExitWatch {
+    /// Watches a child that was not reaped.
+    pub(in crate::engine) fn new(pid: Pid) -> io::Result<ExitWatch> {
+        let (reader, writer) = io::pipe()?;
+        std::thread::Builder::new().name("exit".into()).spawn(move || {
+            // Whatever comes of it, the end of the wait is the news; `peek_end` has the details.
+            drop(peek_end(pid));
+            drop(writer);
+        })?;
+        Ok(ExitWatch(reader))
+    }
+}
+
+impl AsFd for ExitWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Waits for the end of a child and says how it ended, without reaping it.
+pub(in crate::engine) fn peek_end(pid: Pid) -> io::Result<End> {
+    loop {
+        match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+            Ok(Some(status)) => {
+                let code = status.exit_status();
+                let signal = status.terminating_signal();
+                return Ok(End { code, signal, ..End::default() });
+            }
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Returns nobody: there is no portable way to find them.
+pub(in crate::engine) fn holders(_group: Pid, _pipes: &[BorrowedFd<'_>]) -> Vec<u32> {
+    Vec::new()
+}

@@ -1,0 +1,360 @@
+//! The loop of a run: one thread, one channel, one writer of the record.
+//!
+//! Each turn takes all inputs that are there, lets the scheduler decide, appends the lines in one
+//! write, tells them, and only then acts. A cancel travels beside the channel too, so that it is
+//! taken before reports that it caused.
+
+use std::any::Any;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+
+use super::console;
+use super::local::{Context, ContextParts, LocalExecutor, parent_run};
+use super::{LevelHook, MAX_LOG, RunOptions, StartError, Surroundings, lock};
+use crate::event::{
+    CANCEL_FILE, CancelRequest, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
+    StateStore, StoreError,
+};
+use crate::model::{CancelToken, Level, RunId, escape};
+use crate::scheduler::{Action, Decisions, Executor, Input, Plan, Scheduler};
+
+/// What comes over the channel.
+pub(super) enum Message {
+    Input(Input),
+    /// There are requests to cancel beside the channel.
+    Wake,
+    /// A worker panicked: a bug, which ends the run.
+    Bug(Box<dyn Any + Send>),
+}
+
+/// Where a request to cancel comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// This process: the run's file `cancel` does not hold it yet.
+    Inside,
+    /// That file.
+    File,
+}
+
+/// A run as its handles see it.
+pub(super) struct Shared {
+    context: Arc<Context>,
+    scheduler: Mutex<Scheduler>,
+    token: CancelToken,
+    requests: Mutex<Vec<(CancelRequest, Origin)>>,
+    to_runner: Sender<Message>,
+    over: Mutex<bool>,
+    ended: Condvar,
+    runner: Mutex<Option<JoinHandle<()>>>,
+    trace: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Shared {
+    pub(super) fn run_id(&self) -> RunId {
+        self.context.run_id
+    }
+
+    pub(super) fn with_view<T>(&self, read: impl FnOnce(&RunView) -> T) -> T {
+        read(lock(&self.scheduler).view())
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        *lock(&self.over)
+    }
+
+    pub(super) fn request(&self, request: CancelRequest, origin: Origin) {
+        let level = request.level;
+        if self.token.level() >= Some(level) {
+            return;
+        }
+        lock(&self.requests).push((request, origin));
+        self.token.raise(level);
+        if level == Level::Kill {
+            // Past the runner, which may hang in a write.
+            self.context.groups.kill_all();
+        }
+        drop(self.to_runner.send(Message::Wake));
+    }
+
+    pub(super) fn note(&self, noted: RunNoted) {
+        self.context.tell(Input::Noted(noted));
+    }
+
+    pub(super) fn wait(&self) {
+        let over = lock(&self.over);
+        drop(self.ended.wait_while(over, |over| !*over));
+        if let Some(runner) = lock(&self.runner).take()
+            && let Err(panic) = runner.join()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    pub(super) fn wait_for_trace(&self) {
+        let trace = lock(&self.trace).take();
+        if let Some(Err(panic)) = trace.map(JoinHandle::join) {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// Starts a run; returns when its record exists.
+pub(super) fn start(
+    plan: Plan,
+    mut options: RunOptions,
+    store: &dyn StateStore,
+    queue: Arc<dyn QueueBackend>,
+    surroundings: Arc<Surroundings>,
+) -> Result<Arc<Shared>, StartError> {
+    let run_id = RunId::fresh();
+    let source = options.source.take();
+    let log = store.create(&NewRun {
+        run_id,
+        source: source.as_deref(),
+        syntax: plan.flow.syntax,
+        durable: options.durable,
+        max_log: options.max_log.unwrap_or(MAX_LOG),
+    })?;
+    drop(source); // it is as large as the file, and the run needs it no more
+    let private_dir = if log.dir().is_none() { Some(private_dir()?) } else { None };
+    let dir = log.dir().or(private_dir.as_ref().map(tempfile::TempDir::path));
+    let dir = dir.map_or_else(std::env::temp_dir, Path::to_path_buf);
+
+    let (to_runner, inputs) = mpsc::channel();
+    let (console, trace) = console::start(options.trace.take()).map_err(StartError::Thread)?;
+    let facts = RunStarted {
+        run_id: Some(run_id),
+        parent_run: parent_run(&surroundings.env),
+        ..std::mem::take(&mut options.facts)
+    };
+    let context = Arc::new(Context::new(ContextParts {
+        run_id,
+        plan: plan.clone(),
+        dir,
+        surroundings,
+        log: log.clone(),
+        console,
+        to_runner: to_runner.clone(),
+    }));
+    let shared = Arc::new(Shared {
+        context: context.clone(),
+        scheduler: Mutex::new(Scheduler::new(plan)),
+        token: CancelToken::default(),
+        requests: Mutex::default(),
+        to_runner,
+        over: Mutex::new(false),
+        ended: Condvar::new(),
+        runner: Mutex::default(),
+        trace: Mutex::new(trace),
+    });
+    let executor = LocalExecutor::new(context, queue);
+    let close_requests = watch_requests(&shared, &*log).map_err(StartError::Thread)?;
+    let runner = Runner {
+        shared: shared.clone(),
+        inputs,
+        executor,
+        log,
+        on_level: options.on_level,
+        is_broken: false,
+        close_requests,
+        _private_dir: private_dir,
+    };
+    let thread = std::thread::Builder::new().name("runner".into());
+    let thread = thread.spawn(move || runner.run(facts)).map_err(StartError::Thread)?;
+    *lock(&shared.runner) = Some(thread);
+    Ok(shared)
+}
+
+fn private_dir() -> Result<tempfile::TempDir, StartError> {
+    let private = tempfile::Builder::new().prefix("pyoco-").tempdir();
+    private.map_err(|source| StartError::PrivateFolder { path: std::env::temp_dir(), source })
+}
+
+type Closer = Box<dyn Fn() + Send + Sync>;
+
+/// Lets requests from outside of the process reach the run, where its log has them.
+fn watch_requests(shared: &Arc<Shared>, log: &dyn RunLog) -> std::io::Result<Option<Closer>> {
+    let Some(mut requests) = log.requests() else { return Ok(None) };
+    let closer = requests.closer();
+    let run = Arc::downgrade(shared);
+    std::thread::Builder::new().name("requests".into()).spawn(move || {
+        while let Some(batch) = requests.next() {
+            let Some(run) = run.upgrade() else { return };
+            batch.into_iter().for_each(|request| run.request(request, Origin::File));
+        }
+    })?;
+    Ok(Some(closer))
+}
+
+struct Runner {
+    shared: Arc<Shared>,
+    inputs: Receiver<Message>,
+    executor: LocalExecutor,
+    log: Arc<dyn RunLog>,
+    on_level: Option<LevelHook>,
+    is_broken: bool,
+    close_requests: Option<Closer>,
+    _private_dir: Option<tempfile::TempDir>,
+}
+
+impl Runner {
+    fn run(mut self, facts: RunStarted) {
+        let _at_the_end = AtTheEnd(self.shared.clone());
+        let mut decisions = Decisions::default();
+        self.decide(Input::Begin(Box::new(facts)), &mut decisions);
+        self.tell(&mut decisions);
+        self.sync();
+        self.act(&mut decisions);
+        while !self.is_over() {
+            self.take_inputs(&mut decisions);
+            self.tell(&mut decisions);
+            self.act(&mut decisions);
+        }
+        self.end();
+    }
+
+    fn is_over(&self) -> bool {
+        lock(&self.shared.scheduler).is_over()
+    }
+
+    fn decide(&self, input: Input, decisions: &mut Decisions) {
+        let now = self.shared.context.clock.now();
+        lock(&self.shared.scheduler).handle(now, input, decisions);
+    }
+
+    /// Waits for an input, and takes all that are there.
+    fn take_inputs(&self, decisions: &mut Decisions) {
+        let wake_at = lock(&self.shared.scheduler).wake_at();
+        let first = match wake_at {
+            None => self.inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => {
+                let now = self.shared.context.clock.now().ms;
+                self.inputs.recv_timeout((at - now).duration())
+            }
+        };
+        match first {
+            Ok(message) => self.take(message, decisions),
+            Err(RecvTimeoutError::Timeout) => self.decide(Input::Tick, decisions),
+            Err(RecvTimeoutError::Disconnected) => {
+                unreachable!("BUG: the channel ended before the run; a handle holds a sender")
+            }
+        }
+        while let Ok(message) = self.inputs.try_recv() {
+            self.take(message, decisions);
+        }
+    }
+
+    fn take(&self, message: Message, decisions: &mut Decisions) {
+        // A cancel comes before what it may have caused: at level kill the processes are dead
+        // before the runner hears of it.
+        let requests = std::mem::take(&mut *lock(&self.shared.requests));
+        for (request, origin) in requests {
+            if origin == Origin::Inside {
+                self.write_cancel_file(&request);
+            }
+            self.decide(Input::Cancel(request), decisions);
+        }
+        match message {
+            Message::Input(input) => self.decide(input, decisions),
+            Message::Wake => {}
+            Message::Bug(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    fn write_cancel_file(&self, request: &CancelRequest) {
+        let path = self.shared.context.dir.join(CANCEL_FILE);
+        let file = OpenOptions::new().append(true).create(true).open(&path);
+        let written = file.and_then(|mut file| file.write_all(request.to_line().as_bytes()));
+        if let Err(source) = written {
+            let error = StoreError::Io { action: "write", path, source };
+            self.notice(format!("tasks cannot see the cancel: {error}"));
+        }
+    }
+
+    /// Records the lines and tells them.
+    fn tell(&mut self, decisions: &mut Decisions) {
+        if decisions.lines.is_empty() {
+            return;
+        }
+        let result = self.log.append(&decisions.lines);
+        self.recorded(result);
+        self.shared.context.console.lines(&decisions.lines);
+        decisions.lines.clear();
+    }
+
+    fn sync(&mut self) {
+        let result = self.log.sync();
+        self.recorded(result);
+    }
+
+    /// A record that breaks in the middle is no reason to stop: people are told, once.
+    fn recorded(&mut self, result: Result<(), StoreError>) {
+        if let Err(error) = result
+            && !std::mem::replace(&mut self.is_broken, true)
+        {
+            self.notice(format!("the record is not complete: {error}; the tasks go on"));
+        }
+    }
+
+    fn notice(&self, text: String) {
+        self.shared.context.console.notice(escape(&text).into_owned());
+    }
+
+    fn act(&self, decisions: &mut Decisions) {
+        for action in decisions.actions.drain(..) {
+            match action {
+                Action::Spawn { task, attempt } => self.executor.spawn(task, attempt),
+                Action::Signal { task, attempt, signal } => {
+                    self.executor.signal(task, attempt, signal);
+                }
+                Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
+                Action::Announce(level) => self.announce(level),
+            }
+        }
+    }
+
+    /// Tells people on a thread of its own: whoever reads the console must not hold up the run.
+    fn announce(&self, level: Level) {
+        let Some(hook) = self.on_level.clone() else { return };
+        let running: Vec<String> = self
+            .shared
+            .with_view(|view| view.running().map(|(_, task)| task.name.to_string()).collect());
+        let thread = std::thread::Builder::new().name("announce".into());
+        if let Err(error) = thread.spawn(move || hook(level, &running)) {
+            self.notice(format!("cannot announce the cancel: {error}"));
+        }
+    }
+
+    fn end(mut self) {
+        let level = self.shared.token.level();
+        self.shared.context.groups.release_leaked(level >= Some(Level::Stop));
+        self.shared.context.drains.close();
+        self.executor.close();
+        self.sync();
+        if let Some(close) = self.close_requests.take() {
+            close();
+        }
+        if self.is_broken || self.shared.context.has_log_trouble() {
+            self.notice("this run has no complete record".to_owned());
+        }
+        self.shared.context.console.finish();
+    }
+}
+
+/// Says that the run is over, however it came about; after a panic no process is left behind.
+struct AtTheEnd(Arc<Shared>);
+
+impl Drop for AtTheEnd {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.context.groups.kill_all();
+            self.0.context.console.finish();
+        }
+        *lock(&self.0.over) = true;
+        self.0.ended.notify_all();
+    }
+}

@@ -1,0 +1,222 @@
+//! Which tasks of a flow a run is about.
+
+use std::sync::Arc;
+
+use crate::model::{Flow, ListId, Lists, TaskId};
+
+/// What the command line says of the tasks to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// These and all that they need; empty: what the flow's `default` says.
+    pub targets: Vec<String>,
+    /// Only what matches one of these.
+    pub only: Vec<String>,
+    /// Nothing that matches one of these.
+    pub skip: Vec<String>,
+}
+
+/// A flow narrowed to one run.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    /// The flow with the tasks of the run alone.
+    pub flow: Arc<Flow>,
+    /// By task: whether `--only` or `--skip` leaves it out.
+    pub left_out: Vec<bool>,
+    /// By task: whether it was named as a target.
+    pub targeted: Vec<bool>,
+}
+
+/// What is wrong with a selection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectionError {
+    /// No task has this name.
+    #[error("unknown task `{name}`")]
+    UnknownTask {
+        /// What was asked for.
+        name: String,
+        /// A task with a name like it.
+        near: Option<String>,
+    },
+    /// No task matches this glob.
+    #[error("`{option} {glob}` matches no task")]
+    NoMatch {
+        /// The option: `--only` or `--skip`.
+        option: &'static str,
+        /// The glob.
+        glob: String,
+        /// A task with a name like it.
+        near: Option<String>,
+    },
+    /// All tasks are left out.
+    #[error("nothing is left to run: every task is left out by `--only` and `--skip`")]
+    Nothing,
+    /// The flow says that nothing runs by itself.
+    #[error("this file runs nothing by itself (`default: []`); name a task")]
+    NoDefault,
+}
+
+/// Narrows a flow to what a selection asks for.
+///
+/// # Errors
+/// Where a name or a glob fits no task, or nothing is left.
+pub fn select(flow: &Flow, selection: &Selection) -> Result<Selected, SelectionError> {
+    let targets = targets(flow, selection)?;
+    let narrowed = match &targets {
+        None => flow.clone(),
+        Some(targets) => narrow(flow, targets),
+    };
+    let mut targeted = vec![false; narrowed.tasks.len()];
+    if !selection.targets.is_empty() {
+        for name in &selection.targets {
+            if let Some(index) = narrowed.tasks.iter().position(|task| *task.name == **name) {
+                targeted[index] = true;
+            }
+        }
+    }
+    let only = globs(&narrowed, "--only", &selection.only)?;
+    let skip = globs(&narrowed, "--skip", &selection.skip)?;
+    let left_out: Vec<bool> = (0..narrowed.tasks.len())
+        .map(|index| (!selection.only.is_empty() && !only[index]) || skip[index])
+        .collect();
+    if !left_out.is_empty() && left_out.iter().all(|left_out| *left_out) {
+        return Err(SelectionError::Nothing);
+    }
+    Ok(Selected { flow: Arc::new(narrowed), left_out, targeted })
+}
+
+/// Returns the tasks that the run is for; `None`: all of them.
+fn targets(flow: &Flow, selection: &Selection) -> Result<Option<Vec<TaskId>>, SelectionError> {
+    if selection.targets.is_empty() {
+        if !selection.only.is_empty() || !selection.skip.is_empty() {
+            return Ok(None);
+        }
+        return match &flow.default {
+            Some(none) if none.is_empty() => Err(SelectionError::NoDefault),
+            default => Ok(default.clone()),
+        };
+    }
+    let find = |name: &String| {
+        flow.ids().find(|id| *flow.task(*id).name == **name).ok_or_else(|| {
+            SelectionError::UnknownTask { name: name.clone(), near: near(flow, name) }
+        })
+    };
+    selection.targets.iter().map(find).collect::<Result<_, _>>().map(Some)
+}
+
+fn globs(flow: &Flow, option: &'static str, globs: &[String]) -> Result<Vec<bool>, SelectionError> {
+    let mut matched = vec![false; flow.tasks.len()];
+    for glob in globs {
+        let mut any = false;
+        for (index, task) in flow.tasks.iter().enumerate() {
+            if glob_matches(glob, &task.name) {
+                matched[index] = true;
+                any = true;
+            }
+        }
+        if !any {
+            return Err(SelectionError::NoMatch {
+                option,
+                glob: glob.clone(),
+                near: near(flow, glob),
+            });
+        }
+    }
+    Ok(matched)
+}
+
+fn near(flow: &Flow, name: &str) -> Option<String> {
+    let close = |task: &crate::model::Task| {
+        let likeness = strsim::damerau_levenshtein(&task.name, name);
+        (likeness <= 1 + name.len() / 4).then(|| (likeness, task.name.to_string()))
+    };
+    // A likeness costs the product of both lengths: past this many tasks nobody reads it anyway.
+    flow.tasks.iter().take(20_000).filter_map(close).min().map(|(_, name)| name)
+}
+
+/// Returns whether `text` matches `glob`, in which only `*` and `?` are special.
+pub fn glob_matches(glob: &str, text: &str) -> bool {
+    let (glob, text): (Vec<char>, Vec<char>) = (glob.chars().collect(), text.chars().collect());
+    let (mut g, mut t) = (0, 0);
+    // Where the last star stood, and how much of the text it has taken so far.
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match glob.get(g) {
+            Some('*') => {
+                star = Some((g, t));
+                g += 1;
+            }
+            Some(c) if *c == '?' || *c == text[t] => {
+                g += 1;
+                t += 1;
+            }
+            Some(_) | None => match star {
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    g = at + 1;
+                    t = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    glob[g..].iter().all(|c| *c == '*')
+}
+
+/// Returns the flow that holds `targets` and all that they need, any entry of `needs_any` included.
+fn narrow(flow: &Flow, targets: &[TaskId]) -> Flow {
+    let mut wanted = vec![false; flow.tasks.len()];
+    let mut seen_lists = vec![false; flow.lists.len()];
+    let mut todo: Vec<TaskId> = targets.to_vec();
+    while let Some(id) = todo.pop() {
+        if std::mem::replace(&mut wanted[id.index()], true) {
+            continue;
+        }
+        for list in [flow.task(id).needs, flow.task(id).needs_any] {
+            if !std::mem::replace(&mut seen_lists[list.index()], true) {
+                todo.extend_from_slice(flow.lists.get(list));
+            }
+        }
+    }
+    let mut new_ids = vec![TaskId(u32::MAX); flow.tasks.len()];
+    let kept: Vec<TaskId> = flow.ids().filter(|id| wanted[id.index()]).collect();
+    for (new, old) in kept.iter().enumerate() {
+        new_ids[old.index()] = TaskId::from_index(new);
+    }
+    let mut lists = Lists::default();
+    let mut new_lists = vec![ListId::EMPTY; flow.lists.len()];
+    for list in flow.lists.ids().skip(1).filter(|list| seen_lists[list.index()]) {
+        let items: Vec<TaskId> =
+            flow.lists.get(list).iter().map(|id| new_ids[id.index()]).collect();
+        new_lists[list.index()] = lists.push(&items);
+    }
+    let tasks = kept.iter().map(|old| {
+        let mut task = flow.task(*old).clone();
+        task.needs = new_lists[task.needs.index()];
+        task.needs_any = new_lists[task.needs_any.index()];
+        task
+    });
+    let tasks = tasks.collect();
+    Flow { tasks, lists, default: None, ..flow.clone_head() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_stars_and_question_marks_are_special() {
+        let cases = [
+            ("*", "", true),
+            ("test*", "test[py=3.12]", true),
+            ("t?st", "test", true),
+            ("test[a]", "test[a]", true),
+            ("*a*b", "xxaxxbxb", true),
+            ("a*b", "ac", false),
+            ("test", "tests", false),
+            ("", "x", false),
+        ];
+        for (glob, text, expected) in cases {
+            assert_eq!(glob_matches(glob, text), expected, "{glob} {text}");
+        }
+    }
+}

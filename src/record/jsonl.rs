@@ -1,0 +1,400 @@
+//! The store on disk: a folder a run, one JSON object a line.
+//!
+//! A run appears whole and locked: it is made under a hidden name, locked there, and then renamed.
+//! So a reader that sees a run whose lock is free knows that its runner is gone for good.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::facts::Here;
+use super::files::{
+    EVENTS_FILE, LOGS_DIR, failed, log_stem, make_file, make_private_dir, open_regular, run_dir,
+    runs_dir, sync_dir,
+};
+use super::logs::FileLog;
+use super::reader::{Cursor, Record, read_events};
+use super::requests::{FifoRequests, make_fifo};
+use super::{retention, summary::Summary};
+use crate::event::{
+    Line, MAX_LINE, NewRun, ReadReport, Requests, Retention, RunLog, StateStore, StoreError,
+    TaskLog, WAKE_FIFO,
+};
+use crate::model::{RunId, Size, Syntax, TaskId};
+
+/// How much of what could not be written is kept for another try.
+const MAX_BACKLOG: usize = 8 << 20;
+
+/// How often a reader looks whether another process has written: a follower is promised 100 ms.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The name under which a run is made, before it can be seen.
+pub(super) const HIDDEN_NEW: &str = ".new-";
+
+/// Keeps runs in a state folder.
+#[derive(Clone, Debug)]
+pub struct JsonlStore {
+    state_dir: PathBuf,
+    here: Here,
+}
+
+impl JsonlStore {
+    /// Returns the store in this state folder, which need not be there for reading; for writing
+    /// [`super::make_state_dir`] makes it.
+    pub fn new(state_dir: PathBuf) -> JsonlStore {
+        JsonlStore { state_dir, here: Here::find() }
+    }
+
+    /// Returns the state folder.
+    pub fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    /// Returns the folder of a run, be it there or not.
+    pub fn run_dir(&self, run_id: RunId) -> PathBuf {
+        run_dir(&self.state_dir, run_id)
+    }
+
+    /// Reads a run whole, and finds out where it stands.
+    ///
+    /// # Errors
+    /// Where there is none, or its events cannot be read at all.
+    pub fn load(&self, run_id: RunId) -> Result<Record, StoreError> {
+        let dir = self.existing(run_id)?;
+        Record::read(run_id, &dir, &self.here)
+    }
+
+    /// Reads the head of a run: of an ended one two lines, however many it has.
+    ///
+    /// # Errors
+    /// Where there is none, or its events cannot be read at all.
+    pub fn summary(&self, run_id: RunId) -> Result<Summary, StoreError> {
+        let dir = self.existing(run_id)?;
+        Summary::read(run_id, &dir, &self.here)
+    }
+
+    /// Calls `each` with the bytes of every whole line of a run's events, as they stand there.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or `each` fails.
+    pub fn raw_lines(
+        &self,
+        run_id: RunId,
+        each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), StoreError> {
+        let path = self.existing(run_id)?.join(EVENTS_FILE);
+        let mut read = || -> io::Result<()> {
+            let file = open_regular(&path)?;
+            let mut lines = super::lines::Lines::new(&file, 0);
+            while let Some(line) = lines.next()? {
+                if let super::lines::RawLine::Whole(bytes) = line {
+                    each(bytes)?;
+                }
+            }
+            Ok(())
+        };
+        read().map_err(failed("read", &path))
+    }
+
+    /// Returns the folder of a run that is there: a real folder, no link to one elsewhere.
+    pub(super) fn existing(&self, run_id: RunId) -> Result<PathBuf, StoreError> {
+        let dir = self.run_dir(run_id);
+        match fs::symlink_metadata(&dir) {
+            Ok(metadata) if metadata.is_dir() => Ok(dir),
+            Ok(_) => Err(StoreError::NoRun(run_id)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::NoRun(run_id)),
+            Err(error) => Err(failed("read", &dir)(error)),
+        }
+    }
+}
+
+impl StateStore for JsonlStore {
+    fn create(&self, new: &NewRun<'_>) -> Result<Arc<dyn RunLog>, StoreError> {
+        let runs = runs_dir(&self.state_dir);
+        make_private_dir(&runs).map_err(failed("create", &runs))?;
+        let hidden = runs.join(format!("{HIDDEN_NEW}{}", new.run_id));
+        let made = make_run(&hidden, new).and_then(|file| {
+            let dir = self.run_dir(new.run_id);
+            fs::rename(&hidden, &dir).map_err(failed("create", &dir))?;
+            Ok(JsonlLog {
+                dir,
+                max_log: new.max_log,
+                durable: new.durable,
+                writer: Some(Mutex::new(Writer::new(file))),
+                grown: Condvar::new(),
+                cursor: Mutex::default(),
+            })
+        });
+        match made {
+            Ok(log) => Ok(Arc::new(log)),
+            Err(error) => {
+                let _ = fs::remove_dir_all(&hidden); // what is left of it the next prune takes
+                Err(error)
+            }
+        }
+    }
+
+    fn open(&self, run_id: RunId) -> Result<Arc<dyn RunLog>, StoreError> {
+        let dir = self.existing(run_id)?;
+        let path = dir.join(EVENTS_FILE);
+        open_regular(&path).map_err(failed("read", &path))?;
+        Ok(Arc::new(JsonlLog {
+            dir,
+            max_log: super::DEFAULT_MAX_LOG,
+            durable: false,
+            writer: None,
+            grown: Condvar::new(),
+            cursor: Mutex::default(),
+        }))
+    }
+
+    fn list(&self) -> Result<Vec<RunId>, StoreError> {
+        let runs = runs_dir(&self.state_dir);
+        let entries = match fs::read_dir(&runs) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed("read", &runs)(error)),
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed("read", &runs))?;
+            if let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+                ids.push(id);
+            }
+        }
+        ids.sort_unstable_by(|a: &RunId, b| b.cmp(a));
+        Ok(ids)
+    }
+
+    fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
+        retention::prune(self, retention)
+    }
+}
+
+/// Makes a run's folder; returns its file of events, locked.
+fn make_run(dir: &Path, new: &NewRun<'_>) -> Result<File, StoreError> {
+    make_private_dir(dir).map_err(failed("create", dir))?;
+    let path = dir.join(EVENTS_FILE);
+    let file = make_file(&path).map_err(failed("create", &path))?;
+    match file.lock() {
+        Ok(()) => {}
+        // A file system without locks; readers go by host and boot id there.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error()) => {}
+        Err(error) => return Err(failed("lock", &path)(error)),
+    }
+    if let Some(source) = new.source {
+        let path = dir.join(match new.syntax {
+            Syntax::Yaml => "flow.yaml",
+            Syntax::Toml => "flow.toml",
+        });
+        let written = make_file(&path).and_then(|mut file| file.write_all(source));
+        written.map_err(failed("create", &path))?;
+    }
+    let path = dir.join(LOGS_DIR);
+    make_private_dir(&path).map_err(failed("create", &path))?;
+    let path = dir.join(WAKE_FIFO);
+    make_fifo(&path).map_err(failed("create", &path))?;
+    Ok(file)
+}
+
+/// One run's record.
+#[derive(Debug)]
+struct JsonlLog {
+    dir: PathBuf,
+    max_log: Size,
+    durable: bool,
+    /// Only the runner has one.
+    writer: Option<Mutex<Writer>>,
+    grown: Condvar,
+    /// How far the last reader came, so that the next need not begin at the start.
+    cursor: Mutex<Cursor>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    /// Holds the run's lock until it is closed.
+    file: File,
+    /// Where the last whole line ends.
+    end: u64,
+    /// Whether bytes of a line that could not be finished may stand behind `end`.
+    torn: bool,
+    /// Lines that are not written.
+    backlog: Vec<u8>,
+    /// Lines that were given up because the backlog was full.
+    given_up: u64,
+    /// The number of the last line taken, and of the last one that was surely written.
+    taken: u64,
+    written: u64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind these locks is whole after every single step, also one that panicked.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Writer {
+    fn new(file: File) -> Writer {
+        Writer { file, end: 0, torn: false, backlog: Vec::new(), given_up: 0, taken: 0, written: 0 }
+    }
+
+    fn take(&mut self, lines: &[Line]) {
+        for line in lines {
+            let start = self.backlog.len();
+            line.write(&mut self.backlog);
+            let length = self.backlog.len() - start;
+            debug_assert!(length <= MAX_LINE, "BUG: a line of {length} bytes");
+            if length > MAX_LINE || (start > 0 && self.backlog.len() > MAX_BACKLOG) {
+                self.backlog.truncate(start);
+                self.given_up += 1;
+            }
+            self.taken = self.taken.max(line.seq);
+        }
+    }
+
+    /// Writes the backlog, or as many whole lines of it as the disk takes.
+    fn flush(&mut self) -> io::Result<()> {
+        if rustix::fs::fstat(&self.file)?.st_nlink == 0 {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it was deleted"));
+        }
+        if self.torn {
+            self.file.set_len(self.end)?;
+            self.torn = false;
+        }
+        let mut written = 0;
+        let result = loop {
+            if written == self.backlog.len() {
+                break Ok(());
+            }
+            match self.file.write(&self.backlog[written..]) {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(more) => written += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        let whole = memchr::memrchr(b'\n', &self.backlog[..written]).map_or(0, |at| at + 1);
+        self.end += whole as u64;
+        self.torn = whole < written;
+        self.backlog.drain(..whole);
+        if self.torn && self.file.set_len(self.end).is_ok() {
+            self.torn = false;
+        }
+        result
+    }
+}
+
+impl JsonlLog {
+    fn events(&self) -> PathBuf {
+        self.dir.join(EVENTS_FILE)
+    }
+
+    fn writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {
+        self.writer.as_ref().map(lock).ok_or(StoreError::ReadOnly)
+    }
+
+    fn open_events(&self) -> Result<File, StoreError> {
+        let path = self.events();
+        open_regular(&path).map_err(failed("read", &path))
+    }
+
+    /// Returns whether a line after `seq` stands in another process' file.
+    fn has_after(&self, file: &File, seq: u64) -> io::Result<bool> {
+        let mut cursor = *lock(&self.cursor);
+        if cursor.seq > seq {
+            return Ok(true);
+        }
+        let mut found = false;
+        read_events(file, &mut cursor, &mut |line| found |= line.seq > seq)?;
+        Ok(found)
+    }
+}
+
+impl RunLog for JsonlLog {
+    fn append(&self, lines: &[Line]) -> Result<(), StoreError> {
+        let mut writer = self.writer()?;
+        writer.take(lines);
+        let mut result = writer.flush();
+        if result.is_ok() {
+            writer.written = writer.taken;
+        }
+        if result.is_ok() && self.durable {
+            result = writer.file.sync_data();
+        }
+        if result.is_ok() && writer.given_up > 0 {
+            let lost = format!("{} lines could not be kept", writer.given_up);
+            result = Err(io::Error::other(lost));
+        }
+        drop(writer);
+        self.grown.notify_all();
+        result.map_err(failed("write", &self.events()))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        let writer = self.writer()?;
+        let result = writer.file.sync_all();
+        drop(writer);
+        result.map_err(failed("write", &self.events()))?;
+        sync_dir(&self.dir).map_err(failed("write", &self.dir))?;
+        let runs = self.dir.parent().unwrap_or(&self.dir);
+        sync_dir(runs).map_err(failed("write", runs))
+    }
+
+    fn read(&self, from_seq: u64, each: &mut dyn FnMut(Line)) -> Result<ReadReport, StoreError> {
+        let file = self.open_events()?;
+        let known = *lock(&self.cursor);
+        let mut cursor = if from_seq > known.seq { known } else { Cursor::default() };
+        let report = read_events(&file, &mut cursor, &mut |line| {
+            if line.seq >= from_seq {
+                each(line);
+            }
+        });
+        let report = report.map_err(failed("read", &self.events()))?;
+        *lock(&self.cursor) = cursor;
+        Ok(report)
+    }
+
+    fn wait(&self, seq: u64, at_most: Duration) -> Result<bool, StoreError> {
+        if let Some(writer) = &self.writer {
+            let (writer, _) = self
+                .grown
+                .wait_timeout_while(lock(writer), at_most, |writer| writer.written <= seq)
+                .unwrap_or_else(PoisonError::into_inner);
+            return Ok(writer.written > seq);
+        }
+        let file = self.open_events()?;
+        let path = self.events();
+        let deadline = Instant::now() + at_most;
+        let mut length = None;
+        loop {
+            let now_length = file.metadata().map_err(failed("read", &path))?.len();
+            if length != Some(now_length) {
+                length = Some(now_length);
+                if self.has_after(&file, seq).map_err(failed("read", &path))? {
+                    return Ok(true);
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            std::thread::sleep(left.min(LOOK_EVERY));
+        }
+    }
+
+    fn dir(&self) -> Option<&Path> {
+        Some(&self.dir)
+    }
+
+    fn task_log(&self, task: TaskId, attempt: u32) -> Box<dyn TaskLog> {
+        let stem = self.dir.join(LOGS_DIR).join(log_stem(task, attempt));
+        Box::new(FileLog::new(stem, self.max_log))
+    }
+
+    fn requests(&self) -> Option<Box<dyn Requests>> {
+        self.writer.as_ref()?;
+        FifoRequests::open(&self.dir).ok().map(|requests| Box::new(requests) as Box<dyn Requests>)
+    }
+}

@@ -1,0 +1,127 @@
+//! Removes old runs: by count, by age, by size; never one that is under way.
+//!
+//! Safe beside runs that start and other prunes: a run is locked before it can be seen, and once its
+//! lock is free it is never locked again. What is removed first gets a hidden name in one step, so
+//! that nobody meets half a run; what a killed prune left behind the next one takes.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::files::{EVENTS_FILE, open_regular, runs_dir};
+use super::jsonl::{HIDDEN_NEW, JsonlStore};
+use super::reader::{Lock, test_lock};
+use super::summary::Summary;
+use crate::event::{Retention, StateStore, StoreError};
+use crate::model::{RunId, Wall};
+
+/// The name under which a run is removed.
+const HIDDEN_GONE: &str = ".gone-";
+
+/// How old a run that was never finished making must be before it is taken for a leftover.
+const LEFTOVER_AFTER: Duration = Duration::from_secs(3600); // making one takes milliseconds
+
+/// Removes what `retention` does not keep; returns it, the newest first.
+pub(super) fn prune(store: &JsonlStore, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
+    let runs = runs_dir(store.state_dir());
+    if !retention.dry_run {
+        remove_leftovers(&runs);
+    }
+    let mut removed = Vec::new();
+    let (mut kept, mut bytes) = (0, 0);
+    for id in store.list()? {
+        // A run that cannot be read at all has no flow, and its age is that of its file.
+        let summary = store.summary(id).ok();
+        if !is_ours(retention, summary.as_ref()) {
+            continue;
+        }
+        if retention.max_size.is_some() {
+            bytes += size_of(&store.run_dir(id));
+        }
+        if summary.as_ref().is_some_and(|summary| !summary.seen.is_over()) {
+            continue;
+        }
+        kept += 1;
+        let ended = summary.as_ref().and_then(|summary| Some(summary.ended?.0));
+        let ended = ended.unwrap_or_else(|| last_change(&store.run_dir(id)));
+        let too_many = retention.keep_runs.is_some_and(|most| kept > most);
+        let too_old = retention.ended_after.is_some_and(|after| ended < after);
+        let too_big = retention.max_size.is_some_and(|most| bytes > most.0);
+        if (too_many || too_old || too_big) && (retention.dry_run || remove(&runs, id)) {
+            removed.push(id);
+        }
+    }
+    Ok(removed)
+}
+
+fn is_ours(retention: &Retention, summary: Option<&Summary>) -> bool {
+    match (&retention.only, summary) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some((name, file)), Some(summary)) => {
+            summary.header.flow == *name && summary.header.file == *file
+        }
+    }
+}
+
+/// Removes a run unless it is under way; returns whether it was this call that did.
+fn remove(runs: &Path, id: RunId) -> bool {
+    let dir = runs.join(id.to_string());
+    match open_regular(&dir.join(EVENTS_FILE)) {
+        Ok(file) if test_lock(&file) == Lock::Held => return false,
+        Ok(_) | Err(_) => {}
+    }
+    let hidden = runs.join(format!("{HIDDEN_GONE}{id}"));
+    // Of two prunes only one gets it.
+    if fs::rename(&dir, &hidden).is_err() {
+        return false;
+    }
+    let _ = fs::remove_dir_all(&hidden); // what is left of it the next prune takes
+    true
+}
+
+fn remove_leftovers(runs: &Path) {
+    for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let gone = name.starts_with(HIDDEN_GONE);
+        let unfinished = name.starts_with(HIDDEN_NEW) && is_old(&entry.path());
+        if gone || unfinished {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn is_old(dir: &Path) -> bool {
+    let held =
+        open_regular(&dir.join(EVENTS_FILE)).is_ok_and(|file| test_lock(&file) == Lock::Held);
+    let changed = fs::symlink_metadata(dir).and_then(|metadata| metadata.modified());
+    let age = changed.map(|changed| SystemTime::now().duration_since(changed).unwrap_or_default());
+    !held && age.is_ok_and(|age| age > LEFTOVER_AFTER)
+}
+
+/// Returns when a run's events last changed.
+fn last_change(dir: &Path) -> Wall {
+    let changed = fs::symlink_metadata(dir.join(EVENTS_FILE))
+        .or_else(|_| fs::symlink_metadata(dir))
+        .and_then(|metadata| metadata.modified());
+    changed.map(Wall::from).unwrap_or_default()
+}
+
+/// Returns how many bytes lie in a folder; links are not followed.
+fn size_of(dir: &Path) -> u64 {
+    let mut total = 0;
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => dirs.push(entry.path()),
+                Ok(metadata) => total += metadata.len(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) => {}
+            }
+        }
+    }
+    total
+}

@@ -1,0 +1,113 @@
+//! The ladder of a cancel (drain, stop, kill), and how a running task is stopped.
+
+use super::retry::Timer;
+use super::{Action, Phase, Scheduler, Turn};
+use crate::event::{CancelRequest, Event, RunCancelling, TaskStopping};
+use crate::model::{Level, Ms, OnCancel, Reason, TaskId, TaskState, signal_name};
+
+const SIGKILL: i32 = 9; // the same on every Unix
+const SIGTERM: i32 = 15;
+
+/// Why a running task is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Its attempt took too long.
+    Timeout,
+    /// A cancel at level drain, and it wants to be stopped by that.
+    Cancel,
+    /// A cancel at level stop.
+    Stop,
+    /// A cancel at level kill.
+    Kill,
+    /// Another task failed under the policy `kill`.
+    Failure {
+        /// The other task.
+        of: TaskId,
+    },
+}
+
+impl Why {
+    fn name(self) -> &'static str {
+        match self {
+            Why::Timeout => "timeout",
+            Why::Cancel => "cancel",
+            Why::Stop => "stop",
+            Why::Kill => "kill",
+            Why::Failure { .. } => "failure",
+        }
+    }
+}
+
+impl Scheduler {
+    pub(super) fn cancel(&mut self, turn: &mut Turn<'_>, request: CancelRequest) {
+        let begun = self.view.started().is_some();
+        if !begun || self.is_over() || self.view.level() >= Some(request.level) {
+            return;
+        }
+        let before = self.view.level();
+        let CancelRequest { level, by, reason: text } = request;
+        self.emit(turn, Event::RunCancelling(RunCancelling { level, by, text }));
+        turn.act(Action::Announce(level));
+        if before.is_none() {
+            self.end_unstarted(turn, TaskState::Cancelled, &Reason::CANCELLED);
+        }
+        for id in self.plan.flow.ids() {
+            match level {
+                Level::Drain => {
+                    if self.plan.on_cancel_of(id) == OnCancel::Stop {
+                        self.stop_task(turn, id, Why::Cancel);
+                    }
+                }
+                Level::Stop => self.stop_task(turn, id, Why::Stop),
+                Level::Kill => self.stop_task(turn, id, Why::Kill),
+            }
+        }
+        match level {
+            Level::Drain => {}
+            Level::Stop => {
+                turn.act(Action::SignalLeaked { signal: SIGTERM });
+                self.timer(turn.now.ms + self.plan.grace, TaskId(u32::MAX), Timer::KillLeaked);
+            }
+            Level::Kill => turn.act(Action::SignalLeaked { signal: SIGKILL }),
+        }
+    }
+
+    /// Stops a task that has, or is about to have, a process. One that is being stopped already
+    /// gets no second first signal, but its grace may become shorter.
+    pub(super) fn stop_task(&mut self, turn: &mut Turn<'_>, id: TaskId, why: Why) {
+        let task = &mut self.tasks[id.index()];
+        let attempt = task.attempt;
+        let before = match &mut task.phase {
+            Phase::Starting { stop } => {
+                if stop.is_none() || why == Why::Kill {
+                    *stop = Some(why);
+                }
+                return; // it is stopped as soon as it has a process
+            }
+            Phase::Running { stop } => {
+                let before = *stop;
+                stop.get_or_insert(why);
+                before
+            }
+            Phase::Waiting | Phase::Ready | Phase::Delayed | Phase::Over => return,
+        };
+        let kill = self.plan.flow.task(id).options.kill;
+        let (signal, grace) = match why {
+            Why::Timeout | Why::Cancel | Why::Failure { .. } => (kill.signal, Some(kill.after)),
+            Why::Stop => (kill.signal, Some(kill.after.min(self.plan.grace))),
+            Why::Kill => (SIGKILL, None),
+        };
+        if before.is_none() {
+            let name = self.name(id);
+            let (why, signal) = (why.name().to_owned(), signal_name(signal).into_owned());
+            let stopping = TaskStopping { task: id, name, attempt, why, signal };
+            self.emit(turn, Event::TaskStopping(stopping));
+        }
+        if before.is_none() || why == Why::Kill {
+            turn.act(Action::Signal { task: id, attempt, signal });
+        }
+        if let Some(grace) = grace {
+            self.timer(turn.now.ms + grace.max(Ms(1)), id, Timer::Kill { attempt });
+        }
+    }
+}

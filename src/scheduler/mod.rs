@@ -1,0 +1,442 @@
+//! Floor 3: decides. What happened comes in as an [`Input`], what is to be told and done goes out as
+//! events and [`Action`]s. No clock, no thread, no process: time comes in as a value, so that a day
+//! of a run is tested in a millisecond, and the same scheduler can drive a run anywhere.
+//!
+//! The scheduler owns the run's [`RunView`] and changes it only by emitting events, so that the live
+//! state *is* the replayed log. Beside it stand only plans: what waits for what, who holds a slot,
+//! which moments to wake at.
+
+mod cancel;
+mod declare;
+mod order;
+mod plan;
+mod ready;
+mod retry;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+
+use crate::event::{
+    CancelRequest, Event, FORMAT_VERSION, Line, Measured, RunFinished, RunNoted, RunStarted,
+    RunView, TaskFinished, TaskStarted,
+};
+use crate::graph::Dependents;
+use crate::model::{Level, Ms, Reason, RunStatus, TaskId, TaskState, Wall};
+
+pub use order::start_order;
+pub use plan::{Plan, STOP_GRACE};
+
+use cancel::Why;
+use ready::Waits;
+use retry::Timer;
+
+/// A moment: since the start of the run on a monotonic clock, and on the wall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Since the start of the run.
+    pub ms: Ms,
+    /// On the wall clock.
+    pub wall: Wall,
+}
+
+/// What the world tells the scheduler.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The run begins: always the first.
+    Begin(Box<RunStarted>),
+    /// An attempt has a process.
+    Started(Box<Started>),
+    /// An attempt is over, or could not be started.
+    Ended(Box<Ended>),
+    /// Somebody asked for a cancel.
+    Cancel(CancelRequest),
+    /// Something was learnt beside the tasks.
+    Noted(RunNoted),
+    /// Nothing but the time has changed.
+    Tick,
+}
+
+/// See [`Input::Started`].
+#[derive(Clone, Debug, Default)]
+pub struct Started {
+    /// The task.
+    pub task: TaskId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// The process.
+    pub pid: Option<u32>,
+    /// Program and arguments, perhaps cut.
+    pub argv: Vec<String>,
+    /// Whether they were.
+    pub argv_cut: bool,
+    /// The folder.
+    pub dir: Option<String>,
+}
+
+/// See [`Input::Ended`].
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The task.
+    pub task: TaskId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// `None`: as `measured` says; else why there was no process.
+    pub not_started: Option<Reason>,
+    /// How it ended.
+    pub measured: Measured,
+}
+
+/// What the scheduler wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start an attempt; it holds its slot already.
+    Spawn {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Send a signal to the group of an attempt.
+    Signal {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// The signal's number.
+        signal: i32,
+    },
+    /// Send a signal to every group that outlived its leader.
+    SignalLeaked {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// Tell people that a cancel reached this level.
+    Announce(Level),
+}
+
+/// Carries out what the scheduler wants: local processes, or a test's simulation.
+pub trait Executor {
+    /// Starts an attempt, later answered by [`Input::Started`] and [`Input::Ended`], or by the
+    /// latter alone.
+    fn spawn(&self, task: TaskId, attempt: u32);
+    /// Sends a signal to the group of an attempt, if it is still there.
+    fn signal(&self, task: TaskId, attempt: u32, signal: i32);
+    /// Sends a signal to every group that outlived its leader.
+    fn signal_leaked(&self, signal: i32);
+}
+
+/// What came of one or more inputs: append the lines, tell them, then do the actions.
+#[derive(Debug, Default)]
+pub struct Decisions {
+    /// What is to be recorded and told.
+    pub lines: Vec<Line>,
+    /// What is to be done after that.
+    pub actions: Vec<Action>,
+}
+
+/// What the scheduler plans for a task; what the task *is* stands in the view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Some of its lists are not satisfied.
+    Waiting,
+    /// In the heap of ready tasks.
+    Ready,
+    /// Given to the executor, holds a slot, no process yet.
+    Starting {
+        /// Why it is to be stopped as soon as it has one.
+        stop: Option<Why>,
+    },
+    /// Has a process and a slot.
+    Running {
+        /// Why it was sent its first signal.
+        stop: Option<Why>,
+    },
+    /// Waits for its next attempt, without a slot.
+    Delayed,
+    /// Has its final state.
+    Over,
+}
+
+#[derive(Clone, Debug)]
+struct TaskPlan {
+    phase: Phase,
+    attempt: u32,
+    waits: Waits,
+}
+
+/// Decides what happens in one run.
+#[derive(Debug)]
+pub struct Scheduler {
+    plan: Plan,
+    dependents: Dependents,
+    heights: Vec<u32>,
+    view: RunView,
+    tasks: Vec<TaskPlan>,
+    lists: Vec<ready::ListPlan>,
+    ready: BinaryHeap<(u32, std::cmp::Reverse<u32>)>,
+    free_slots: u32,
+    timers: BinaryHeap<std::cmp::Reverse<(Ms, u32, Timer)>>,
+    /// Final states whose consequences have not been drawn yet.
+    ended: VecDeque<TaskId>,
+    /// Failures whose policy stops the run, not applied yet.
+    stoppers: Vec<TaskId>,
+    /// The task whose failure stopped the run, under the policies `stop` and `kill`.
+    stopped_by: Option<TaskId>,
+    /// The first task that failed the run.
+    failed: Option<TaskId>,
+    last_wall: Wall,
+}
+
+impl Scheduler {
+    /// Returns the scheduler of a run that has not begun.
+    pub fn new(plan: Plan) -> Scheduler {
+        let dependents = Dependents::of(&plan.flow);
+        let in_file_order = plan.jobs == 1;
+        let heights = if in_file_order {
+            vec![0; plan.flow.tasks().len()]
+        } else {
+            crate::graph::heights(&plan.flow, &dependents)
+        };
+        let tasks = plan
+            .flow
+            .tasks()
+            .iter()
+            .map(|task| TaskPlan { phase: Phase::Waiting, attempt: 0, waits: Waits::of(task) })
+            .collect();
+        let lists = ready::ListPlan::all(&plan.flow);
+        Scheduler {
+            free_slots: plan.jobs,
+            dependents,
+            heights,
+            view: RunView::new(),
+            tasks,
+            lists,
+            ready: BinaryHeap::new(),
+            timers: BinaryHeap::new(),
+            ended: VecDeque::new(),
+            stoppers: Vec::new(),
+            stopped_by: None,
+            failed: None,
+            last_wall: Wall(i64::MIN),
+            plan,
+        }
+    }
+
+    /// Returns the run's plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Returns the state of the run.
+    pub fn view(&self) -> &RunView {
+        &self.view
+    }
+
+    /// Returns whether the run has its end.
+    pub fn is_over(&self) -> bool {
+        self.view.status().is_final()
+    }
+
+    /// Returns the moment at which a [`Input::Tick`] is needed, if nothing happens before.
+    pub fn wake_at(&self) -> Option<Ms> {
+        self.timers.peek().map(|timer| timer.0.0)
+    }
+
+    /// Takes in one input and adds to `decisions` what follows from it. Reports that come twice or
+    /// too late change nothing.
+    pub fn handle(&mut self, now: Moment, input: Input, decisions: &mut Decisions) {
+        let mut turn = Turn { now, decisions };
+        match input {
+            Input::Begin(facts) => self.begin(&mut turn, *facts),
+            Input::Started(started) => self.started(&mut turn, *started),
+            Input::Ended(ended) => self.attempt_ended(&mut turn, *ended),
+            Input::Cancel(request) => self.cancel(&mut turn, request),
+            Input::Noted(noted) => {
+                if self.view.started().is_some() && !self.is_over() {
+                    self.emit(&mut turn, Event::RunNoted(noted));
+                }
+            }
+            Input::Tick => {}
+        }
+        self.run_timers(&mut turn);
+        self.draw_consequences(&mut turn);
+        self.start_ready(&mut turn);
+        self.end_if_done(&mut turn);
+    }
+
+    fn begin(&mut self, turn: &mut Turn<'_>, mut facts: RunStarted) {
+        if self.view.started().is_some() {
+            return;
+        }
+        facts.flow = self.plan.flow.name().to_owned();
+        facts.jobs = self.plan.jobs;
+        facts.n_tasks = self.plan.flow.tasks().len() as u32;
+        self.emit(turn, Event::RunStarted(Box::new(facts)));
+        for event in declare::declarations(&self.plan.flow) {
+            self.emit(turn, event);
+        }
+        for id in self.plan.flow.ids() {
+            if self.plan.left_out[id.index()] {
+                self.finish(turn, id, TaskState::Skipped, Some(Reason::NOT_SELECTED), None);
+            }
+        }
+        self.ready_roots(turn);
+    }
+
+    fn started(&mut self, turn: &mut Turn<'_>, started: Started) {
+        let id = started.task;
+        let Some(task) = self.current(id, started.attempt) else { return };
+        let Phase::Starting { stop } = task.phase else { return };
+        task.phase = Phase::Running { stop: None };
+        let name = self.name(id);
+        self.emit(
+            turn,
+            Event::TaskStarted(Box::new(TaskStarted {
+                task: id,
+                name,
+                attempt: started.attempt,
+                pid: started.pid,
+                argv: started.argv,
+                argv_cut: started.argv_cut,
+                dir: started.dir,
+            })),
+        );
+        if let Some(timeout) = self.plan.flow.task(id).options.timeout {
+            self.timer(turn.now.ms + timeout, id, Timer::Limit { attempt: started.attempt });
+        }
+        if let Some(why) = stop {
+            self.stop_task(turn, id, why);
+        }
+    }
+
+    fn attempt_ended(&mut self, turn: &mut Turn<'_>, ended: Ended) {
+        let id = ended.task;
+        let Some(task) = self.current(id, ended.attempt) else { return };
+        let stop = match task.phase {
+            Phase::Starting { stop } | Phase::Running { stop } => stop,
+            Phase::Waiting | Phase::Ready | Phase::Delayed | Phase::Over => return,
+        };
+        self.free_slots += 1;
+        match self.judge(id, stop, &ended) {
+            Verdict::Succeeded => {
+                let measured = Measured { tail: None, ..ended.measured };
+                self.finish(turn, id, TaskState::Succeeded, None, Some(measured));
+            }
+            Verdict::Stopped(reason) => {
+                self.finish(turn, id, TaskState::Cancelled, Some(reason), Some(ended.measured));
+            }
+            Verdict::Failed(reason) => {
+                if let Some(pause) = self.pause_before_retry(id, &reason, &ended.measured) {
+                    self.delay(turn, id, pause, reason, ended.measured);
+                } else {
+                    self.finish(turn, id, TaskState::Failed, Some(reason), Some(ended.measured));
+                }
+            }
+        }
+    }
+
+    fn judge(&self, id: TaskId, stop: Option<Why>, ended: &Ended) -> Verdict {
+        if let Some(reason) = &ended.not_started {
+            return Verdict::Failed(reason.clone());
+        }
+        match stop {
+            Some(Why::Timeout) => return Verdict::Failed(Reason::TIMEOUT),
+            Some(Why::Cancel | Why::Stop | Why::Kill) => {
+                return Verdict::Stopped(Reason::CANCELLED);
+            }
+            Some(Why::Failure { of }) => {
+                return Verdict::Stopped(Reason::stopped_by(&self.name(of)));
+            }
+            None => {}
+        }
+        match (ended.measured.exit_code, ended.measured.signal) {
+            (Some(code), _) if self.plan.flow.task(id).options.is_ok(code) => Verdict::Succeeded,
+            (Some(code), _) => Verdict::Failed(Reason::exit(code)),
+            (None, Some(signal)) => Verdict::Failed(Reason::signal(signal)),
+            (None, None) => Verdict::Failed(Reason::spawn("its end is unknown")),
+        }
+    }
+
+    /// Gives a task its final state; the consequences are drawn by [`Scheduler::draw_consequences`].
+    fn finish(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: TaskId,
+        state: TaskState,
+        reason: Option<Reason>,
+        measured: Option<Measured>,
+    ) {
+        let task = &mut self.tasks[id.index()];
+        if task.phase == Phase::Over {
+            return;
+        }
+        task.phase = Phase::Over;
+        let attempt = task.attempt;
+        let measured = measured.unwrap_or_default();
+        let name = self.name(id);
+        let finished = TaskFinished { task: id, name, attempt, state, reason, measured };
+        self.emit(turn, Event::TaskFinished(Box::new(finished)));
+        self.ended.push_back(id);
+    }
+
+    fn end_if_done(&mut self, turn: &mut Turn<'_>) {
+        let counts = self.view.counts();
+        let begun = self.view.started().is_some();
+        if !begun || self.is_over() || (counts.ended() as usize) < self.tasks.len() {
+            return;
+        }
+        let first_failure = self.failed.map(|id| self.name(id));
+        let (status, reason) = if self.view.level().is_some() {
+            (RunStatus::Cancelled, Some(Reason::CANCELLED))
+        } else if let Some(name) = &first_failure {
+            (RunStatus::Failed, Some(Reason::failed(name)))
+        } else {
+            (RunStatus::Completed, None)
+        };
+        self.timers.clear();
+        self.emit(turn, Event::RunFinished(RunFinished { status, reason, counts, first_failure }));
+    }
+
+    /// The one place where something becomes true: a line, taken into the view and given out.
+    fn emit(&mut self, turn: &mut Turn<'_>, event: Event) {
+        self.last_wall = self.last_wall.max(turn.now.wall);
+        let line = Line {
+            v: FORMAT_VERSION,
+            seq: self.view.seq() + 1,
+            ts: self.last_wall,
+            ms: turn.now.ms.max(self.view.now()),
+            event,
+        };
+        self.view.apply(&line);
+        turn.decisions.lines.push(line);
+    }
+
+    fn name(&self, id: TaskId) -> Arc<str> {
+        self.plan.flow.task(id).name.clone()
+    }
+
+    /// Returns the plan of a task if `attempt` is the one under way.
+    fn current(&mut self, id: TaskId, attempt: u32) -> Option<&mut TaskPlan> {
+        self.tasks.get_mut(id.index()).filter(|task| task.attempt == attempt)
+    }
+}
+
+/// One call of [`Scheduler::handle`].
+struct Turn<'a> {
+    now: Moment,
+    decisions: &'a mut Decisions,
+}
+
+impl Turn<'_> {
+    fn act(&mut self, action: Action) {
+        self.decisions.actions.push(action);
+    }
+}
+
+enum Verdict {
+    Succeeded,
+    Stopped(Reason),
+    Failed(Reason),
+}

@@ -1,0 +1,73 @@
+//! What a run is to do: a flow with a selection and the settings that the caller decided.
+
+use std::sync::Arc;
+
+use crate::graph::Selected;
+use crate::model::{Flow, Ms, OnCancel, OnFailure, OnTaskFailure, TaskId};
+
+/// The deadline of level stop: GitHub leaves 2.5 s between TERM and KILL.
+pub const STOP_GRACE: Ms = Ms(2000);
+
+/// A run before it begins.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The tasks of the run.
+    pub flow: Arc<Flow>,
+    /// By task: whether `--only` or `--skip` leaves it out.
+    pub left_out: Vec<bool>,
+    /// By task: whether it was named, and so gets `args`.
+    pub targeted: Vec<bool>,
+    /// The words after `--`.
+    pub args: Arc<[String]>,
+    /// How many tasks run at once; at least 1.
+    pub jobs: u32,
+    /// Replaces the flow's `on_failure`, and every task's `fail` but `continue`.
+    pub on_failure: Option<OnFailure>,
+    /// Replaces every task's `on_cancel`.
+    pub on_cancel: Option<OnCancel>,
+    /// The deadline of level stop.
+    pub grace: Ms,
+    /// What the pauses between attempts are scattered with.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// Returns the plan that runs all of `flow` as it says itself, `jobs` at once where it says
+    /// nothing of that.
+    pub fn all_of(flow: Arc<Flow>, jobs: u32) -> Plan {
+        let n_tasks = flow.tasks().len();
+        let (left_out, targeted) = (vec![false; n_tasks], vec![false; n_tasks]);
+        Plan::of(Selected { flow, left_out, targeted }, jobs)
+    }
+
+    /// Returns the plan that runs a selection, `jobs` at once where the flow says nothing of that.
+    pub fn of(selected: Selected, jobs: u32) -> Plan {
+        Plan {
+            jobs: selected.flow.jobs.unwrap_or(jobs).max(1),
+            flow: selected.flow,
+            left_out: selected.left_out,
+            targeted: selected.targeted,
+            args: Arc::default(),
+            on_failure: None,
+            on_cancel: None,
+            grace: STOP_GRACE,
+            seed: 0,
+        }
+    }
+
+    /// Returns what a failure of `task` does.
+    pub(super) fn on_failure_of(&self, task: TaskId) -> OnTaskFailure {
+        let own = self.flow.task(task).options.fail;
+        match (own, self.on_failure) {
+            (Some(OnTaskFailure::Continue), _) => OnTaskFailure::Continue,
+            (_, Some(policy)) => OnTaskFailure::As(policy),
+            (Some(OnTaskFailure::As(policy)), None) => OnTaskFailure::As(policy),
+            (None, None) => OnTaskFailure::As(self.flow.on_failure),
+        }
+    }
+
+    /// Returns what the first level of a cancel does to `task`.
+    pub(super) fn on_cancel_of(&self, task: TaskId) -> OnCancel {
+        self.on_cancel.unwrap_or(self.flow.task(task).options.on_cancel)
+    }
+}

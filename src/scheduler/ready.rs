@@ -1,0 +1,253 @@
+//! When a task is ready, and what the end of one task means for the others.
+
+use std::cmp::Reverse;
+
+use super::{Action, Phase, Scheduler, Turn, cancel::Why};
+use crate::event::{Event, TaskQueued};
+use crate::model::{Flow, ListId, OnFailure, OnTaskFailure, Reason, Task, TaskId, TaskState};
+
+/// How many of a task's two lists are not satisfied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waits(u8);
+
+impl Waits {
+    pub(super) fn of(task: &Task) -> Waits {
+        let waits_for = |list: ListId| u8::from(list != ListId::EMPTY);
+        Waits(waits_for(task.needs) + waits_for(task.needs_any))
+    }
+}
+
+/// How far a list of needs has come. One count serves all the tasks that need the list.
+#[derive(Clone, Debug)]
+pub(super) struct ListPlan {
+    /// Members that have not ended.
+    left: u32,
+    /// Whether a member ended in a way that does not satisfy its dependents.
+    is_broken: bool,
+    /// Whether a member SUCCEEDED.
+    has_success: bool,
+    /// Members that were left out by the selection.
+    left_out: u32,
+}
+
+impl ListPlan {
+    pub(super) fn all(flow: &Flow) -> Vec<ListPlan> {
+        let plan = |list| ListPlan {
+            left: flow.lists.get(list).len() as u32,
+            is_broken: false,
+            has_success: false,
+            left_out: 0,
+        };
+        flow.lists.ids().map(plan).collect()
+    }
+}
+
+impl Scheduler {
+    pub(super) fn ready_roots(&mut self, turn: &mut Turn<'_>) {
+        for id in self.plan.flow.ids() {
+            self.ready_if_satisfied(turn, id);
+        }
+    }
+
+    fn ready_if_satisfied(&mut self, turn: &mut Turn<'_>, id: TaskId) {
+        let task = &mut self.tasks[id.index()];
+        if task.phase != Phase::Waiting || task.waits != Waits(0) {
+            return;
+        }
+        task.phase = Phase::Ready;
+        self.ready.push((self.heights[id.index()], Reverse(id.0)));
+        let name = self.name(id);
+        self.emit(turn, Event::TaskQueued(TaskQueued { task: id, name }));
+    }
+
+    /// Makes a delayed task wait for a slot again; it stays RUNNING.
+    pub(super) fn ready_again(&mut self, id: TaskId) {
+        self.tasks[id.index()].phase = Phase::Ready;
+        self.ready.push((self.heights[id.index()], Reverse(id.0)));
+    }
+
+    pub(super) fn start_ready(&mut self, turn: &mut Turn<'_>) {
+        while self.free_slots > 0
+            && let Some((_, Reverse(id))) = self.ready.pop()
+        {
+            let id = TaskId(id);
+            let task = &mut self.tasks[id.index()];
+            if task.phase != Phase::Ready {
+                continue; // it was skipped or cancelled while it waited
+            }
+            task.phase = Phase::Starting { stop: None };
+            task.attempt += 1;
+            self.free_slots -= 1;
+            turn.act(Action::Spawn { task: id, attempt: task.attempt });
+        }
+    }
+
+    /// Draws from every new final state what it means for the tasks that need it, and for the run.
+    pub(super) fn draw_consequences(&mut self, turn: &mut Turn<'_>) {
+        while let Some(id) = self.ended.pop_front() {
+            let ending = self.ending(id);
+            for index in 0..self.dependents.lists_of(id).len() {
+                let list = self.dependents.lists_of(id)[index];
+                self.member_ended(turn, list, id, ending);
+            }
+            if ending == Ending::Failed {
+                self.failed.get_or_insert(id);
+            }
+            if ending == Ending::Failed && self.view.level().is_none() {
+                // The consequences inside the graph come first: they have the better reason.
+                self.pending_policy(id);
+            }
+            if self.ended.is_empty() {
+                self.apply_policy(turn);
+            }
+        }
+    }
+
+    fn ending(&self, id: TaskId) -> Ending {
+        let Some(task) = self.view.task(id) else { return Ending::Unsatisfied };
+        match task.state() {
+            TaskState::Succeeded => Ending::Succeeded,
+            TaskState::Failed => match self.plan.on_failure_of(id) {
+                OnTaskFailure::Continue => Ending::Satisfied,
+                OnTaskFailure::As(_) => Ending::Failed,
+            },
+            TaskState::Skipped => match task.reason.as_ref().map(Reason::kind) {
+                Some("not_selected") => Ending::LeftOut,
+                Some("condition") => Ending::Satisfied,
+                Some(_) | None => Ending::Unsatisfied,
+            },
+            TaskState::Cancelled | TaskState::Pending | TaskState::Queued | TaskState::Running => {
+                Ending::Unsatisfied
+            }
+        }
+    }
+
+    fn member_ended(&mut self, turn: &mut Turn<'_>, list: ListId, member: TaskId, ending: Ending) {
+        let plan = &mut self.lists[list.index()];
+        plan.left -= 1;
+        let satisfies = match ending {
+            Ending::Succeeded | Ending::Satisfied | Ending::LeftOut => true,
+            Ending::Failed | Ending::Unsatisfied => false,
+        };
+        let is_first_break = !satisfies && !plan.is_broken;
+        plan.is_broken |= !satisfies;
+        let is_first_success =
+            ending == Ending::Succeeded && !std::mem::replace(&mut plan.has_success, true);
+        plan.left_out += u32::from(ending == Ending::LeftOut);
+        let (all_ended, broken, success) = (plan.left == 0, plan.is_broken, plan.has_success);
+        let all_left_out = plan.left_out as usize == self.plan.flow.lists.get(list).len();
+
+        if is_first_break {
+            let reason = Reason::upstream(&self.name(member));
+            self.skip_all(turn, list, Dependents::Needing, &reason);
+        } else if all_ended && !broken {
+            self.satisfied(turn, list, Dependents::Needing);
+        }
+        if is_first_success || (all_ended && all_left_out) {
+            self.satisfied(turn, list, Dependents::NeedingAny);
+        } else if all_ended && !success {
+            let reason = Reason::upstream(&self.name(self.blamed(list)));
+            self.skip_all(turn, list, Dependents::NeedingAny, &reason);
+        }
+    }
+
+    /// Returns the member to name where none of a list has succeeded: the first that failed, or the
+    /// first that was not left out.
+    fn blamed(&self, list: ListId) -> TaskId {
+        let members = self.plan.flow.lists.get(list);
+        let with = |ending: fn(Ending) -> bool| {
+            members.iter().copied().find(|member| ending(self.ending(*member)))
+        };
+        with(|ending| matches!(ending, Ending::Failed))
+            .or_else(|| with(|ending| !matches!(ending, Ending::LeftOut)))
+            .unwrap_or(members[0])
+    }
+
+    fn satisfied(&mut self, turn: &mut Turn<'_>, list: ListId, which: Dependents) {
+        for index in 0..self.dependents_on(list, which).len() {
+            let id = self.dependents_on(list, which)[index];
+            let task = &mut self.tasks[id.index()];
+            task.waits = Waits(task.waits.0 - 1);
+            self.ready_if_satisfied(turn, id);
+        }
+    }
+
+    fn skip_all(&mut self, turn: &mut Turn<'_>, list: ListId, which: Dependents, reason: &Reason) {
+        for index in 0..self.dependents_on(list, which).len() {
+            let id = self.dependents_on(list, which)[index];
+            if self.tasks[id.index()].phase == Phase::Waiting {
+                self.finish(turn, id, TaskState::Skipped, Some(reason.clone()), None);
+            }
+        }
+    }
+
+    fn dependents_on(&self, list: ListId, which: Dependents) -> &[TaskId] {
+        match which {
+            Dependents::Needing => self.dependents.needing(list),
+            Dependents::NeedingAny => self.dependents.needing_any(list),
+        }
+    }
+
+    /// Notes that the failure of `id` stops the run, where its policy says so and no other has.
+    fn pending_policy(&mut self, id: TaskId) {
+        match self.plan.on_failure_of(id) {
+            OnTaskFailure::Continue | OnTaskFailure::As(OnFailure::Isolate) => {}
+            OnTaskFailure::As(OnFailure::Stop | OnFailure::Kill) => {
+                self.stoppers.push(id);
+            }
+        }
+    }
+
+    /// Stops the run where failures ask for it: nothing new starts, and under `kill` what runs is
+    /// stopped too.
+    fn apply_policy(&mut self, turn: &mut Turn<'_>) {
+        for stopper in std::mem::take(&mut self.stoppers) {
+            let is_first = self.stopped_by.is_none();
+            let by = *self.stopped_by.get_or_insert(stopper);
+            if is_first {
+                let reason = Reason::stopped_by(&self.name(by));
+                self.end_unstarted(turn, TaskState::Skipped, &reason);
+            }
+            if self.plan.on_failure_of(stopper) == OnTaskFailure::As(OnFailure::Kill) {
+                for id in self.plan.flow.ids() {
+                    self.stop_task(turn, id, Why::Failure { of: stopper });
+                }
+            }
+        }
+    }
+
+    /// Gives every task that has no process its end: `state` with `reason`, but FAILED to those
+    /// that wait for another attempt.
+    pub(super) fn end_unstarted(&mut self, turn: &mut Turn<'_>, state: TaskState, reason: &Reason) {
+        for id in self.plan.flow.ids() {
+            match self.tasks[id.index()].phase {
+                Phase::Waiting => self.finish(turn, id, state, Some(reason.clone()), None),
+                Phase::Ready | Phase::Delayed => {
+                    if !self.fail_with_last_attempt(turn, id) {
+                        self.finish(turn, id, state, Some(reason.clone()), None);
+                    }
+                }
+                Phase::Starting { .. } | Phase::Running { .. } | Phase::Over => {}
+            }
+        }
+        self.ready.clear();
+    }
+}
+
+/// What the end of a task means for those that need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Succeeded,
+    /// As good as a success for `needs`, but none for `needs_any`.
+    Satisfied,
+    /// Not part of the run, for either.
+    LeftOut,
+    Failed,
+    Unsatisfied,
+}
+
+#[derive(Clone, Copy)]
+enum Dependents {
+    Needing,
+    NeedingAny,
+}

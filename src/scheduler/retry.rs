@@ -1,0 +1,137 @@
+//! Timers, and attempts after the first.
+
+use std::cmp::Reverse;
+
+use super::cancel::Why;
+use super::{Action, Phase, Scheduler, Turn};
+use crate::event::{Event, Measured, TaskRetrying};
+use crate::model::{Ms, Reason, TaskId, TaskState};
+
+const SIGKILL: i32 = 9; // the same on every Unix
+
+/// What a moment brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// An attempt has taken as long as it may.
+    Limit { attempt: u32 },
+    /// An attempt that was asked to end has had its grace.
+    Kill { attempt: u32 },
+    /// The pause before another attempt is over.
+    Retry { attempt: u32 },
+    /// The groups that outlived their leaders have had their grace; belongs to no task.
+    KillLeaked,
+}
+
+impl Scheduler {
+    pub(super) fn timer(&mut self, at: Ms, task: TaskId, timer: Timer) {
+        self.timers.push(Reverse((at, task.0, timer)));
+    }
+
+    pub(super) fn run_timers(&mut self, turn: &mut Turn<'_>) {
+        while let Some(&Reverse((at, task, timer))) = self.timers.peek()
+            && at <= turn.now.ms
+        {
+            self.timers.pop();
+            self.run_timer(turn, TaskId(task), timer);
+        }
+    }
+
+    fn run_timer(&mut self, turn: &mut Turn<'_>, id: TaskId, timer: Timer) {
+        let attempt = match timer {
+            Timer::KillLeaked => return turn.act(Action::SignalLeaked { signal: SIGKILL }),
+            Timer::Limit { attempt } | Timer::Kill { attempt } | Timer::Retry { attempt } => {
+                attempt
+            }
+        };
+        let Some(task) = self.current(id, attempt) else { return };
+        match (timer, task.phase) {
+            (Timer::Limit { .. }, Phase::Running { stop: None }) => {
+                self.stop_task(turn, id, Why::Timeout);
+            }
+            (Timer::Kill { .. }, Phase::Running { stop: Some(_) }) => {
+                turn.act(Action::Signal { task: id, attempt, signal: SIGKILL });
+            }
+            (Timer::Retry { .. }, Phase::Delayed) => self.ready_again(id),
+            (Timer::Limit { .. } | Timer::Kill { .. } | Timer::Retry { .. }, _) => {}
+            (Timer::KillLeaked, _) => {}
+        }
+    }
+
+    /// Returns how long to wait before another attempt, or `None` where there shall be none.
+    pub(super) fn pause_before_retry(
+        &self,
+        id: TaskId,
+        reason: &Reason,
+        measured: &Measured,
+    ) -> Option<Ms> {
+        let retry = &self.plan.flow.task(id).options.retry;
+        let attempt = self.tasks[id.index()].attempt;
+        let is_wanted = attempt <= retry.max
+            && self.view.level().is_none()
+            && self.stopped_by.is_none()
+            && (retry.codes.is_empty()
+                || *reason == Reason::TIMEOUT
+                || exit_code(measured).is_some_and(|code| retry.codes.contains(&code)));
+        if !is_wanted {
+            return None;
+        }
+        let doublings = attempt.saturating_sub(1).min(64);
+        let factor = (f64::from(retry.backoff_milli) / 1000.0).powi(doublings as i32);
+        let pause = (retry.delay.0 as f64 * factor).min(retry.max_delay.0 as f64);
+        // A quarter up or down, so that tasks that failed together do not come back together.
+        let scattered = pause * (0.75 + 0.5 * scatter(self.plan.seed, id, attempt));
+        Some(Ms(scattered as u64).min(retry.max_delay))
+    }
+
+    pub(super) fn delay(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: TaskId,
+        pause: Ms,
+        reason: Reason,
+        measured: Measured,
+    ) {
+        let attempt = self.tasks[id.index()].attempt;
+        self.tasks[id.index()].phase = Phase::Delayed;
+        let name = self.name(id);
+        self.emit(
+            turn,
+            Event::TaskRetrying(Box::new(TaskRetrying {
+                task: id,
+                name,
+                attempt,
+                after: pause,
+                reason,
+                measured,
+            })),
+        );
+        self.timer(turn.now.ms + pause, id, Timer::Retry { attempt });
+    }
+
+    /// Fails a task that waits for another attempt with what its last one said; returns whether it
+    /// was one.
+    pub(super) fn fail_with_last_attempt(&mut self, turn: &mut Turn<'_>, id: TaskId) -> bool {
+        let last = self.view.task(id).and_then(|task| task.last());
+        let Some((reason, measured)) =
+            last.and_then(|last| Some((last.reason.clone()?, last.measured.clone())))
+        else {
+            return false;
+        };
+        self.finish(turn, id, TaskState::Failed, Some(reason), Some(measured));
+        true
+    }
+}
+
+/// Returns the exit code as a shell would give it: 128+n after signal n.
+fn exit_code(measured: &Measured) -> Option<i32> {
+    measured.exit_code.or(measured.signal.map(|signal| 128 + signal))
+}
+
+/// Returns a number from 0 to 1 that is always the same for the same run, task and attempt.
+fn scatter(seed: u64, id: TaskId, attempt: u32) -> f64 {
+    // The finishing steps of splitmix64.
+    let mut bits = seed ^ (u64::from(id.0) << 32) ^ u64::from(attempt);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (bits ^ (bits >> 31)) as f64 / u64::MAX as f64
+}
