@@ -15,3 +15,8 @@ pub mod record;
 pub mod scheduler;
 pub mod spec;
 pub mod trace;
+
+/// Compiles and runs the example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -94,3 +94,19 @@ fn what_differs_from_run_to_run_is_redacted() {
     assert!(catch_unwind(|| same("a", "b")).is_err());
     assert!(catch_unwind(|| same("abc", "a[..]")).is_err(), "expected text is exact");
 }
+
+#[test]
+fn signals_that_the_tests_ignore_are_not_ignored_in_them() {
+    let project = Project::new();
+    // Only a test process that has ignored signals shows the difference: it is this one, once more.
+    if std::env::var_os("PYOCO_TEST_INNER").is_none() {
+        let this = std::env::current_exe().expect("there is a program");
+        let name = "signals_that_the_tests_ignore_are_not_ignored_in_them";
+        let script = format!("trap '' HUP INT; exec '{}' --exact {name}", this.display());
+        let mut command = sh(&project, &script);
+        command.env("PYOCO_TEST_INNER", "1");
+        Running::spawn(command).wait().exits(0).says("1 passed");
+    } else {
+        Running::spawn(sh(&project, "kill -INT $$; exit 7")).wait().dies_of(2);
+    }
+}

@@ -4,11 +4,14 @@ use std::fmt;
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, Once};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::flag::register_conditional_shutdown;
 
 use super::{DEADLINE, wait_for};
 
@@ -89,6 +92,7 @@ impl Running {
     /// The same with this as its standard input.
     #[track_caller]
     pub(crate) fn spawn_reading(mut command: Command, stdin: impl Into<Stdio>) -> Running {
+        take_signals();
         command.stdin(stdin);
         // A group of its own: a test that signals the group must not hit the test runner.
         command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -201,6 +205,19 @@ fn collect(mut from: impl Read + Send + 'static) -> (Arc<Mutex<Vec<u8>>>, JoinHa
         }
     });
     (bytes, reader)
+}
+
+/// Makes children start with default signals, also where the tests run under `nohup` or in the
+/// background of a shell: an ignored signal is inherited, one that is handled is not.
+pub(crate) fn take_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            let always = Arc::new(AtomicBool::new(true));
+            register_conditional_shutdown(signal, 128 + signal, always)
+                .expect("these four can be handled");
+        }
+    });
 }
 
 /// Waits until a file is there: a task's way to say that it is ready.

@@ -8,6 +8,7 @@ use std::process::Command;
 use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
 
+use super::running::take_signals;
 use super::{DEADLINE, Outcome, wait_for};
 
 /// A program on a terminal; it is stopped with the value.
@@ -20,6 +21,7 @@ impl Terminal {
     /// Starts it.
     #[track_caller]
     pub(crate) fn spawn(command: Command) -> Terminal {
+        take_signals();
         let most = u64::try_from(DEADLINE.as_millis()).expect("a minute is a small number");
         let mut session = spawn_command(command, Some(most)).expect("a terminal can be made");
         session.process_mut().set_kill_timeout(Some(10_000));
