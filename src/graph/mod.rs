@@ -6,5 +6,5 @@
 mod cycle;
 mod render;
 
-pub use cycle::find_cycle;
+pub use cycle::{find_cycle, find_cycles};
 pub use render::{Picture, draw};
