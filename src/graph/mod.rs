@@ -8,7 +8,7 @@ mod order;
 mod render;
 mod select;
 
-pub use cycle::find_cycle;
+pub use cycle::{find_cycle, find_cycles};
 pub use order::{Dependents, heights, topological};
 pub use render::{Picture, draw};
 pub use select::{Selected, Selection, SelectionError, glob_matches, select};

@@ -1,29 +1,32 @@
-//! Floor 2: reads a workflow file into a [`Flow`](crate::model::Flow), or into diagnostics.
+//! Floor 2: reads a workflow file into a [`Flow`], or into diagnostics.
+//!
+//! Bytes ([`Source`]) become one tree with places, the same for YAML and TOML; the tree is held
+//! against the table of keys and becomes a flow. Every mistake is found, and all of them are said at
+//! once. Nothing here knows a run, a terminal or an exit code.
 
-use std::path::{Path, PathBuf};
+mod diag;
+mod fields;
+mod hints;
+mod keys;
+mod lower;
+mod notation;
+mod source;
+mod toml;
+mod tree;
+mod values;
+mod wiring;
+mod yaml;
+
+use sha2::{Digest, Sha256};
 
 use crate::model::{Flow, Syntax};
+use diag::Diagnostics;
+use tree::{LineIndex, Span};
 
-/// A workflow file as it was read.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// The name for messages: the path as the caller wrote it, `-` for standard input.
-    pub name: String,
-    /// The absolute path, for the record; `-` where there is no regular file.
-    pub path: String,
-    /// The absolute folder that relative paths start at.
-    pub base_dir: PathBuf,
-    /// The flow's name where the file gives none.
-    pub default_name: String,
-    /// The syntax.
-    pub syntax: Syntax,
-    /// The bytes.
-    pub bytes: Vec<u8>,
-}
+pub use diag::{Diagnostic, Severity, report, report_json};
+pub use source::{Source, find, read};
 
-/// Something about a file that its author can mend.
-#[derive(Clone, Debug)]
-pub struct Diagnostic {}
+pub(crate) const MAX_FLOW_NAME: usize = 256; // bytes
 
 /// A file after it was loaded: a flow where nothing is wrong, and what there is to say.
 #[derive(Debug)]
@@ -34,20 +37,52 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads a file, a pipe or standard input (`-`) within the limits of the format.
-///
-/// # Errors
-/// With a diagnostic that names the place and the way out.
-pub fn read(_file: &str, _caller_dir: &Path) -> Result<Source, Box<Diagnostic>> {
-    Err(Box::new(Diagnostic {}))
-}
-
 /// Loads a file.
-pub fn load(_source: &Source) -> Loaded {
-    Loaded { flow: None, diagnostics: Vec::new() }
+pub fn load(source: &Source) -> Loaded {
+    let mut found = Diagnostics::default();
+    let tree = text(&source.bytes, &mut found).and_then(|text| {
+        let tree = match source.syntax {
+            Syntax::Yaml => yaml::read(text, &mut found),
+            Syntax::Toml => toml::read(text, &mut found),
+        };
+        Some((text, tree?))
+    });
+    let Some((text, tree)) = tree else {
+        if !found.has_error() {
+            found.push(
+                Diagnostic::error("empty-file", format!("`{}` is empty", source.name))
+                    .help("a workflow begins with `tasks:`; `pyoco init` writes a starter file"),
+            );
+        }
+        return Loaded { flow: None, diagnostics: found.sorted() };
+    };
+    let index = LineIndex::new(&source.bytes);
+    let sha256 = Sha256::digest(&source.bytes);
+    let origin = lower::Origin {
+        file: Some(source.name.clone()),
+        file_sha256: Some(sha256.iter().map(|byte| format!("{byte:02x}")).collect()),
+        syntax: source.syntax,
+        base_dir: source.base_dir.clone(),
+        default_name: source.default_name.clone(),
+        text: Some((text, &index)),
+    };
+    lower::lower(&tree, origin, found)
 }
 
-/// Returns the diagnostics as text for people, each with its place, its source line and its remedy.
-pub fn report(_source: Option<&Source>, _diagnostics: &[Diagnostic], _colour: bool) -> String {
-    String::new()
+/// Returns the text of a file that is one.
+fn text<'s>(bytes: &'s [u8], found: &mut Diagnostics) -> Option<&'s str> {
+    let help = "a workflow file is text in UTF-8";
+    let (at, message) = match std::str::from_utf8(bytes) {
+        Ok(text) => match memchr::memchr(0, bytes) {
+            None if text.trim_start_matches('\u{feff}').trim().is_empty() => return None,
+            None => return Some(text),
+            Some(at) => (at, "a NUL byte: this is binary data, not text".to_owned()),
+        },
+        Err(error) => {
+            let at = error.valid_up_to();
+            (at, format!("the byte 0x{:02x} is not UTF-8", bytes[at]))
+        }
+    };
+    found.push(Diagnostic::error("binary", message).at(Span::new(at, at + 1)).help(help));
+    None
 }

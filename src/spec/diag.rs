@@ -1,0 +1,317 @@
+//! What is wrong with a file, and how it is shown: the place, the source line, a caret, the remedy.
+//!
+//! Only `spec` words diagnostics. Everything in them may come out of a file, so all of it is escaped
+//! here, where it becomes text for people.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use serde_json::json;
+
+use super::Source;
+use super::tree::{LineIndex, Span};
+use crate::model::escape;
+
+const SHOWN: usize = 50; // what a person reads at once
+const KEPT: usize = 10_000; // a generated file may be wrong in every line
+const WINDOW: usize = 400; // bytes shown of a longer source line
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The file cannot be run.
+    Error,
+    /// The file can be run, and probably does not do what its author thinks.
+    Warning,
+}
+
+/// Something about a file that its author can mend.
+#[derive(Clone, Debug)]
+pub struct Diagnostic {
+    pub(crate) severity: Severity,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    /// The places, the first one being where it is; empty where there is none.
+    pub(crate) labels: Vec<(Span, String)>,
+    pub(crate) help: Vec<String>,
+}
+
+impl Diagnostic {
+    /// Makes an error.
+    pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
+        let (labels, help) = (Vec::new(), Vec::new());
+        Diagnostic { severity: Severity::Error, code, message: message.into(), labels, help }
+    }
+
+    /// Makes a warning.
+    pub(crate) fn warning(code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, message) }
+    }
+
+    /// Adds a place.
+    pub(crate) fn at(self, span: Span) -> Diagnostic {
+        self.label(span, "")
+    }
+
+    /// Adds a place with a word about it.
+    pub(crate) fn label(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
+        if span.is_some() {
+            self.labels.push((span, text.into()));
+        }
+        self
+    }
+
+    /// Adds a way out.
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Diagnostic {
+        self.help.push(text.into());
+        self
+    }
+
+    /// Returns how bad it is.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// Returns the stable short name of this kind of diagnostic, such as `unknown-key`.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Returns what is wrong, on one line that is safe to show.
+    pub fn message(&self) -> Cow<'_, str> {
+        escape(&self.message)
+    }
+
+    /// Returns the ways out, each on one line that is safe to show.
+    pub fn help_lines(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.help.iter().map(|line| escape(line))
+    }
+}
+
+impl std::fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message())
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
+/// Gathers diagnostics.
+#[derive(Debug, Default)]
+pub(crate) struct Diagnostics {
+    list: Vec<Diagnostic>,
+    /// An alias shows the same mistake once for each of its uses.
+    seen: HashSet<(Span, &'static str, String)>,
+    n_errors: usize,
+    /// The task that is being read: named where there is no place to show.
+    pub(crate) subject: Option<String>,
+}
+
+impl Diagnostics {
+    /// Adds one.
+    pub(crate) fn push(&mut self, mut diagnostic: Diagnostic) {
+        if let (Some(subject), []) = (&self.subject, &*diagnostic.labels)
+            && !diagnostic.message.contains(&format!("`{subject}`"))
+        {
+            diagnostic.message = format!("task `{subject}`: {}", diagnostic.message);
+        }
+        if diagnostic.severity == Severity::Error {
+            self.n_errors += 1;
+        }
+        if self.list.len() >= KEPT {
+            return;
+        }
+        if let Some((span, _)) = diagnostic.labels.first()
+            && !self.seen.insert((*span, diagnostic.code, diagnostic.message.clone()))
+        {
+            return;
+        }
+        self.list.push(diagnostic);
+    }
+
+    /// Returns whether there is an error.
+    pub(crate) fn has_error(&self) -> bool {
+        self.n_errors > 0
+    }
+
+    /// Returns whether no more need be found.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() >= KEPT
+    }
+
+    /// Returns them sorted by place.
+    pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|diagnostic| {
+            (diagnostic.labels.first().map(|(span, _)| span.start), diagnostic.severity)
+        });
+        self.list
+    }
+}
+
+/// Counts errors and warnings.
+fn count(diagnostics: &[Diagnostic]) -> (usize, usize) {
+    let errors = diagnostics.iter().filter(|one| one.severity == Severity::Error).count();
+    (errors, diagnostics.len() - errors)
+}
+
+/// Returns the diagnostics as text for people, each with its place, its source line and its remedy,
+/// and a line that counts them; nothing where there is none.
+pub fn report(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool) -> String {
+    if diagnostics.is_empty() {
+        return String::new();
+    }
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let file = source.map(|source| File {
+        name: escape(&source.name),
+        index: LineIndex::new(&source.bytes),
+        bytes: &source.bytes,
+    });
+    let mut text = String::new();
+    for diagnostic in diagnostics.iter().take(SHOWN) {
+        text.push_str(&renderer.render(&[group(file.as_ref(), diagnostic)]));
+        text.push_str("\n\n");
+    }
+    let hidden = diagnostics.len().saturating_sub(SHOWN);
+    if hidden > 0 {
+        text.push_str(&format!("... and {hidden} more\n\n"));
+    }
+    if let Some(file) = file {
+        text.push_str(&summary(&file.name, diagnostics));
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns the line that counts: `error: 3 errors, 1 warning in pipeline.yaml`.
+fn summary(name: &str, diagnostics: &[Diagnostic]) -> String {
+    let counted = |count: usize, noun: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        KEPT.. => Some(format!("{count} or more {noun}s")),
+        count => Some(format!("{count} {noun}s")),
+    };
+    let (errors, warnings) = count(diagnostics);
+    let parts: Vec<String> =
+        [counted(errors, "error"), counted(warnings, "warning")].into_iter().flatten().collect();
+    let word = if errors > 0 { "error" } else { "warning" };
+    format!("{word}: {} in {name}", parts.join(", "))
+}
+
+/// Returns the diagnostics as JSON: an array of
+/// `{severity, code, message, places: [{file, line, column, end_line, end_column, label}], help: []}`.
+pub fn report_json(source: Option<&Source>, diagnostics: &[Diagnostic]) -> serde_json::Value {
+    let index = source.map(|source| LineIndex::new(&source.bytes));
+    let place = |span: Span, label: &str| {
+        let (source, index) = (source?, index.as_ref()?);
+        let (start, end) = (span.start as usize, span.end as usize);
+        let at = |byte: usize| (index.line(byte), column(&source.bytes, index, byte));
+        let ((line, column), (end_line, end_column)) = (at(start), at(end));
+        let label = (!label.is_empty()).then_some(label);
+        Some(json!({
+            "file": source.name, "line": line, "column": column,
+            "end_line": end_line, "end_column": end_column, "label": label,
+        }))
+    };
+    let one = |diagnostic: &Diagnostic| {
+        let severity = match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let labels = diagnostic.labels.iter();
+        let places: Vec<_> = labels.filter_map(|(span, text)| place(*span, text)).collect();
+        json!({
+            "severity": severity, "code": diagnostic.code, "message": diagnostic.message,
+            "places": places, "help": diagnostic.help,
+        })
+    };
+    diagnostics.iter().map(one).collect()
+}
+
+/// What the places of diagnostics are looked up in.
+struct File<'a> {
+    name: Cow<'a, str>,
+    index: LineIndex,
+    bytes: &'a [u8],
+}
+
+/// Returns the column, from 1 and in characters, of a byte.
+fn column(bytes: &[u8], index: &LineIndex, at: usize) -> usize {
+    let (start, _) = index.bounds(index.line(at));
+    let before = bytes.get(start..at.min(bytes.len())).unwrap_or_default();
+    String::from_utf8_lossy(before).chars().count() + 1
+}
+
+/// Lays a diagnostic out for the renderer.
+fn group<'a>(file: Option<&File<'a>>, diagnostic: &'a Diagnostic) -> Group<'a> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut group = Group::with_title(level.primary_title(diagnostic.message()));
+    if let Some(file) = file {
+        for (number, (span, label)) in diagnostic.labels.iter().enumerate() {
+            let kind = match number {
+                0 => AnnotationKind::Primary,
+                _ => AnnotationKind::Context,
+            };
+            group = snippet(group, file, *span, label, kind);
+        }
+    }
+    for line in diagnostic.help_lines() {
+        group = group.element(Level::HELP.message(line));
+    }
+    group
+}
+
+/// Adds the source line of a place.
+fn snippet<'a>(
+    group: Group<'a>,
+    file: &File<'a>,
+    span: Span,
+    label: &'a str,
+    kind: AnnotationKind,
+) -> Group<'a> {
+    let start = (span.start as usize).min(file.bytes.len());
+    let line = file.index.line(start);
+    let (from, next) = file.index.bounds(line);
+    let to = next.map_or(file.bytes.len(), |next| next - 1);
+    let to = if file.bytes[from..to].ends_with(b"\r") { to - 1 } else { to };
+    let to = to.max(start.min(to));
+    let (start, end) = (start.min(to), (span.end as usize).clamp(start.min(to), to));
+    // A line may be as long as the file: only the part around the place is shown.
+    let long = to - from > 2 * WINDOW;
+    let (first, last) = if long {
+        (start.saturating_sub(WINDOW / 2).max(from), (end.min(start + WINDOW) + WINDOW / 2).min(to))
+    } else {
+        (from, to)
+    };
+    let piece = |from: usize, to: usize| {
+        let text = String::from_utf8_lossy(file.bytes.get(from..to).unwrap_or_default());
+        let text = text.trim_matches('\u{fffd}').to_owned();
+        escape_line(&text)
+    };
+    let (before, marked, after) =
+        (piece(first, start), piece(start, end.min(last)), piece(end.min(last), last));
+    let place = before.len()..before.len() + marked.len();
+    let column = column(file.bytes, &file.index, start);
+    let snippet = Snippet::source(format!("{before}{marked}{after}"))
+        .line_start(line)
+        .fold(false)
+        .annotation(
+            kind.span(place)
+                .label((!label.is_empty()).then(|| escape(label))),
+        );
+    if before.chars().count() + 1 == column {
+        return group.element(snippet.path(file.name.clone()));
+    }
+    // What was cut or escaped before the place moves it: the true column stands in its own line.
+    group
+        .element(Origin::path(file.name.clone()).line(line).char_column(column))
+        .element(snippet)
+}
+
+/// Escapes a source line, but for tabs: the renderer widens them itself and counts them as one.
+fn escape_line(text: &str) -> String {
+    text.split('\t').map(escape).collect::<Vec<_>>().join("\t")
+}

@@ -1,0 +1,192 @@
+//! The keys of one map against the table: what is unknown, foreign or of a later version is said
+//! here, so that readers of a map ask for the keys that they know and need not look at others.
+
+use super::diag::{Diagnostic, Diagnostics};
+use super::hints::{quoted_list, suggest};
+use super::keys::{self, Key, Place, Type, Word};
+use super::tree::{Entry, Kind, Node, Span};
+
+/// The entries of a map whose keys were checked.
+pub(crate) struct Fields<'n, 's> {
+    entries: &'n [Entry<'s>],
+    place: Place,
+}
+
+impl<'n, 's> Fields<'n, 's> {
+    /// Returns the entry with this key.
+    pub(crate) fn get(&self, name: &str) -> Option<&'n Entry<'s>> {
+        debug_assert!(
+            keys::working(self.place).any(|key| key.name == name),
+            "BUG: the table has no `{name}` {}",
+            self.place.phrase(),
+        );
+        let entry = self.entries.iter().find(|entry| entry.key == name)?;
+        (!is_foreign_here(entry, self.place)).then_some(entry)
+    }
+
+    /// Returns the text under a key.
+    pub(crate) fn text(&self, name: &str, found: &mut Diagnostics) -> Option<String> {
+        let entry = self.get(name)?;
+        super::values::plain_text(&entry.value, name, found).map(str::to_owned)
+    }
+
+    /// Returns the place of the first key.
+    pub(crate) fn first(&self) -> Option<Span> {
+        self.entries.first().map(|entry| entry.span)
+    }
+
+    /// Returns whether a word of another tool stands in for a key.
+    pub(crate) fn has_foreign(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| {
+            let right = |word: &&Word| word.key == key && word.words.contains(&&*entry.key);
+            (keys::find(&entry.key, self.place).is_none() || is_foreign_here(entry, self.place))
+                && keys::WORDS.iter().any(|word| right(&word))
+        })
+    }
+}
+
+/// `jobs` is a key of ours, and as a map a word of another tool.
+fn is_foreign_here(entry: &Entry<'_>, place: Place) -> bool {
+    place == Place::Top
+        && entry.key == "jobs"
+        && matches!(entry.value.kind(), Kind::Map(_))
+}
+
+/// Checks the keys of a map.
+pub(crate) fn fields<'n, 's>(
+    entries: &'n [Entry<'s>],
+    place: Place,
+    found: &mut Diagnostics,
+) -> Fields<'n, 's> {
+    for entry in entries {
+        let name = &*entry.key;
+        match keys::find(name, place) {
+            Some(key) if key.takes == Type::Later => {
+                let message = format!("`{name}` does not work yet in this version of pyoco");
+                found.push(
+                    Diagnostic::error("not-yet", message)
+                        .at(entry.span)
+                        .help("remove the key; `pyoco schema workflow` has all that work"),
+                );
+            }
+            Some(_) if is_foreign_here(entry, place) => found.push(unknown(entry, place)),
+            Some(_) => {}
+            None if place == Place::Top && name.starts_with("x-") => {}
+            None => found.push(unknown(entry, place)),
+        }
+    }
+    Fields { entries, place }
+}
+
+/// Words the diagnostic for a key that the table does not have there.
+fn unknown(entry: &Entry<'_>, place: Place) -> Diagnostic {
+    let name = &*entry.key;
+    if keys::PYTHON_WORDS.contains(&name) {
+        let message = format!("`{name}` belongs to the Python edition; this edition runs shell commands");
+        return Diagnostic::error("foreign-key", message)
+            .at(entry.span)
+            .help("write each task as `name: SCRIPT` below `tasks`");
+    }
+    let foreign = keys::WORDS.iter().find(|word| word.words.contains(&name));
+    if let Some(word) = foreign.filter(|word| fits(word.key, place)) {
+        return translated(entry, word, place);
+    }
+    let message = format!("unknown key `{name}` {}", place.phrase());
+    let here: Vec<&str> = keys::working(place).map(|key| key.name).collect();
+    if let Some(near) = suggest(name, here.iter().copied()) {
+        return Diagnostic::error("unknown-key", format!("{message}; did you mean `{near}`?"))
+            .at(entry.span)
+            .help(format!("write `{near}`"));
+    }
+    let diagnostic = Diagnostic::error("unknown-key", message).at(entry.span);
+    if let Some(word) = foreign {
+        return diagnostic.help(format!("write `{}` {}", word.write, home(word.key)));
+    }
+    let elsewhere = |key: &&Key| key.name == name && key.takes != Type::Later;
+    match keys::KEYS.iter().find(elsewhere) {
+        Some(key) => diagnostic.help(format!("`{name}` stands {}", key.places[0].phrase())),
+        None => {
+            let here = here.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+            diagnostic.help(format!("the keys {} are {here}", place.phrase()))
+        }
+    }
+}
+
+/// Returns whether a key may stand in a map, now or in a later version.
+fn fits(key: &str, place: Place) -> bool {
+    keys::find(key, place).is_some()
+}
+
+/// Says where a key stands.
+fn home(key: &str) -> &'static str {
+    let found = keys::KEYS.iter().find(|one| one.name == key);
+    found.map_or("", |key| key.places[0].phrase())
+}
+
+/// Words the diagnostic for a word of another tool.
+fn translated(entry: &Entry<'_>, word: &Word, place: Place) -> Diagnostic {
+    let (name, key) = (&*entry.key, word.key);
+    let is_later = keys::find(key, place).is_some_and(|key| key.takes == Type::Later);
+    if is_later {
+        let message = format!("`{name}` is `{key}` here, which does not work yet in this version of pyoco");
+        return Diagnostic::error("foreign-key", message).at(entry.span).help("remove the key");
+    }
+    let write = match (key, name, number(&entry.value)) {
+        ("timeout", "timeout-minutes", Some(number)) => format!("timeout: {number}m"),
+        ("timeout", _, Some(number)) => format!("timeout: {number}s"),
+        ("retry", _, Some(number)) => format!("retry: {number}"),
+        ("jobs", _, Some(number)) => format!("jobs: {number}"),
+        ("needs", ..) => match names(&entry.value) {
+            Some(names) => format!("needs: {names}"),
+            None => word.write.to_owned(),
+        },
+        _ => word.write.to_owned(),
+    };
+    Diagnostic::error("foreign-key", format!("`{name}` is written `{key}` here"))
+        .at(entry.span)
+        .help(format!("write `{write}`"))
+}
+
+/// Returns a scalar that is a number.
+fn number<'n>(node: &'n Node<'_>) -> Option<&'n str> {
+    node.scalar().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Writes a short list of names again.
+fn names(node: &Node<'_>) -> Option<String> {
+    let names: Option<Vec<&str>> = node.items().iter().map(Node::scalar).collect();
+    let names = names.filter(|names| (1..=5).contains(&names.len()))?;
+    Some(match (node.kind(), &*names) {
+        (Kind::List(_), names) => format!("[{}]", names.join(", ")),
+        (_, names) => names.join(", "),
+    })
+}
+
+/// Words the diagnostic for a task that does not exist.
+pub(crate) fn unknown_task<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Diagnostic {
+    if name.contains(['[', ']']) {
+        let message = format!("`{name}`: members of a matrix do not work yet in this version of pyoco");
+        return Diagnostic::error("not-yet", message).help("name a task");
+    }
+    let mut all: Vec<&str> = Vec::new();
+    let mut near = None;
+    // Once over a large file: the names are only looked through, never sorted.
+    for candidate in candidates {
+        if all.len() < 50 {
+            all.push(candidate);
+        }
+        let better = suggest(name, std::iter::once(candidate).chain(near));
+        near = better.or(near);
+    }
+    match near {
+        Some(near) => {
+            let message = format!("unknown task `{name}`; did you mean `{near}`?");
+            Diagnostic::error("unknown-task", message).help(format!("write `{near}`"))
+        }
+        None => Diagnostic::error("unknown-task", format!("unknown task `{name}`"))
+            .help(format!("the tasks are {}", quoted_list(&all))),
+    }
+}

@@ -1,0 +1,290 @@
+//! The one table of the file's keys: where each may stand, its type, its default, what it means, and
+//! whether this version knows it; and the words of other tools with their translations.
+//!
+//! The check for unknown keys, its suggestions and the JSON Schema all come from here, so that they
+//! cannot disagree.
+
+/// A map of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The file.
+    Top,
+    /// A task.
+    Task,
+    /// `defaults`.
+    Defaults,
+    /// `retry`.
+    Retry,
+}
+
+impl Place {
+    /// Says where the keys of this map stand.
+    pub(crate) fn phrase(self) -> &'static str {
+        match self {
+            Place::Top => "at the top level",
+            Place::Task => "in a task",
+            Place::Defaults => "in `defaults`",
+            Place::Retry => "in `retry`",
+        }
+    }
+}
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Type {
+    /// The number 1.
+    Version,
+    /// A text.
+    Text,
+    /// A flow's name.
+    FlowName,
+    /// A graph in the notation.
+    Notation,
+    /// A map from names to scalars.
+    Env,
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// A name of a task or a list of them.
+    Names,
+    /// A list of words.
+    WordList,
+    /// A whole number in this range.
+    Int(u32, u32),
+    /// A list of whole numbers in this range.
+    Ints(u32, u32),
+    /// A number from 1 on.
+    Factor,
+    /// A duration with a unit.
+    Duration,
+    /// An interpreter: a word or a list of words.
+    Shell,
+    /// A map of maps: tasks.
+    Tasks,
+    /// The map `defaults`.
+    Defaults,
+    /// A number or the map `retry`.
+    Retry,
+    /// Not read by this version.
+    Later,
+}
+
+/// A key.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) places: &'static [Place],
+    pub(crate) takes: Type,
+    /// What holds where the key is absent, in words; empty where nothing does.
+    pub(crate) default: &'static str,
+    pub(crate) help: &'static str,
+}
+
+/// How many tasks may run at once at most: each costs a thread.
+pub(crate) const MAX_JOBS: u32 = 10_000;
+/// The most further attempts.
+pub(crate) const MAX_RETRIES: u32 = 10_000;
+
+/// The words of `on_failure`.
+pub(crate) const ON_FAILURE: &[&str] = &["stop", "isolate", "kill"];
+/// The words of `fail`.
+pub(crate) const FAIL: &[&str] = &["stop", "isolate", "kill", "continue"];
+/// The words of `shell`.
+pub(crate) const SHELLS: &[&str] = &["sh", "bash", "zsh", "fish", "pwsh", "python", "node"];
+
+const TOP: &[Place] = &[Place::Top];
+const TASK: &[Place] = &[Place::Task];
+const RETRY: &[Place] = &[Place::Retry];
+const SET: &[Place] = &[Place::Task, Place::Defaults];
+
+const fn key(
+    name: &'static str,
+    places: &'static [Place],
+    takes: Type,
+    default: &'static str,
+    help: &'static str,
+) -> Key {
+    Key { name, places, takes, default, help }
+}
+
+/// A key that a later version reads.
+const fn later(name: &'static str, places: &'static [Place]) -> Key {
+    key(name, places, Type::Later, "", "")
+}
+
+/// All keys, in the order in which they are best written.
+pub(crate) const KEYS: &[Key] = &[
+    key("version", TOP, Type::Version, "1", "The version of the format."),
+    key(
+        "name",
+        TOP,
+        Type::FlowName,
+        "the file's name without its extension, or the folder's where that is `pyoco`",
+        "The flow's name in traces and records.",
+    ),
+    key(
+        "description",
+        &[Place::Top, Place::Task],
+        Type::Text,
+        "",
+        "What it is for, in a sentence; shown by `pyoco list`.",
+    ),
+    key(
+        "env",
+        &[Place::Top, Place::Task, Place::Defaults],
+        Type::Env,
+        "",
+        "Environment variables. A value is its source text: `3.10` and `no` stay as they are. A task's own win over those of `defaults`, and these over the file's.",
+    ),
+    key("defaults", TOP, Type::Defaults, "", "What a task does not say itself: `env` name by name, any other key as a whole."),
+    key(
+        "default",
+        TOP,
+        Type::Names,
+        "all tasks",
+        "The tasks that `pyoco run` runs where none is named, with all that they need. `[]`: none, it lists the tasks instead.",
+    ),
+    key(
+        "graph",
+        TOP,
+        Type::Notation,
+        "",
+        "The graph in one text instead of `needs` on tasks: `a >> (b & c) >> d`; `(a | b) >> c` where one of the two is enough. Lines add up.",
+    ),
+    key("tasks", TOP, Type::Tasks, "", "The tasks by name: each a script, or a map of keys."),
+    key("jobs", TOP, Type::Int(1, MAX_JOBS), "the number of processors", "How many tasks run at once; `-j` wins over it."),
+    key(
+        "on_failure",
+        TOP,
+        Type::Words(ON_FAILURE),
+        "stop",
+        "What a failed task does to the run: `stop` starts nothing new and lets running tasks finish, `isolate` goes on with everything that does not depend on it, `kill` also stops running tasks.",
+    ),
+    key("run", TASK, Type::Text, "", "A script for the task's shell. It reaches the shell byte for byte: pyoco expands nothing in it."),
+    key("cmd", TASK, Type::WordList, "", "A program and its arguments, executed with no shell."),
+    key("needs", TASK, Type::Names, "", "The tasks that must be done before this one starts."),
+    key("needs_any", TASK, Type::Names, "", "Tasks of which one must have succeeded before this one starts."),
+    key("dir", SET, Type::Text, "the file's folder", "The folder that the task runs in, relative to the file's folder."),
+    key(
+        "shell",
+        SET,
+        Type::Shell,
+        "sh",
+        "The interpreter of `run`: `sh` is `sh -e -c SCRIPT`, `bash` is `bash -eo pipefail -c SCRIPT`. A list of words holds `{0}` where a file with the script is to stand.",
+    ),
+    key("timeout", SET, Type::Duration, "", "The longest that one attempt may take, with a unit: `10m`. Then it is stopped, and has failed."),
+    key("retry", SET, Type::Retry, "0", "How many further attempts a failure gets; as a map, also when."),
+    key(
+        "fail",
+        SET,
+        Type::Words(FAIL),
+        "the run's `on_failure`",
+        "What a failure of this task does to the run; `continue`: dependents run, and the run does not fail.",
+    ),
+    key("ok_codes", TASK, Type::Ints(0, 255), "[0]", "The exit codes that mean success."),
+    key("stdin", TASK, Type::Text, "/dev/null", "A text for the task's standard input."),
+    key("max", RETRY, Type::Int(0, MAX_RETRIES), "0", "How many further attempts."),
+    key("delay", RETRY, Type::Duration, "1s", "The pause before the second attempt."),
+    key("backoff", RETRY, Type::Factor, "2", "What each further pause is multiplied with."),
+    key("max_delay", RETRY, Type::Duration, "1m", "The longest pause."),
+    key("codes", RETRY, Type::Ints(1, 255), "all", "The exit codes that are worth another attempt; 128 + n for signal n."),
+    later("params", TOP),
+    later("env_file", &[Place::Top, Place::Task]),
+    later("inherit_env", TOP),
+    later("secrets", TOP),
+    later("finally", TOP),
+    later("pools", TOP),
+    later("grace", TOP),
+    later("timeout", TOP),
+    later("records", TOP),
+    later("kill", SET),
+    later("on_cancel", SET),
+    later("if", TASK),
+    later("matrix", TASK),
+    later("outputs", TASK),
+    later("capture", TASK),
+    later("artifacts", TASK),
+    later("pool", TASK),
+    later("interactive", TASK),
+    later("tags", TASK),
+    later("resources", TASK),
+];
+
+/// Returns the key of this name in this map.
+pub(crate) fn find(name: &str, place: Place) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name && key.places.contains(&place))
+}
+
+/// Returns the keys that may stand in this map and work.
+pub(crate) fn working(place: Place) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.places.contains(&place) && key.takes != Type::Later)
+}
+
+/// A word that another tool uses, and what to write here.
+#[derive(Debug)]
+pub(crate) struct Word {
+    pub(crate) words: &'static [&'static str],
+    /// The key that is meant.
+    pub(crate) key: &'static str,
+    /// How it is written.
+    pub(crate) write: &'static str,
+}
+
+const fn word(words: &'static [&'static str], key: &'static str, write: &'static str) -> Word {
+    Word { words, key, write }
+}
+
+/// The words of other tools.
+pub(crate) const WORDS: &[Word] = &[
+    word(&["depends", "depends_on", "deps", "dependsOn", "after"], "needs", "needs: [other]"),
+    word(&["steps", "stages", "jobs"], "tasks", "tasks: {name: {run: SCRIPT}}"),
+    word(
+        &["command", "script", "cmds", "commands", "exec"],
+        "run",
+        "run: SCRIPT` for a shell, or `cmd: [program, argument]",
+    ),
+    word(&["timeout-minutes", "timeout_sec", "timeoutSec"], "timeout", "timeout: 10m"),
+    word(&["retries", "retry_policy"], "retry", "retry: 3"),
+    word(
+        &["continue-on-error", "ignore_error", "allow_failure", "continue_on_error"],
+        "fail",
+        "fail: continue",
+    ),
+    word(&["fail-fast"], "on_failure", "on_failure: kill"),
+    word(&["working-directory", "working_dir", "cwd"], "dir", "dir: FOLDER"),
+    word(&["dotenv"], "env_file", "env_file: .env"),
+    word(&["desc"], "description", "description: TEXT"),
+    word(&["when", "condition", "preconditions"], "if", "if: EXPRESSION"),
+    word(&["strategy"], "matrix", "matrix: {name: [a, b]}"),
+    word(&["with", "inputs"], "params", "params: {name: value}"),
+    word(&["runs-on"], "tags", "tags: [name]"),
+    word(&["max_parallel", "concurrency"], "jobs", "jobs: 4"),
+];
+
+/// Words of the Python edition, whose tasks are functions.
+pub(crate) const PYTHON_WORDS: &[&str] = &["callable", "flows", "discovery"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_explained_and_stands_once_in_a_map() {
+        for place in [Place::Top, Place::Task, Place::Defaults, Place::Retry] {
+            let names: Vec<_> =
+                KEYS.iter().filter(|key| key.places.contains(&place)).map(|key| key.name).collect();
+            for (at, name) in names.iter().enumerate() {
+                assert!(!names[..at].contains(name), "{name} twice {}", place.phrase());
+            }
+            for key in working(place) {
+                assert!(key.help.ends_with('.'), "{} is explained", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_foreign_word_leads_to_a_key() {
+        for word in WORDS {
+            assert!(KEYS.iter().any(|key| key.name == word.key), "{}", word.key);
+        }
+    }
+}

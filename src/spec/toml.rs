@@ -1,0 +1,91 @@
+//! TOML 1.0 into the same tree as YAML.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diag::{Diagnostic, Diagnostics};
+use super::tree::{Entry, Kind, Node, Span, Style};
+
+/// Reads a file; `None` where an error leaves no tree.
+pub(crate) fn read<'s>(text: &'s str, found: &mut Diagnostics) -> Option<Node<'s>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        found.push(syntax_error(text, error.message(), error.span()));
+    }
+    // A second key of the same name leaves a tree with the first one: the rest can be checked too.
+    if !errors.iter().all(is_duplicate) {
+        return None;
+    }
+    let entries = entries(text, table.into_inner());
+    let span = entries.first().map_or(Span::new(0, 0), |entry| entry.span);
+    Some(Node { span, kind: Kind::Map(entries) })
+}
+
+fn is_duplicate(error: &toml::de::Error) -> bool {
+    error.message().contains("duplicate key")
+}
+
+fn entries<'s>(text: &'s str, table: DeTable<'s>) -> Vec<Entry<'s>> {
+    let entry = |(key, value): (Spanned<Cow<'s, str>>, Spanned<DeValue<'s>>)| {
+        let span = span_of(key.span());
+        let mut value = node(text, value);
+        if value.map().is_some() && text.as_bytes().get(value.span.start as usize) != Some(&b'{') {
+            value.span = span; // a `[header]`: its name says what the table is
+        }
+        Entry { key: key.into_inner(), span, value }
+    };
+    table.into_iter().map(entry).collect()
+}
+
+/// The parser bounds the depth of what it returns, and so of this.
+fn node<'s>(text: &'s str, value: Spanned<DeValue<'s>>) -> Node<'s> {
+    let range = value.span();
+    let span = span_of(range.clone());
+    let source = text.get(range).unwrap_or_default();
+    let kind = match value.into_inner() {
+        DeValue::String(value) => {
+            let style = if source.starts_with('"') { Style::Escaped } else { Style::Literal };
+            Kind::Text(value, style)
+        }
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
+            Kind::Plain(Cow::Borrowed(source))
+        }
+        DeValue::Array(items) => {
+            Kind::List(items.into_iter().map(|item| node(text, item)).collect())
+        }
+        DeValue::Table(table) => Kind::Map(entries(text, table)),
+    };
+    Node { span, kind }
+}
+
+fn span_of(range: Range<usize>) -> Span {
+    Span::new(range.start, range.end)
+}
+
+/// Puts an error of the syntax into our words, with a way out.
+fn syntax_error(text: &str, message: &str, range: Option<Range<usize>>) -> Diagnostic {
+    let mut range = range.unwrap_or(0..0);
+    if range.start >= text.len() {
+        let last = text.trim_end().char_indices().next_back();
+        range = last.map_or(0..0, |(at, last)| at..at + last.len_utf8());
+    }
+    let span = span_of(range.clone());
+    let code = "toml-syntax";
+    if message.contains("duplicate key") {
+        let key = text.get(range).unwrap_or_default();
+        return Diagnostic::error("duplicate-key", format!("the key `{key}` is there already"))
+            .label(span, "again here")
+            .help("keep one of the two");
+    }
+    let help = if message.contains("string") {
+        "put text in quotes: `key = \"value\"`"
+    } else if message.contains("recursion") || message.contains("nest") {
+        "a workflow file needs five levels"
+    } else {
+        "write `key = \"value\"`, one a line; tables begin with `[name]`"
+    };
+    Diagnostic::error(code, format!("this is not TOML: {message}")).at(span).help(help)
+}

@@ -1,0 +1,299 @@
+//! Scalars into values: what a text, a number, a duration or a list of words is, and what to say
+//! where it is none. The same for both syntaxes, since a plain scalar is its source text in both.
+
+use std::collections::HashMap;
+
+use super::diag::{Diagnostic, Diagnostics};
+use super::hints::{quoted_list, suggest};
+use super::tree::{Kind, Node, Span};
+use crate::model::Ms;
+
+const LONGEST: Ms = Ms(100 * 365 * 86_400_000); // a century: additions to it stay in range
+
+/// The environment, name by name in file order.
+pub(crate) type Env = Vec<(Box<str>, Box<str>)>;
+
+/// Returns the text of a scalar.
+pub(crate) fn text<'n>(node: &'n Node<'_>, key: &str, found: &mut Diagnostics) -> Option<&'n str> {
+    let text = node.scalar();
+    if text.is_none() {
+        found.push(match node.kind() {
+            Kind::Null => no_value(key, node.span),
+            Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => {
+                wrong_type(key, "a text", node)
+            }
+        });
+    }
+    text
+}
+
+/// Returns the text of a scalar that may hold no `${{ … }}`.
+pub(crate) fn plain_text<'n>(
+    node: &'n Node<'_>,
+    key: &str,
+    found: &mut Diagnostics,
+) -> Option<&'n str> {
+    let text = text(node, key, found)?;
+    if text.contains("${{") {
+        let message = format!("`${{{{ … }}}}` has no meaning in `{key}`");
+        found.push(
+            Diagnostic::error("expression", message).at(node.span).help("write the text itself"),
+        );
+        return None;
+    }
+    Some(text)
+}
+
+/// Returns the text of a scalar in which a later version will read expressions.
+pub(crate) fn expression_text<'n>(
+    node: &'n Node<'_>,
+    key: &str,
+    found: &mut Diagnostics,
+) -> Option<&'n str> {
+    let text = text(node, key, found)?;
+    if text.contains("${{") {
+        let message = "expressions `${{ … }}` do not work yet in this version of pyoco";
+        found.push(
+            Diagnostic::error("not-yet", message)
+                .at(node.span)
+                .help("write the value itself, or let the script compute it"),
+        );
+        return None;
+    }
+    if text.contains('\0') {
+        let message = format!("`{key}` holds a NUL character, which no program can be given");
+        found.push(Diagnostic::error("nul", message).at(node.span).help("remove it"));
+        return None;
+    }
+    Some(text)
+}
+
+/// Returns a whole number in a range.
+pub(crate) fn int(
+    node: &Node<'_>,
+    key: &str,
+    (least, most): (u32, u32),
+    found: &mut Diagnostics,
+) -> Option<u32> {
+    let range = format!("a whole number from {least} to {most}");
+    let digits = match node.kind() {
+        Kind::Plain(text) => text.strip_prefix('+').unwrap_or(text).replace('_', ""),
+        Kind::Null => {
+            found.push(no_value(key, node.span).help(format!("it takes {range}")));
+            return None;
+        }
+        Kind::Text(text, _) => {
+            let mut wrong = Diagnostic::error("wrong-type", format!("`{key}` takes {range}"));
+            if text.parse::<u32>().is_ok() {
+                wrong = wrong.help(format!("write it without quotes: `{key}: {text}`"));
+            }
+            found.push(wrong.at(node.span));
+            return None;
+        }
+        Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => {
+            found.push(wrong_type(key, &range, node));
+            return None;
+        }
+    };
+    let value = digits.parse::<u32>().ok().filter(|value| (least..=most).contains(value));
+    if value.is_none() || digits.len() > 1 && digits.starts_with('0') {
+        let message = format!("`{key}` takes {range}");
+        found.push(
+            Diagnostic::error("wrong-value", message)
+                .at(node.span)
+                .help(format!("for example `{key}: {}`", least.max(1))),
+        );
+        return None;
+    }
+    value
+}
+
+/// Returns a list of whole numbers in a range; one of them may stand alone.
+pub(crate) fn ints(
+    node: &Node<'_>,
+    key: &str,
+    range: (u32, u32),
+    found: &mut Diagnostics,
+) -> Option<Box<[i32]>> {
+    let items = node.items();
+    if items.is_empty() {
+        let message = format!("`{key}` is empty");
+        let help = "name one at least, or remove the key";
+        found.push(Diagnostic::error("empty", message).at(node.span).help(help));
+        return None;
+    }
+    let mut codes = Vec::with_capacity(items.len().min(256));
+    for item in items {
+        let code = i32::try_from(int(item, key, range, found)?).unwrap_or(i32::MAX);
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    codes.sort_unstable();
+    Some(codes.into())
+}
+
+/// Returns a number from 1 on, in thousandths.
+pub(crate) fn factor(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<u32> {
+    let value = match node.kind() {
+        Kind::Plain(text) => text.parse::<f64>().ok(),
+        Kind::Null | Kind::Text(..) | Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => None,
+    };
+    let value = value.filter(|value| (1.0..=1000.0).contains(value));
+    if value.is_none() {
+        let message = format!("`{key}` takes a number from 1 to 1000");
+        found.push(
+            Diagnostic::error("wrong-value", message)
+                .at(node.span)
+                .help(format!("for example `{key}: 2`")),
+        );
+    }
+    value.map(|value| (value * 1000.0).round() as u32)
+}
+
+/// Returns a duration.
+pub(crate) fn duration(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<Ms> {
+    let text = expression_text(node, key, found)?;
+    match text.parse::<Ms>() {
+        Ok(duration) if duration <= LONGEST => Some(duration),
+        Ok(_) => {
+            let message = format!("`{text}` is longer than a century");
+            let help = "write a shorter time, or remove the key";
+            found.push(Diagnostic::error("wrong-value", message).at(node.span).help(help));
+            None
+        }
+        Err(_) => {
+            let message = format!("`{text}` is not a duration");
+            let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let help = if is_number {
+                format!("give it a unit: `{text}s` for seconds, `{text}m` for minutes")
+            } else {
+                "write numbers with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`".to_owned()
+            };
+            found.push(Diagnostic::error("duration", message).at(node.span).help(help));
+            None
+        }
+    }
+}
+
+/// Returns which of some words it is.
+pub(crate) fn one_of<'w>(
+    node: &Node<'_>,
+    key: &str,
+    words: &[&'w str],
+    found: &mut Diagnostics,
+) -> Option<&'w str> {
+    let text = text(node, key, found)?;
+    let word = words.iter().find(|word| **word == text);
+    if word.is_none() {
+        let near = suggest(text, words.iter().copied());
+        let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+        let message = format!("`{key}` cannot be `{text}`{near}");
+        found.push(
+            Diagnostic::error("wrong-value", message)
+                .at(node.span)
+                .help(format!("it is one of {}", quoted_list(words))),
+        );
+    }
+    word.copied()
+}
+
+/// Returns a list of words, of which there is one at least.
+pub(crate) fn words(
+    node: &Node<'_>,
+    key: &str,
+    found: &mut Diagnostics,
+) -> Option<Vec<Box<str>>> {
+    let Kind::List(items) = node.kind() else {
+        let wrong = wrong_type(key, "a list of words", node);
+        found.push(match node.scalar() {
+            Some(text) if key == "cmd" => wrong.help(format!(
+                "write `cmd: [{}]`, or `run:` for a shell",
+                text.split_whitespace().collect::<Vec<_>>().join(", ")
+            )),
+            _ => wrong,
+        });
+        return None;
+    };
+    if items.is_empty() {
+        let message = format!("`{key}` is empty");
+        found.push(
+            Diagnostic::error("empty", message)
+                .at(node.span)
+                .help("the first word names the program"),
+        );
+        return None;
+    }
+    let words: Vec<Box<str>> =
+        items.iter().filter_map(|item| text(item, key, found)).map(Box::from).collect();
+    if words.len() == items.len() && words[0].is_empty() {
+        let message = format!("the first word of `{key}` is empty");
+        found.push(
+            Diagnostic::error("empty", message)
+                .at(items[0].span)
+                .help("the first word names the program"),
+        );
+        return None;
+    }
+    (words.len() == items.len()).then_some(words)
+}
+
+/// Returns a map of environment variables, laid over another one.
+pub(crate) fn env(node: &Node<'_>, below: &Env, found: &mut Diagnostics) -> Env {
+    let Some(map) = node.map() else {
+        let wrong = wrong_type("env", "a map of names to values", node);
+        found.push(wrong.help("write `env: {NAME: value}`"));
+        return below.clone();
+    };
+    let mut env = below.clone();
+    let mut places: HashMap<Box<str>, usize> =
+        env.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+    for entry in map {
+        let name = &*entry.key;
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let message = format!("`{name}` cannot be the name of an environment variable");
+            found.push(
+                Diagnostic::error("env-name", message)
+                    .at(entry.span)
+                    .help("use letters, digits and `_`"),
+            );
+            continue;
+        }
+        if matches!(entry.value.kind(), Kind::Null) {
+            let message = format!("`{name}` has no value");
+            let place = if entry.value.span.start < entry.value.span.end {
+                entry.value.span
+            } else {
+                entry.span
+            };
+            found.push(
+                Diagnostic::error("no-value", message)
+                    .at(place)
+                    .help(format!("write `{name}: \"\"` for an empty text")),
+            );
+            continue;
+        }
+        let Some(value) = expression_text(&entry.value, name, found) else { continue };
+        match places.get(name) {
+            Some(at) => env[*at].1 = value.into(),
+            None => {
+                places.insert(name.into(), env.len());
+                env.push((name.into(), value.into()));
+            }
+        }
+    }
+    env
+}
+
+/// Returns the diagnostic for a key without a value.
+pub(crate) fn no_value(key: &str, span: Span) -> Diagnostic {
+    Diagnostic::error("no-value", format!("`{key}` has no value"))
+        .at(span)
+        .help(format!("give it one, or remove the key; an empty text is written `{key}: \"\"`"))
+}
+
+/// Returns the diagnostic for a value of the wrong type.
+pub(crate) fn wrong_type(key: &str, wanted: &str, node: &Node<'_>) -> Diagnostic {
+    let message = format!("`{key}` takes {wanted}, not {}", node.noun());
+    Diagnostic::error("wrong-type", message).at(node.span)
+}

@@ -1,0 +1,403 @@
+//! The graph of a file: `needs` and `needs_any` of tasks, or the notation, into shared lists of ids;
+//! and what is wrong with it: unknown names, two ways at once, cycles.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::diag::{Diagnostic, Diagnostics};
+use super::fields::{Fields, unknown_task};
+use super::notation::{self, Group};
+use super::tree::{Entry, Kind, Node, Span, places_in};
+use super::values;
+use crate::graph::find_cycles;
+use crate::model::{ListId, Lists, Task, TaskId};
+
+const SUGGESTIONS: usize = 100; // each looks through all names
+const CYCLE_SHOWN: usize = 12; // tasks of one cycle
+
+/// The ids of all names.
+pub(crate) type Names<'n> = HashMap<&'n str, TaskId>;
+
+/// Makes the lists of a flow.
+pub(crate) struct Wiring<'n> {
+    names: &'n Names<'n>,
+    lists: Lists,
+    by_content: HashMap<u64, ListId>,
+    /// Aliased lists, by the address of what they share.
+    by_address: HashMap<*const Node<'n>, ListId>,
+    needs: Vec<(ListId, ListId)>,
+    /// The first `needs` or `needs_any` of a task.
+    first_needs: Option<Span>,
+    /// For each task the number of the list that it was last seen in.
+    seen: Vec<u32>,
+    n_seen: u32,
+    n_unknown: usize,
+    /// The places of the names in the notation, by the task before and after an arrow.
+    lines: Vec<Vec<Vec<(TaskId, Span)>>>,
+}
+
+impl<'n> Wiring<'n> {
+    pub(crate) fn new(names: &'n Names<'n>, n_tasks: usize) -> Wiring<'n> {
+        Wiring {
+            names,
+            lists: Lists::default(),
+            by_content: HashMap::new(),
+            by_address: HashMap::new(),
+            needs: vec![(ListId::EMPTY, ListId::EMPTY); n_tasks],
+            first_needs: None,
+            seen: vec![0; n_tasks],
+            n_seen: 0,
+            n_unknown: 0,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Reads the needs of one task.
+    pub(crate) fn needs_of(
+        &mut self,
+        task: TaskId,
+        entry: &'n Entry<'_>,
+        found: &mut Diagnostics,
+    ) {
+        let Some(map) = entry.value.map() else { return };
+        for one in map {
+            let place = match &*one.key {
+                "needs" => 0,
+                "needs_any" => 1,
+                _ => continue,
+            };
+            self.first_needs.get_or_insert(one.span);
+            let list = self.shared_list(&one.key, &one.value, found);
+            match place {
+                0 => self.needs[task.index()].0 = list,
+                _ => self.needs[task.index()].1 = list,
+            }
+        }
+    }
+
+    fn shared_list(&mut self, key: &str, node: &Node<'_>, found: &mut Diagnostics) -> ListId {
+        let address = match &node.kind {
+            Kind::Shared(shared) => Some(std::rc::Rc::as_ptr(shared).cast()),
+            Kind::Null | Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Map(_) => None,
+        };
+        if let Some(list) = address.and_then(|address| self.by_address.get(&address)) {
+            return *list;
+        }
+        let tasks = self.list(key, node, found);
+        let list = self.intern(&tasks);
+        if let Some(address) = address {
+            self.by_address.insert(address, list);
+        }
+        list
+    }
+
+    /// Reads a name or a list of names.
+    pub(crate) fn list(
+        &mut self,
+        key: &str,
+        node: &Node<'_>,
+        found: &mut Diagnostics,
+    ) -> Vec<TaskId> {
+        let items = node.items();
+        let mut tasks = Vec::with_capacity(items.len());
+        self.n_seen += 1;
+        for item in items {
+            if matches!(item.kind(), Kind::Map(_) | Kind::List(_)) {
+                let wrong = values::wrong_type(key, "a task's name or a list of names", item);
+                found.push(wrong.help(format!("write `{key}: [a, b]`")));
+                continue;
+            }
+            let Some(name) = values::plain_text(item, key, found) else { continue };
+            let Some(task) = self.names.get(name) else {
+                let diagnostic = self.unknown(name);
+                found.push(diagnostic.at(item.span));
+                continue;
+            };
+            if self.seen[task.index()] == self.n_seen {
+                let message = format!("`{name}` stands twice in `{key}`");
+                let help = "remove one of the two";
+                found.push(Diagnostic::warning("twice", message).at(item.span).help(help));
+                continue;
+            }
+            self.seen[task.index()] = self.n_seen;
+            tasks.push(*task);
+        }
+        tasks
+    }
+
+    fn unknown(&mut self, name: &str) -> Diagnostic {
+        self.n_unknown += 1;
+        let mut names: Vec<_> = Vec::new();
+        if self.n_unknown <= SUGGESTIONS {
+            names.extend(self.names.iter().map(|(name, task)| (*task, *name)));
+            names.sort_unstable();
+        }
+        unknown_task(name, names.into_iter().map(|(_, name)| name))
+    }
+
+    /// Returns the one list with this content.
+    fn intern(&mut self, tasks: &[TaskId]) -> ListId {
+        if tasks.is_empty() {
+            return ListId::EMPTY;
+        }
+        let mut hasher = DefaultHasher::new();
+        tasks.hash(&mut hasher);
+        let mut hash = hasher.finish();
+        loop {
+            match self.by_content.get(&hash) {
+                None => {
+                    let list = self.lists.push(tasks);
+                    self.by_content.insert(hash, list);
+                    return list;
+                }
+                Some(list) if self.lists.get(*list) == tasks => return *list,
+                Some(_) => hash = hash.wrapping_add(1),
+            }
+        }
+    }
+
+    /// Reads the key `graph`.
+    pub(crate) fn graph(
+        &mut self,
+        top: &Fields<'n, '_>,
+        file: Option<&str>,
+        tasks: &[Entry<'_>],
+        found: &mut Diagnostics,
+    ) {
+        let Some(entry) = top.get("graph") else { return };
+        if let Some(needs) = self.first_needs {
+            found.push(
+                Diagnostic::error("two-graphs", "the graph is written in two ways")
+                    .label(entry.span, "as `graph`")
+                    .label(needs, "and as needs of tasks")
+                    .help("keep `graph`, or the needs, for the whole file"),
+            );
+            return;
+        }
+        let Some(text) = values::plain_text(&entry.value, "graph", found) else { return };
+        let (lines, mistakes) = notation::parse(text);
+        // The bytes of the text that diagnostics speak of; all of them are looked up in one walk.
+        let mut wrong: Vec<(usize, usize, Diagnostic)> = Vec::new();
+        for mistake in mistakes {
+            let diagnostic = Diagnostic::error("graph", mistake.message).help(mistake.help);
+            wrong.push((mistake.at, mistake.length, diagnostic));
+        }
+        let lines = self.resolve(&lines, &mut wrong);
+        let mut has_line = vec![false; tasks.len()];
+        for (task, _) in lines.iter().flatten().flat_map(|group| &group.1) {
+            has_line[task.index()] = true;
+        }
+        self.connect(&lines, tasks, &mut wrong);
+        wrong.sort_by_key(|(at, ..)| *at);
+        let places: Vec<usize> = wrong.iter().map(|(at, ..)| *at).collect();
+        let places = places_of(file, &entry.value, &places);
+        for ((_, length, diagnostic), place) in wrong.into_iter().zip(places) {
+            let span = place.map_or(Span::NONE, |place| Span::new(place, place + length));
+            found.push(diagnostic.at(span));
+        }
+        if !found.has_error() {
+            for (entry, _) in tasks.iter().zip(has_line).filter(|(_, has_line)| !has_line) {
+                let message = format!("the task `{}` stands in no line of `graph`", entry.key);
+                found.push(
+                    Diagnostic::warning("not-in-graph", message)
+                        .at(entry.span)
+                        .help("it needs nothing; say so with a line that holds its name alone"),
+                );
+            }
+        }
+        self.keep_places(lines, file, &entry.value);
+    }
+
+    /// Turns the names of the notation into ids.
+    fn resolve(
+        &mut self,
+        lines: &[Vec<Group<'_>>],
+        wrong: &mut Vec<(usize, usize, Diagnostic)>,
+    ) -> Vec<Vec<(bool, Vec<(TaskId, usize)>)>> {
+        let mut resolved = Vec::with_capacity(lines.len());
+        for line in lines {
+            let mut groups = Vec::with_capacity(line.len());
+            for group in line {
+                self.n_seen += 1;
+                let mut tasks = Vec::with_capacity(group.entries.len());
+                for (name, at) in &group.entries {
+                    let Some(task) = self.names.get(name) else {
+                        wrong.push((*at, name.len(), self.unknown(name)));
+                        continue;
+                    };
+                    if self.seen[task.index()] == self.n_seen {
+                        let message = format!("`{name}` stands twice in one group");
+                        let help = "remove one of the two";
+                        let warning = Diagnostic::warning("twice", message).help(help);
+                        wrong.push((*at, name.len(), warning));
+                        continue;
+                    }
+                    self.seen[task.index()] = self.n_seen;
+                    tasks.push((*task, *at));
+                }
+                groups.push((group.is_any, tasks));
+            }
+            resolved.push(groups);
+        }
+        resolved
+    }
+
+    /// Gives each task the groups before it. Equal sets of groups become a list once.
+    fn connect(
+        &mut self,
+        lines: &[Vec<(bool, Vec<(TaskId, usize)>)>],
+        tasks: &[Entry<'_>],
+        wrong: &mut Vec<(usize, usize, Diagnostic)>,
+    ) {
+        let mut groups: Vec<Vec<TaskId>> = Vec::new();
+        let mut before: Vec<Vec<u32>> = vec![Vec::new(); self.needs.len()];
+        let mut before_any: Vec<Option<u32>> = vec![None; self.needs.len()];
+        for pair in lines.iter().flat_map(|line| line.windows(2)) {
+            let ((is_any, left), (_, right)) = (&pair[0], &pair[1]);
+            if left.is_empty() {
+                continue; // every name in it is unknown
+            }
+            let number = u32::try_from(groups.len()).expect("fewer groups than bytes");
+            groups.push(left.iter().map(|(task, _)| *task).collect());
+            for (task, at) in right {
+                if !is_any {
+                    before[task.index()].push(number);
+                } else if before_any[task.index()].replace(number).is_some() {
+                    let name = &tasks[task.index()].key;
+                    let message = format!("two `|` groups stand before `{name}`");
+                    let help = "a task has one list of alternatives: join the groups";
+                    let error = Diagnostic::error("graph", message).help(help);
+                    wrong.push((*at, name.len(), error));
+                }
+            }
+        }
+        let mut known: HashMap<Vec<u32>, ListId> = HashMap::new();
+        for index in 0..self.needs.len() {
+            let numbers = std::mem::take(&mut before[index]);
+            let list = match known.get(&numbers) {
+                Some(list) => *list,
+                None => {
+                    let tasks = self.union(&groups, &numbers);
+                    let list = self.intern(&tasks);
+                    known.insert(numbers, list);
+                    list
+                }
+            };
+            let any = match before_any[index] {
+                Some(number) => self.intern(&groups[number as usize].clone()),
+                None => ListId::EMPTY,
+            };
+            self.needs[index] = (list, any);
+        }
+    }
+
+    /// Joins groups, each task once.
+    fn union(&mut self, groups: &[Vec<TaskId>], numbers: &[u32]) -> Vec<TaskId> {
+        self.n_seen += 1;
+        let mut tasks = Vec::new();
+        for task in numbers.iter().flat_map(|number| &groups[*number as usize]) {
+            if self.seen[task.index()] != self.n_seen {
+                self.seen[task.index()] = self.n_seen;
+                tasks.push(*task);
+            }
+        }
+        tasks
+    }
+
+    /// Keeps where the names of the notation stand, for the edges of cycles.
+    fn keep_places(
+        &mut self,
+        lines: Vec<Vec<(bool, Vec<(TaskId, usize)>)>>,
+        file: Option<&str>,
+        node: &Node<'_>,
+    ) {
+        if find_cycles(&self.needs, &self.lists, 1).is_empty() {
+            return;
+        }
+        let offsets = lines.iter().flatten().flat_map(|(_, tasks)| tasks.iter().map(|(_, at)| *at));
+        let places = places_of(file, node, &offsets.collect::<Vec<_>>());
+        let mut places = places.into_iter();
+        let mut spanned = |(task, _): (TaskId, usize)| {
+            let place = places.next().flatten();
+            (task, place.map_or(Span::NONE, |place| Span::new(place, place + 1)))
+        };
+        for line in lines {
+            let mut groups = Vec::with_capacity(line.len());
+            for (_, tasks) in line {
+                groups.push(tasks.into_iter().map(&mut spanned).collect());
+            }
+            self.lines.push(groups);
+        }
+    }
+
+    /// Looks for cycles, and hands the lists out.
+    pub(crate) fn finish(
+        self,
+        tasks: &mut [Task],
+        entries: &[Entry<'_>],
+        found: &mut Diagnostics,
+    ) -> Lists {
+        for cycle in find_cycles(&self.needs, &self.lists, 20) {
+            found.push(self.cycle(&cycle, entries));
+        }
+        if tasks.len() == self.needs.len() {
+            for (task, (needs, needs_any)) in tasks.iter_mut().zip(&self.needs) {
+                (task.needs, task.needs_any) = (*needs, *needs_any);
+            }
+        }
+        self.lists
+    }
+
+    /// Words the diagnostic for a cycle: every task of it, and the place of every edge.
+    fn cycle(&self, cycle: &[TaskId], entries: &[Entry<'_>]) -> Diagnostic {
+        let name = |task: TaskId| &*entries[task.index()].key;
+        let mut path: Vec<String> =
+            cycle.iter().take(CYCLE_SHOWN).map(|task| format!("`{}`", name(*task))).collect();
+        if cycle.len() > CYCLE_SHOWN {
+            path.push(format!("… {} more", cycle.len() - CYCLE_SHOWN));
+        }
+        path.push(format!("`{}`", name(cycle[0])));
+        let message = match cycle {
+            [task] => format!("the task `{}` needs itself", name(*task)),
+            _ => format!("these tasks wait for one another: {}", path.join(" → ")),
+        };
+        let mut diagnostic = Diagnostic::error("cycle", message);
+        let next = cycle.iter().skip(1).chain(cycle.first());
+        for (before, after) in cycle.iter().zip(next).take(CYCLE_SHOWN) {
+            let label = format!("`{}` needs `{}`", name(*after), name(*before));
+            let span = self.edge(*before, *after, &entries[after.index()]);
+            diagnostic = diagnostic.label(span.unwrap_or(Span::NONE), label);
+        }
+        diagnostic.help("remove one of these needs")
+    }
+
+    /// Returns where the file says that `after` needs `before`.
+    fn edge(&self, before: TaskId, after: TaskId, entry: &Entry<'_>) -> Option<Span> {
+        let needs = entry.value.map().unwrap_or_default().iter();
+        let needs = needs.filter(|one| one.key == "needs" || one.key == "needs_any");
+        let mut items = needs.flat_map(|one| one.value.items());
+        let is_before = |item: &&Node<'_>| {
+            item.scalar().is_some_and(|name| self.names.get(name) == Some(&before))
+        };
+        if let Some(item) = items.find(is_before) {
+            return Some(item.span);
+        }
+        for pair in self.lines.iter().flat_map(|line| line.windows(2)) {
+            if let Some((_, span)) = pair[0].iter().find(|(task, _)| *task == before)
+                && let Some((_, end)) = pair[1].iter().find(|(task, _)| *task == after)
+            {
+                let end = if end.start > span.start { end.end } else { span.end };
+                return Some(Span { start: span.start, end });
+            }
+        }
+        None
+    }
+}
+
+/// Returns the places in the file of bytes of a text.
+fn places_of(file: Option<&str>, node: &Node<'_>, at: &[usize]) -> Vec<Option<usize>> {
+    match file {
+        Some(file) => places_in(file, node, at).into_iter().map(Some).collect(),
+        None => vec![None; at.len()],
+    }
+}
