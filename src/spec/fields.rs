@@ -47,9 +47,7 @@ impl<'n, 's> Fields<'n, 's> {
 
 /// `jobs` is a key of ours, and as a map a word of another tool.
 fn is_foreign_here(entry: &Entry<'_>, place: Place) -> bool {
-    place == Place::Top
-        && entry.key == "jobs"
-        && matches!(entry.value.kind(), Kind::Map(_))
+    place == Place::Top && entry.key == "jobs" && matches!(entry.value.kind(), Kind::Map(_))
 }
 
 /// Checks the keys of a map.
@@ -82,7 +80,8 @@ pub(crate) fn fields<'n, 's>(
 fn unknown(entry: &Entry<'_>, place: Place) -> Diagnostic {
     let name = &*entry.key;
     if keys::PYTHON_WORDS.contains(&name) {
-        let message = format!("`{name}` belongs to the Python edition; this edition runs shell commands");
+        let message =
+            format!("`{name}` belongs to the Python edition; this edition runs shell commands");
         return Diagnostic::error("foreign-key", message)
             .at(entry.span)
             .help("write each task as `name: SCRIPT` below `tasks`");
@@ -128,7 +127,8 @@ fn translated(entry: &Entry<'_>, word: &Word, place: Place) -> Diagnostic {
     let (name, key) = (&*entry.key, word.key);
     let is_later = keys::find(key, place).is_some_and(|key| key.takes == Type::Later);
     if is_later {
-        let message = format!("`{name}` is `{key}` here, which does not work yet in this version of pyoco");
+        let message =
+            format!("`{name}` is `{key}` here, which does not work yet in this version of pyoco");
         return Diagnostic::error("foreign-key", message).at(entry.span).help("remove the key");
     }
     let write = match (key, name, number(&entry.value)) {
@@ -168,7 +168,8 @@ pub(crate) fn unknown_task<'a>(
     candidates: impl Iterator<Item = &'a str>,
 ) -> Diagnostic {
     if name.contains(['[', ']']) {
-        let message = format!("`{name}`: members of a matrix do not work yet in this version of pyoco");
+        let message =
+            format!("`{name}`: members of a matrix do not work yet in this version of pyoco");
         return Diagnostic::error("not-yet", message).help("name a task");
     }
     let mut all: Vec<&str> = Vec::new();

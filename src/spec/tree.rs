@@ -101,11 +101,7 @@ impl<'s> Node<'s> {
     pub(crate) fn map(&self) -> Option<&[Entry<'s>]> {
         match self.kind() {
             Kind::Map(entries) => Some(entries),
-            Kind::Null
-            | Kind::Plain(_)
-            | Kind::Text(..)
-            | Kind::List(_)
-            | Kind::Shared(_) => None,
+            Kind::Null | Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Shared(_) => None,
         }
     }
 
@@ -113,11 +109,9 @@ impl<'s> Node<'s> {
     pub(crate) fn items(&self) -> &[Node<'s>] {
         match self.kind() {
             Kind::List(items) => items,
-            Kind::Null
-            | Kind::Plain(_)
-            | Kind::Text(..)
-            | Kind::Map(_)
-            | Kind::Shared(_) => std::slice::from_ref(self),
+            Kind::Null | Kind::Plain(_) | Kind::Text(..) | Kind::Map(_) | Kind::Shared(_) => {
+                std::slice::from_ref(self)
+            }
         }
     }
 
@@ -146,7 +140,9 @@ pub(crate) fn places_in(file: &str, node: &Node<'_>, at: &[usize]) -> Vec<usize>
     let (text, style) = match &inner.kind {
         Kind::Plain(text) => (text, Style::Literal),
         Kind::Text(text, style) => (text, *style),
-        Kind::Null | Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => return vec![start; at.len()],
+        Kind::Null | Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => {
+            return vec![start; at.len()];
+        }
     };
     let Some(source) = file.get(start..end) else { return vec![start; at.len()] };
     let mut here = match style {
@@ -244,10 +240,8 @@ mod tests {
     #[test]
     fn places_inside_a_text_are_found_in_the_file() {
         let check = |file: &'static str, text: &'static str, style, word: &str| {
-            let node = Node {
-                span: Span::new(0, file.len()),
-                kind: Kind::Text(text.into(), style),
-            };
+            let node =
+                Node { span: Span::new(0, file.len()), kind: Kind::Text(text.into(), style) };
             let at = places_in(file, &node, &[text.find(word).expect("the word is there")])[0];
             assert!(file[at..].starts_with(word), "{file:?} {at}");
         };

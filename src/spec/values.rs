@@ -199,11 +199,7 @@ pub(crate) fn one_of<'w>(
 }
 
 /// Returns a list of words, of which there is one at least.
-pub(crate) fn words(
-    node: &Node<'_>,
-    key: &str,
-    found: &mut Diagnostics,
-) -> Option<Vec<Box<str>>> {
+pub(crate) fn words(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<Vec<Box<str>>> {
     let Kind::List(items) = node.kind() else {
         let wrong = wrong_type(key, "a list of words", node);
         found.push(match node.scalar() {

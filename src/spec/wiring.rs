@@ -53,12 +53,7 @@ impl<'n> Wiring<'n> {
     }
 
     /// Reads the needs of one task.
-    pub(crate) fn needs_of(
-        &mut self,
-        task: TaskId,
-        entry: &'n Entry<'_>,
-        found: &mut Diagnostics,
-    ) {
+    pub(crate) fn needs_of(&mut self, task: TaskId, entry: &'n Entry<'_>, found: &mut Diagnostics) {
         let Some(map) = entry.value.map() else { return };
         for one in map {
             let place = match &*one.key {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::cli::exit::Failure;
 use crate::model::{Ms, OnCancel, OnFailure, escape};
-use crate::trace::{ColourChoice, OutputView, Style};
+use crate::trace::mode::{ColourChoice, OutputView, Style};
 
 /// The words of `pyoco run`.
 #[derive(clap::Args, Debug)]

@@ -16,9 +16,9 @@ use crate::graph::{Selection, SelectionError, select};
 use crate::model::{Flow, Ms, OnFailure, RunStatus, escape};
 use crate::record::{self, JsonlStore};
 use crate::scheduler::Plan;
-use crate::spec::{self, Source};
-use crate::trace::mode::{self, Choice, Descriptor, Flags};
-use crate::trace::{ColourChoice, Console, ConsoleOptions, Screen, announcement};
+use crate::spec::Source;
+use crate::trace::mode::{self, Choice, ColourChoice, Descriptor, Flags};
+use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
 pub(crate) use args::RunArgs;
 use args::{on_cancel, parse, setting};
