@@ -49,7 +49,6 @@ pub(crate) struct Project {
     dir: PathBuf,
     mark: String,
     env: Vec<(String, String)>,
-    rules: Rules,
     is_audited: bool,
 }
 
@@ -64,14 +63,7 @@ impl Project {
             fs::create_dir(base.join(name)).expect("the folder is ours");
         }
         let mark = base.file_name().expect("it has a name").to_string_lossy().into_owned();
-        Project {
-            root,
-            dir: base.join("project"),
-            mark,
-            env: Vec::new(),
-            rules: Rules::default(),
-            is_audited: true,
-        }
+        Project { root, dir: base.join("project"), mark, env: Vec::new(), is_audited: true }
     }
 
     /// Makes a project with this `pyoco.yaml`.
@@ -197,6 +189,13 @@ impl Project {
         self.records().pop().expect("a run left its record")
     }
 
+    /// Returns what lies in the folder for temporary files: nothing, once pyoco has ended.
+    pub(crate) fn private_files(&self) -> Vec<String> {
+        let tmp = self.dir.parent().expect("the project lies in our folder").join("tmp");
+        let entries = fs::read_dir(tmp).expect("the folder is ours");
+        entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+    }
+
     /// Returns `text` with everything that differs from run to run replaced by its kind.
     pub(crate) fn redact(&self, text: &str) -> String {
         redact(text, &self.dir)
@@ -211,7 +210,7 @@ impl Drop for Project {
         }
         leftovers::require_none(&self.mark);
         if self.is_audited {
-            self.records().iter().for_each(|record| record.audit(&self.rules));
+            self.records().iter().for_each(|record| record.audit(&Rules::default()));
         }
     }
 }
