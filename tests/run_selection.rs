@@ -186,10 +186,9 @@ fn the_file_is_searched_upwards() {
 
 #[test]
 fn every_spelling_of_the_file_is_found() {
-    for (name, text) in [
-        ("pyoco.yml", "tasks:\n  a: echo yml\n"),
-        ("pyoco.toml", "[tasks]\na = 'echo toml'\n"),
-    ] {
+    for (name, text) in
+        [("pyoco.yml", "tasks:\n  a: echo yml\n"), ("pyoco.toml", "[tasks]\na = 'echo toml'\n")]
+    {
         let project = Project::new();
         project.file(name, text);
         let outcome = project.run(&["run"]).exits(0);
