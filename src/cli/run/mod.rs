@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::exit::{Exit, Failure, written};
 use crate::engine::{Engine, RunHandle, RunOptions, StartError, Surroundings, processors};
-use crate::event::{Retention, RunNoted, RunStarted, RunView, StateStore};
+use crate::event::{Retention, RunNoted, RunStarted, RunView};
 use crate::graph::{Selection, SelectionError, select};
 use crate::model::{Flow, Ms, OnFailure, RunStatus, escape};
 use crate::record::{self, JsonlStore};
