@@ -5,6 +5,7 @@ mod exit;
 mod graph;
 mod init;
 mod list;
+mod load;
 mod run;
 mod runs;
 mod schema;

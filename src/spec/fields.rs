@@ -10,6 +10,8 @@ use super::tree::{Entry, Kind, Node, Span};
 pub(crate) struct Fields<'n, 's> {
     entries: &'n [Entry<'s>],
     place: Place,
+    /// The keys that were meant by words that are none.
+    meant: Vec<&'static str>,
 }
 
 impl<'n, 's> Fields<'n, 's> {
@@ -35,13 +37,9 @@ impl<'n, 's> Fields<'n, 's> {
         self.entries.first().map(|entry| entry.span)
     }
 
-    /// Returns whether a word of another tool stands in for a key.
-    pub(crate) fn has_foreign(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| {
-            let right = |word: &&Word| word.key == key && word.words.contains(&&*entry.key);
-            (keys::find(&entry.key, self.place).is_none() || is_foreign_here(entry, self.place))
-                && keys::WORDS.iter().any(|word| right(&word))
-        })
+    /// Returns whether an unknown word stands where this key was meant.
+    pub(crate) fn is_meant(&self, key: &str) -> bool {
+        self.meant.contains(&key)
     }
 }
 
@@ -58,6 +56,7 @@ pub(crate) fn fields<'n, 's>(
     place: Place,
     found: &mut Diagnostics,
 ) -> Fields<'n, 's> {
+    let mut meant = Vec::new();
     for entry in entries {
         let name = &*entry.key;
         match keys::find(name, place) {
@@ -69,17 +68,17 @@ pub(crate) fn fields<'n, 's>(
                         .help("remove the key; `pyoco schema workflow` has all that work"),
                 );
             }
-            Some(_) if is_foreign_here(entry, place) => found.push(unknown(entry, place)),
+            Some(_) if is_foreign_here(entry, place) => found.push(unknown(entry, place, &mut meant)),
             Some(_) => {}
             None if place == Place::Top && name.starts_with("x-") => {}
-            None => found.push(unknown(entry, place)),
+            None => found.push(unknown(entry, place, &mut meant)),
         }
     }
-    Fields { entries, place }
+    Fields { entries, place, meant }
 }
 
 /// Words the diagnostic for a key that the table does not have there.
-fn unknown(entry: &Entry<'_>, place: Place) -> Diagnostic {
+fn unknown(entry: &Entry<'_>, place: Place, meant: &mut Vec<&'static str>) -> Diagnostic {
     let name = &*entry.key;
     if keys::PYTHON_WORDS.contains(&name) {
         let message = format!("`{name}` belongs to the Python edition; this edition runs shell commands");
@@ -89,11 +88,13 @@ fn unknown(entry: &Entry<'_>, place: Place) -> Diagnostic {
     }
     let foreign = keys::WORDS.iter().find(|word| word.words.contains(&name));
     if let Some(word) = foreign.filter(|word| fits(word.key, place)) {
+        meant.push(word.key);
         return translated(entry, word, place);
     }
     let message = format!("unknown key `{name}` {}", place.phrase());
     let here: Vec<&str> = keys::working(place).map(|key| key.name).collect();
     if let Some(near) = suggest(name, here.iter().copied()) {
+        meant.push(near);
         return Diagnostic::error("unknown-key", format!("{message}; did you mean `{near}`?"))
             .at(entry.span)
             .help(format!("write `{near}`"));

@@ -139,7 +139,7 @@ fn flow_name(node: &Node<'_>, found: &mut Diagnostics) -> Option<String> {
 fn task_entries<'n, 's>(top: &Fields<'n, 's>, found: &mut Diagnostics) -> &'n [Entry<'s>] {
     let example = "write `tasks:` and below it `  hello: echo hi`";
     let Some(entry) = top.get("tasks") else {
-        if top.has_foreign("tasks") {
+        if top.is_meant("tasks") {
             return &[]; // said already, with the right key
         }
         let first = top.first().unwrap_or(Span::NONE);
@@ -383,7 +383,7 @@ fn work(fields: &Fields<'_, '_>, task: &Entry<'_>, found: &mut Diagnostics) -> O
             None
         }
         (None, None) => {
-            if !fields.has_foreign("run") {
+            if !fields.is_meant("run") && !fields.is_meant("cmd") {
                 let message = format!("the task `{name}` has neither `run` nor `cmd`");
                 found.push(
                     Diagnostic::error("no-work", message)
