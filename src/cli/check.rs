@@ -52,9 +52,7 @@ pub(crate) fn main(args: &CheckArgs) -> Result<Exit, Failure> {
                 let loaded = spec::load(&source);
                 (Some(source), loaded)
             }
-            Err(diagnostic) => {
-                (None, spec::Loaded { flow: None, diagnostics: vec![*diagnostic] })
-            }
+            Err(diagnostic) => (None, spec::Loaded { flow: None, diagnostics: vec![*diagnostic] }),
         };
         let fails = |one: &spec::Diagnostic| args.strict || one.severity() == Severity::Error;
         let fails = loaded.diagnostics.iter().any(fails);

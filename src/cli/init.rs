@@ -41,8 +41,7 @@ pub(crate) fn main(args: &InitArgs) -> Result<Exit, Failure> {
         false => ("pyoco.yaml", include_str!("init/pyoco.yaml")),
         true => ("pyoco.toml", include_str!("init/pyoco.toml")),
     };
-    let unwritable =
-        |error: io::Error| Failure::new(format!("cannot write `{name}`: {error}"));
+    let unwritable = |error: io::Error| Failure::new(format!("cannot write `{name}`: {error}"));
     // `create_new`: what came between the look and now is not overwritten either.
     let mut file = OpenOptions::new()
         .write(true)

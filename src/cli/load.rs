@@ -56,7 +56,8 @@ pub(crate) fn coloured() -> bool {
     if is_set("NO_COLOR") {
         return false;
     }
-    let forced = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let forced =
+        |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     forced("CLICOLOR_FORCE") || forced("FORCE_COLOR") || (std::io::stderr().is_terminal() && !dumb)
 }

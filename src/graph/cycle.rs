@@ -63,8 +63,7 @@ fn unordered(needs: &[(ListId, ListId)], lists: &Lists) -> Vec<bool> {
     let mut tasks_left: Vec<usize> = lists.ids().map(|list| lists.get(list).len()).collect();
     let mut lists_left = vec![2_u8; needs.len()];
     let mut is_left = vec![true; needs.len()];
-    let mut ready: Vec<ListId> =
-        lists.ids().filter(|list| tasks_left[list.index()] == 0).collect();
+    let mut ready: Vec<ListId> = lists.ids().filter(|list| tasks_left[list.index()] == 0).collect();
     while let Some(list) = ready.pop() {
         for task in users.of(list.index()) {
             lists_left[*task as usize] -= 1;
@@ -93,9 +92,9 @@ impl Reverse {
     /// For each task the lists that hold it.
     fn of_lists(n_tasks: usize, lists: &Lists) -> Reverse {
         let ids = 0..u32::try_from(lists.len()).expect("lists have ids of this width");
-        let pairs = ids.map(ListId).flat_map(|list| {
-            lists.get(list).iter().map(move |task| (task.index(), list.0))
-        });
+        let pairs = ids
+            .map(ListId)
+            .flat_map(|list| lists.get(list).iter().map(move |task| (task.index(), list.0)));
         Reverse::new(n_tasks, pairs)
     }
 

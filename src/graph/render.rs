@@ -123,8 +123,8 @@ impl Tree<'_> {
                 What::Task(id, edge) => {
                     picture.push_str(mark(edge));
                     picture.push_str(self.flow.task(id).name());
-                    let has_needs = !self.flow.needs(id).is_empty()
-                        || !self.flow.needs_any(id).is_empty();
+                    let has_needs =
+                        !self.flow.needs(id).is_empty() || !self.flow.needs_any(id).is_empty();
                     if has_needs && self.drawn[id.index()] {
                         picture.push_str(" (*)");
                     } else if has_needs && depth >= DEEPEST {
@@ -184,9 +184,8 @@ fn mermaid(flow: &Flow) -> String {
         let name = escape(flow.task(id).name()).replace('#', "#35;").replace('"', "#quot;");
         let _ = writeln!(picture, "  t{}[\"{name}\"]", id.0);
     }
-    let names = |ids: &[TaskId]| {
-        ids.iter().map(|id| format!("t{}", id.0)).collect::<Vec<_>>().join(" & ")
-    };
+    let names =
+        |ids: &[TaskId]| ids.iter().map(|id| format!("t{}", id.0)).collect::<Vec<_>>().join(" & ");
     for (edge, list, users) in layers(flow) {
         let arrow = match edge {
             Edge::All => "-->",
@@ -200,7 +199,8 @@ fn mermaid(flow: &Flow) -> String {
 
 /// Draws for Graphviz, which takes sets on both sides too.
 fn dot(flow: &Flow) -> String {
-    let quoted = |text: &str| format!("\"{}\"", escape(text).replace('\\', "\\\\").replace('"', "\\\""));
+    let quoted =
+        |text: &str| format!("\"{}\"", escape(text).replace('\\', "\\\\").replace('"', "\\\""));
     let mut picture = format!("digraph {} {{\n  rankdir=LR;\n", quoted(flow.name()));
     for id in flow.ids() {
         let _ = writeln!(picture, "  {};", quoted(flow.task(id).name()));
@@ -230,8 +230,7 @@ fn json(flow: &Flow) -> String {
         let comma = if id.0 == 0 { "" } else { "," };
         let description = flow.task(id).description().map_or("null".to_owned(), quoted);
         let name = &names[id.index()];
-        let _ =
-            write!(picture, "{comma}\n  {{\"name\": {name}, \"description\": {description}}}");
+        let _ = write!(picture, "{comma}\n  {{\"name\": {name}, \"description\": {description}}}");
     }
     picture.push_str("],\n \"edges\": [");
     let mut comma = "";
@@ -255,11 +254,8 @@ fn json(flow: &Flow) -> String {
 /// to; a task that stands in no list has a line of its own.
 fn notation(flow: &Flow) -> String {
     let layers = layers(flow);
-    let by_tasks: HashMap<&[TaskId], usize> = layers
-        .iter()
-        .enumerate()
-        .map(|(at, (_, list, _))| (flow.lists.get(*list), at))
-        .collect();
+    let by_tasks: HashMap<&[TaskId], usize> =
+        layers.iter().enumerate().map(|(at, (_, list, _))| (flow.lists.get(*list), at)).collect();
     // A layer goes on in the line of another one that leads to exactly its tasks.
     let mut next: Vec<Option<usize>> = Vec::with_capacity(layers.len());
     let mut is_joined: HashSet<usize> = HashSet::new();

@@ -307,17 +307,12 @@ fn snippet<'a>(
     let snippet = Snippet::source(format!("{before}{marked}{after}"))
         .line_start(line)
         .fold(false)
-        .annotation(
-            kind.span(place)
-                .label((!label.is_empty()).then(|| escape(label))),
-        );
+        .annotation(kind.span(place).label((!label.is_empty()).then(|| escape(label))));
     if before.chars().count() + 1 == column {
         return group.element(snippet.path(file.name.clone()));
     }
     // What was cut or escaped before the place moves it: the true column stands in its own line.
-    group
-        .element(Origin::path(file.name.clone()).line(line).char_column(column))
-        .element(snippet)
+    group.element(Origin::path(file.name.clone()).line(line).char_column(column)).element(snippet)
 }
 
 /// Escapes a source line, but for tabs: the renderer widens them itself and counts them as one.

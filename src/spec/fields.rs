@@ -45,9 +45,7 @@ impl<'n, 's> Fields<'n, 's> {
 
 /// `jobs` is a key of ours, and as a map a word of another tool.
 fn is_foreign_here(entry: &Entry<'_>, place: Place) -> bool {
-    place == Place::Top
-        && entry.key == "jobs"
-        && matches!(entry.value.kind(), Kind::Map(_))
+    place == Place::Top && entry.key == "jobs" && matches!(entry.value.kind(), Kind::Map(_))
 }
 
 /// Checks the keys of a map.
@@ -68,7 +66,9 @@ pub(crate) fn fields<'n, 's>(
                         .help("remove the key; `pyoco schema workflow` has all that work"),
                 );
             }
-            Some(_) if is_foreign_here(entry, place) => found.push(unknown(entry, place, &mut meant)),
+            Some(_) if is_foreign_here(entry, place) => {
+                found.push(unknown(entry, place, &mut meant))
+            }
             Some(_) => {}
             None if place == Place::Top && name.starts_with("x-") => {}
             None => found.push(unknown(entry, place, &mut meant)),
@@ -81,7 +81,8 @@ pub(crate) fn fields<'n, 's>(
 fn unknown(entry: &Entry<'_>, place: Place, meant: &mut Vec<&'static str>) -> Diagnostic {
     let name = &*entry.key;
     if keys::PYTHON_WORDS.contains(&name) {
-        let message = format!("`{name}` belongs to the Python edition; this edition runs shell commands");
+        let message =
+            format!("`{name}` belongs to the Python edition; this edition runs shell commands");
         return Diagnostic::error("foreign-key", message)
             .at(entry.span)
             .help("write each task as `name: SCRIPT` below `tasks`");
@@ -129,7 +130,8 @@ fn translated(entry: &Entry<'_>, word: &Word, place: Place) -> Diagnostic {
     let (name, key) = (&*entry.key, word.key);
     let is_later = keys::find(key, place).is_some_and(|key| key.takes == Type::Later);
     if is_later {
-        let message = format!("`{name}` is `{key}` here, which does not work yet in this version of pyoco");
+        let message =
+            format!("`{name}` is `{key}` here, which does not work yet in this version of pyoco");
         return Diagnostic::error("foreign-key", message).at(entry.span).help("remove the key");
     }
     let write = match (key, name, number(&entry.value)) {
@@ -163,31 +165,20 @@ fn names(node: &Node<'_>) -> Option<String> {
     })
 }
 
-/// Words the diagnostic for a task that does not exist.
-pub(crate) fn unknown_task<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Diagnostic {
+/// Words the diagnostic for a task that does not exist; near names are sought where that is cheap.
+pub(crate) fn unknown_task(name: &str, names: &[&str], may_compare: bool) -> Diagnostic {
     if name.contains(['[', ']']) {
-        let message = format!("`{name}`: members of a matrix do not work yet in this version of pyoco");
+        let message =
+            format!("`{name}`: members of a matrix do not work yet in this version of pyoco");
         return Diagnostic::error("not-yet", message).help("name a task");
     }
-    let mut all: Vec<&str> = Vec::new();
-    let mut near = None;
-    // Once over a large file: the names are only looked through, never sorted.
-    for candidate in candidates {
-        if all.len() < 50 {
-            all.push(candidate);
-        }
-        let better = suggest(name, std::iter::once(candidate).chain(near));
-        near = better.or(near);
-    }
+    let near = may_compare.then(|| suggest(name, names.iter().copied())).flatten();
     match near {
         Some(near) => {
             let message = format!("unknown task `{name}`; did you mean `{near}`?");
             Diagnostic::error("unknown-task", message).help(format!("write `{near}`"))
         }
         None => Diagnostic::error("unknown-task", format!("unknown task `{name}`"))
-            .help(format!("the tasks are {}", quoted_list(&all))),
+            .help(format!("the tasks are {}", quoted_list(names))),
     }
 }

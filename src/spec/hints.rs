@@ -1,7 +1,10 @@
 //! "Did you mean": near words, and lists of words.
 
 /// Returns the candidate that is nearest to `word`, where one is near enough to be meant.
-pub(crate) fn suggest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn suggest<'a>(
+    word: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     let simple = |text: &str| text.to_lowercase().replace('-', "_");
     let wanted = simple(word);
     let length = wanted.chars().count();

@@ -72,10 +72,9 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
         let task = reader.task(entry, found);
         wiring.needs_of(TaskId::from_index(at), entry, found);
         let line = origin.text.map_or(0, |(_, index)| index.line(entry.span.start as usize));
-        tasks.extend(task.map(|task| Task {
-            line: u32::try_from(line).unwrap_or(u32::MAX),
-            ..task
-        }));
+        tasks.extend(
+            task.map(|task| Task { line: u32::try_from(line).unwrap_or(u32::MAX), ..task }),
+        );
     }
     found.subject = None;
     wiring.graph(&top, origin.text.map(|(text, _)| text), entries, found);
@@ -156,7 +155,9 @@ fn task_entries<'n, 's>(top: &Fields<'n, 's>, found: &mut Diagnostics) -> &'n [E
         }
         Kind::List(_) | Kind::Plain(_) | Kind::Text(..) | Kind::Shared(_) => {
             let wrong = values::wrong_type("tasks", "a map of names to tasks", &entry.value);
-            found.push(wrong.help("write each task as `name: SCRIPT`, or `name:` with keys below it"));
+            found.push(
+                wrong.help("write each task as `name: SCRIPT`, or `name:` with keys below it"),
+            );
             &[]
         }
     }
@@ -207,7 +208,10 @@ fn defaults(top: &Fields<'_, '_>, env: &Env, found: &mut Diagnostics) -> Default
                 }
                 set_options(&fields, &mut options, found);
             }
-            None => found.push(values::wrong_type("defaults", "a map of keys", &entry.value)),
+            None => found.push(
+                values::wrong_type("defaults", "a map of keys", &entry.value)
+                    .help("write `defaults:` and below it, say, `  timeout: 10m`"),
+            ),
         }
     }
     Defaults { options: Arc::new(options), env }
@@ -273,7 +277,9 @@ impl TaskReader<'_> {
     /// Reads what a task says beyond its work and its needs.
     fn options(&mut self, fields: &Fields<'_, '_>, found: &mut Diagnostics) -> Arc<Options> {
         let says = |key: &&str| fields.get(key).is_some();
-        if !["env", "dir", "shell", "timeout", "retry", "fail", "ok_codes", "stdin"].iter().any(says)
+        if !["env", "dir", "shell", "timeout", "retry", "fail", "ok_codes", "stdin"]
+            .iter()
+            .any(says)
         {
             return Arc::clone(&self.defaults.options);
         }
@@ -309,9 +315,8 @@ fn set_options(fields: &Fields<'_, '_>, options: &mut Options, found: &mut Diagn
     {
         if dir.is_empty() {
             let help = "write `.` for the file's folder, or remove the key";
-            found.push(
-                Diagnostic::error("empty", "`dir` is empty").at(entry.value.span).help(help),
-            );
+            found
+                .push(Diagnostic::error("empty", "`dir` is empty").at(entry.value.span).help(help));
         }
         options.dir = Some(dir.into());
     }
@@ -493,8 +498,9 @@ fn warn_of_expressions(node: &Node<'_>, script: &str, key: &str, found: &mut Dia
         let Some(end) = inside.find("}}") else { return };
         let expression = inside[..end].trim();
         if is_ours(expression) {
-            let message =
-                format!("`${{{{ {expression} }}}}` in `{key}` is passed on unchanged, not replaced");
+            let message = format!(
+                "`${{{{ {expression} }}}}` in `{key}` is passed on unchanged, not replaced"
+            );
             found.push(
                 Diagnostic::warning("expression-in-script", message).at(node.span).help(format!(
                     "give it a name in `env` (`NAME: ${{{{ {expression} }}}}`), and write \"$NAME\" in the script"
@@ -510,7 +516,13 @@ fn warn_of_expressions(node: &Node<'_>, script: &str, key: &str, found: &mut Dia
 fn is_ours(expression: &str) -> bool {
     const ROOTS: [&str; 5] = ["params", "env", "matrix", "run", "tasks"];
     const FUNCTIONS: [&str; 8] = [
-        "success", "failure", "cancelled", "always", "contains", "starts_with", "ends_with",
+        "success",
+        "failure",
+        "cancelled",
+        "always",
+        "contains",
+        "starts_with",
+        "ends_with",
         "default",
     ];
     let expression = expression.trim_start_matches(['!', '(', ' ']);

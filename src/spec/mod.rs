@@ -90,3 +90,6 @@ fn text<'s>(bytes: &'s [u8], found: &mut Diagnostics) -> Option<&'s str> {
     found.push(Diagnostic::error("binary", message).at(Span::new(at, at + 1)).help(help));
     None
 }
+
+#[cfg(test)]
+mod tests;

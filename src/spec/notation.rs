@@ -274,12 +274,33 @@ mod tests {
         let check = |text, expected: &str| assert_eq!(show(text), expected, "{text}");
         check("a & b >> c", "2+1 `&` needs parentheses; write `(a & b)`");
         check("a >> b | c", "7+1 `|` needs parentheses; write `(b | c)`");
-        check("(a & b | c) >> d", "7+1 `&` and `|` cannot be mixed in one group; give `needs` and `needs_any` in two lines: they add up");
-        check("a >>", "4+0 the line ends where a task's name or `(` is expected; a line is written `a >> (b & c) >> d`");
-        check("a > b", "2+1 `>` stands where `>>` or the end of the line is expected; an arrow is written `>>`");
-        check("\"a\" >> b", "0+1 `\"` stands where a task's name or `(` is expected; names stand without quotes");
-        check("((a)) >> b", "1+1 `(` stands where a task's name is expected; groups cannot stand inside one another");
-        check("(a & ) >> b", "5+1 `)` stands where a task's name is expected; a line is written `a >> (b & c) >> d`");
-        check("a >> b\n>> c", "[a] > [b]\n7+2 `>>` stands where a task's name or `(` is expected; a line is written `a >> (b & c) >> d`");
+        check(
+            "(a & b | c) >> d",
+            "7+1 `&` and `|` cannot be mixed in one group; give `needs` and `needs_any` in two lines: they add up",
+        );
+        check(
+            "a >>",
+            "4+0 the line ends where a task's name or `(` is expected; a line is written `a >> (b & c) >> d`",
+        );
+        check(
+            "a > b",
+            "2+1 `>` stands where `>>` or the end of the line is expected; an arrow is written `>>`",
+        );
+        check(
+            "\"a\" >> b",
+            "0+1 `\"` stands where a task's name or `(` is expected; names stand without quotes",
+        );
+        check(
+            "((a)) >> b",
+            "1+1 `(` stands where a task's name is expected; groups cannot stand inside one another",
+        );
+        check(
+            "(a & ) >> b",
+            "5+1 `)` stands where a task's name is expected; a line is written `a >> (b & c) >> d`",
+        );
+        check(
+            "a >> b\n>> c",
+            "[a] > [b]\n7+2 `>>` stands where a task's name or `(` is expected; a line is written `a >> (b & c) >> d`",
+        );
     }
 }

@@ -2,20 +2,26 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{self, Key, Place, Type};
 use super::MAX_FLOW_NAME;
+use super::keys::{self, Key, Place, Type};
 
 /// Returns the JSON Schema of a workflow file as text.
 pub fn workflow_schema() -> String {
     let mut root = Map::new();
     root.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
     root.insert("title".into(), json!("pyoco workflow"));
-    root.insert("description".into(), json!("A workflow file of pyoco: shell commands, and what each of them needs."));
+    root.insert(
+        "description".into(),
+        json!("A workflow file of pyoco: shell commands, and what each of them needs."),
+    );
     let Value::Object(body) = map_of(Place::Top) else { unreachable!("BUG: a map has a schema") };
     root.extend(body);
-    root.insert("patternProperties".into(), json!({
-        "^x-": { "description": "Ignored; a place for YAML anchors." },
-    }));
+    root.insert(
+        "patternProperties".into(),
+        json!({
+            "^x-": { "description": "Ignored; a place for YAML anchors." },
+        }),
+    );
     root.insert("required".into(), json!(["tasks"]));
     let mut task = map_of(Place::Task);
     task["oneOf"] = json!([{ "required": ["run"] }, { "required": ["cmd"] }]);

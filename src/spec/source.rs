@@ -133,7 +133,8 @@ fn regular(file: &str, path: &Path, syntax: Syntax, bytes: Vec<u8>) -> io::Resul
 /// Returns a file's name as a flow's name: on one line, and no longer than such a name may be.
 fn plain_name(name: &OsStr) -> String {
     let name = crate::model::escape(&name.to_string_lossy()).into_owned();
-    let end = (0..=name.len().min(super::MAX_FLOW_NAME)).rev().find(|end| name.is_char_boundary(*end));
+    let end =
+        (0..=name.len().min(super::MAX_FLOW_NAME)).rev().find(|end| name.is_char_boundary(*end));
     name[..end.unwrap_or(0)].to_owned()
 }
 
@@ -248,8 +249,9 @@ fn workflow_names(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let looks = |name: &str| [".yaml", ".yml", ".toml"].iter().any(|end| name.ends_with(end));
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> =
-        names.filter(|name| looks(name) && name != "Cargo.toml" && !name.starts_with('.')).collect();
+    let mut names: Vec<String> = names
+        .filter(|name| looks(name) && name != "Cargo.toml" && !name.starts_with('.'))
+        .collect();
     names.sort();
     names
 }
@@ -268,8 +270,7 @@ fn folder(file: &str, path: &Path) -> Box<Diagnostic> {
 fn nobody(file: &str) -> Box<Diagnostic> {
     let message = format!("`{file}` is a FIFO, and nobody opened it for writing within 2 s");
     Box::new(
-        Diagnostic::error("no-writer", message)
-            .help("start the program that writes into it first"),
+        Diagnostic::error("no-writer", message).help("start the program that writes into it first"),
     )
 }
 

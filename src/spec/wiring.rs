@@ -12,7 +12,7 @@ use super::values;
 use crate::graph::find_cycles;
 use crate::model::{ListId, Lists, Task, TaskId};
 
-const SUGGESTIONS: usize = 100; // each looks through all names
+const COMPARED: usize = 1_000_000; // names that are looked through for suggestions, in all
 const CYCLE_SHOWN: usize = 12; // tasks of one cycle
 
 /// The ids of all names.
@@ -31,7 +31,9 @@ pub(crate) struct Wiring<'n> {
     /// For each task the number of the list that it was last seen in.
     seen: Vec<u32>,
     n_seen: u32,
-    n_unknown: usize,
+    /// All names in file order, once one was sought that is not there.
+    in_order: Vec<&'n str>,
+    n_compared: usize,
     /// The places of the names in the notation, by the task before and after an arrow.
     lines: Vec<Vec<Vec<(TaskId, Span)>>>,
 }
@@ -47,18 +49,14 @@ impl<'n> Wiring<'n> {
             first_needs: None,
             seen: vec![0; n_tasks],
             n_seen: 0,
-            n_unknown: 0,
+            in_order: Vec::new(),
+            n_compared: 0,
             lines: Vec::new(),
         }
     }
 
     /// Reads the needs of one task.
-    pub(crate) fn needs_of(
-        &mut self,
-        task: TaskId,
-        entry: &'n Entry<'_>,
-        found: &mut Diagnostics,
-    ) {
+    pub(crate) fn needs_of(&mut self, task: TaskId, entry: &'n Entry<'_>, found: &mut Diagnostics) {
         let Some(map) = entry.value.map() else { return };
         for one in map {
             let place = match &*one.key {
@@ -126,13 +124,14 @@ impl<'n> Wiring<'n> {
     }
 
     fn unknown(&mut self, name: &str) -> Diagnostic {
-        self.n_unknown += 1;
-        let mut names: Vec<_> = Vec::new();
-        if self.n_unknown <= SUGGESTIONS {
-            names.extend(self.names.iter().map(|(name, task)| (*task, *name)));
+        if self.in_order.is_empty() {
+            let mut names: Vec<_> = self.names.iter().map(|(name, task)| (*task, *name)).collect();
             names.sort_unstable();
+            self.in_order = names.into_iter().map(|(_, name)| name).collect();
         }
-        unknown_task(name, names.into_iter().map(|(_, name)| name))
+        let may_compare = self.n_compared < COMPARED;
+        self.n_compared = self.n_compared.saturating_add(self.in_order.len());
+        unknown_task(name, &self.in_order, may_compare)
     }
 
     /// Returns the one list with this content.

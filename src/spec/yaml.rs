@@ -24,7 +24,8 @@ pub(crate) fn read<'s>(text: &'s str, found: &mut Diagnostics) -> Option<Node<'s
     options.flow_nesting_limit = DEPTH;
     options.block_nesting_limit = DEPTH;
     options.set_emit_comments(false);
-    let mut reader = Reader { text, found, stack: Vec::new(), anchors: HashMap::new(), expanded: 0 };
+    let mut reader =
+        Reader { text, found, stack: Vec::new(), anchors: HashMap::new(), expanded: 0 };
     let mut root = None;
     let mut n_documents = 0;
     for event in Parser::<StrInput<'s>>::new_from_str_with_options(text, options) {
@@ -137,7 +138,8 @@ impl<'s> Reader<'s, '_> {
             },
             ScalarStyle::SingleQuoted => Kind::Text(value, Style::Literal),
             ScalarStyle::DoubleQuoted => Kind::Text(value, Style::Escaped),
-            ScalarStyle::Literal | ScalarStyle::Folded => Kind::Text(value, Style::Block),
+            // The place of a block is that of its lines, without the header.
+            ScalarStyle::Literal | ScalarStyle::Folded => Kind::Text(value, Style::Literal),
         }
     }
 
@@ -154,11 +156,7 @@ impl<'s> Reader<'s, '_> {
         }
     }
 
-    fn alias(
-        &mut self,
-        anchor: usize,
-        span: Span,
-    ) -> Result<(Node<'s>, u64), Box<Diagnostic>> {
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<(Node<'s>, u64), Box<Diagnostic>> {
         let Some((node, size)) = self.anchors.get(&anchor) else {
             return Err(Box::new(
                 Diagnostic::error("yaml-alias", "this alias stands inside of what it names")
@@ -196,7 +194,9 @@ impl<'s> Reader<'s, '_> {
                         Kind::Null if node.span.start < node.span.end => Some(Cow::Borrowed(
                             &self.text[node.span.start as usize..node.span.end as usize],
                         )),
-                        Kind::Shared(inner) => inner.scalar().map(|text| Cow::Owned(text.to_owned())),
+                        Kind::Shared(inner) => {
+                            inner.scalar().map(|text| Cow::Owned(text.to_owned()))
+                        }
                         Kind::Null | Kind::List(_) | Kind::Map(_) => None,
                     };
                     let text = text.unwrap_or_else(|| {
@@ -440,6 +440,8 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             fixed("this cannot stand behind the value", "put a space before a `#` comment")
         }
         // The parser has some fifty more, which only odd files meet; its own words serve for those.
-        other => (format!("this is not YAML: {other}"), "put text with special characters in quotes"),
+        other => {
+            (format!("this is not YAML: {other}"), "put text with special characters in quotes")
+        }
     }
 }
