@@ -135,11 +135,6 @@ impl Diagnostics {
         self.n_errors > 0
     }
 
-    /// Returns whether no more need be found.
-    pub(crate) fn is_full(&self) -> bool {
-        self.list.len() >= KEPT
-    }
-
     /// Returns them sorted by place.
     pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|diagnostic| {

@@ -65,7 +65,7 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
     let entries = task_entries(&top, found);
     let names = task_names(entries, found);
     let mut wiring = Wiring::new(&names, entries.len());
-    let mut reader = TaskReader { env: &env, defaults, recent: Vec::new() };
+    let mut reader = TaskReader { defaults, recent: Vec::new() };
     let mut tasks = Vec::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         found.subject = Some(entry.key.to_string());
@@ -222,13 +222,12 @@ struct Defaults {
     env: Env,
 }
 
-struct TaskReader<'a> {
-    env: &'a Env,
+struct TaskReader {
     defaults: Defaults,
     recent: Vec<Arc<Options>>,
 }
 
-impl TaskReader<'_> {
+impl TaskReader {
     /// Reads a task, its needs apart.
     fn task(&mut self, entry: &Entry<'_>, found: &mut Diagnostics) -> Option<Task> {
         let name = &*entry.key;

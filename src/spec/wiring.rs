@@ -18,6 +18,9 @@ const CYCLE_SHOWN: usize = 12; // tasks of one cycle
 /// The ids of all names.
 pub(crate) type Names<'n> = HashMap<&'n str, TaskId>;
 
+/// A line of the notation: of each group whether one of it is enough, and its tasks with their bytes.
+type Resolved = Vec<(bool, Vec<(TaskId, usize)>)>;
+
 /// Makes the lists of a flow.
 pub(crate) struct Wiring<'n> {
     names: &'n Names<'n>,
@@ -212,7 +215,7 @@ impl<'n> Wiring<'n> {
         &mut self,
         lines: &[Vec<Group<'_>>],
         wrong: &mut Vec<(usize, usize, Diagnostic)>,
-    ) -> Vec<Vec<(bool, Vec<(TaskId, usize)>)>> {
+    ) -> Vec<Resolved> {
         let mut resolved = Vec::with_capacity(lines.len());
         for line in lines {
             let mut groups = Vec::with_capacity(line.len());
@@ -244,7 +247,7 @@ impl<'n> Wiring<'n> {
     /// Gives each task the groups before it. Equal sets of groups become a list once.
     fn connect(
         &mut self,
-        lines: &[Vec<(bool, Vec<(TaskId, usize)>)>],
+        lines: &[Resolved],
         tasks: &[Entry<'_>],
         wrong: &mut Vec<(usize, usize, Diagnostic)>,
     ) {
@@ -304,12 +307,7 @@ impl<'n> Wiring<'n> {
     }
 
     /// Keeps where the names of the notation stand, for the edges of cycles.
-    fn keep_places(
-        &mut self,
-        lines: Vec<Vec<(bool, Vec<(TaskId, usize)>)>>,
-        file: Option<&str>,
-        node: &Node<'_>,
-    ) {
+    fn keep_places(&mut self, lines: Vec<Resolved>, file: Option<&str>, node: &Node<'_>) {
         if find_cycles(&self.needs, &self.lists, 1).is_empty() {
             return;
         }
