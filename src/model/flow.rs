@@ -118,7 +118,7 @@ impl Task {
         self.description.as_deref()
     }
 
-    /// Returns the line of the task's name in its file, from 1; 0 for a task made in code.
+    /// Returns the line of the task's name in the file, from 1; 0 for a task made in code.
     pub fn line(&self) -> u32 {
         self.line
     }
