@@ -289,7 +289,7 @@ fn row(task: &TaskView, record: &Record) -> Vec<String> {
         task.state().to_string(),
         escape(&task.name).into_owned(),
         task.took(now).map(|ms| ms.to_string()).unwrap_or_default(),
-        if task.attempts.len() > 1 { task.attempts.len().to_string() } else { String::new() },
+        if task.attempts.is_empty() { String::new() } else { task.attempts.len().to_string() },
         reason,
     ]
 }
