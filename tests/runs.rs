@@ -754,3 +754,22 @@ fn the_schemas_in_the_repository_are_fresh() {
         assert!(kept == fresh, "write it anew: pyoco schema {} > {}", &name[..3], path.display());
     }
 }
+
+#[test]
+fn a_terminal_gets_colours_and_nothing_else_that_it_would_obey() {
+    let space = Space::new();
+    let (run_id, log) = space.running();
+    let mut task_log = log.task_log(TaskId(0), 1);
+    task_log.write(Stream::Out, Ms(1), b"10%\r\x1b[31mred\x1b[2J\n");
+    log.append(&numbered(space.start, failing(run_id))[5..]).expect("to append");
+    let read = |words: &[&str]| {
+        let mut command = space.command(words);
+        command.env("TERM", "xterm");
+        let mut session = rexpect::session::spawn_command(command, Some(60_000)).expect("a pty");
+        session.exp_eof().expect("it ends")
+    };
+    let shown = read(&["logs", "latest", "build"]);
+    assert_eq!(shown, "\u{1b}[31mred\\x1b[2J\u{1b}[0m\r\n");
+    let shown = read(&["list"]);
+    assert!(shown.contains("\u{1b}[31mFAILED\u{1b}[0m"), "{shown:?}");
+}

@@ -17,6 +17,7 @@ use super::files::{
 use super::logs::FileLog;
 use super::reader::{Cursor, Lock, Record, Seen, judge, read_events, test_lock};
 use super::requests::{FifoRequests, make_fifo};
+use super::state_dir::{StateDirError, make_state_dir};
 use super::{retention, summary::Summary};
 use crate::event::{
     Line, MAX_LINE, NewRun, ReadReport, Requests, Retention, RunLog, RunView, StateStore,
@@ -41,8 +42,7 @@ pub struct JsonlStore {
 }
 
 impl JsonlStore {
-    /// Returns the store in this state folder, which need not be there for reading; for writing
-    /// [`super::make_state_dir`] makes it.
+    /// Returns the store in this state folder, which need not be there: the first run makes it.
     pub fn new(state_dir: PathBuf) -> JsonlStore {
         JsonlStore { state_dir, here: Here::find() }
     }
@@ -115,6 +115,15 @@ impl JsonlStore {
         read().map_err(failed("read", &path))
     }
 
+    fn make_state_dir(&self) -> Result<(), StoreError> {
+        make_state_dir(&self.state_dir).map_err(|error| match error {
+            StateDirError::Refused { path, source } => failed("create", &path)(source),
+            StateDirError::NotAFolder(path) => {
+                failed("create", &path)(io::Error::other("something else has its name"))
+            }
+        })
+    }
+
     /// Returns the folder of a run that is there: a real folder, no link to one elsewhere.
     pub(super) fn existing(&self, run_id: RunId) -> Result<PathBuf, StoreError> {
         let dir = self.run_dir(run_id);
@@ -129,6 +138,7 @@ impl JsonlStore {
 
 impl StateStore for JsonlStore {
     fn create(&self, new: &NewRun<'_>) -> Result<Arc<dyn RunLog>, StoreError> {
+        self.make_state_dir()?;
         let runs = runs_dir(&self.state_dir);
         make_private_dir(&runs).map_err(failed("create", &runs))?;
         let hidden = runs.join(format!("{HIDDEN_NEW}{}", new.run_id));

@@ -58,8 +58,11 @@ pub struct AttemptLog {
 impl AttemptLog {
     /// Returns the output of an attempt of the run in this folder; it need not be there yet.
     pub fn new(run_dir: &Path, task: TaskId, attempt: u32) -> AttemptLog {
+        let dir = run_dir.join(LOGS_DIR);
+        // A link may lead out of the state folder; behind it there is no output of this run.
+        let dir = if dir.is_symlink() { dir.join("none") } else { dir };
         AttemptLog {
-            stem: run_dir.join(LOGS_DIR).join(log_stem(task, attempt)),
+            stem: dir.join(log_stem(task, attempt)),
             index_at: 0,
             segment: 0,
             file: None,

@@ -48,7 +48,9 @@ pub(super) fn prune(store: &JsonlStore, retention: &Retention) -> Result<Vec<Run
         let too_many = retention.keep_runs.is_some_and(|most| kept > most);
         let too_old = retention.ended_after.is_some_and(|after| ended < after);
         let too_big = retention.max_size.is_some_and(|most| bytes > most.0);
-        if (too_many || too_old || too_big) && (retention.dry_run || remove(&runs, id)) {
+        if (too_many || too_old || too_big)
+            && (retention.dry_run || remove(&runs, id, summary.is_some()))
+        {
             removed.push(id);
         }
     }
@@ -65,12 +67,25 @@ fn is_ours(retention: &Retention, summary: Option<&Summary>) -> bool {
     }
 }
 
-/// Removes a run unless it is under way; returns whether it was this call that did.
-fn remove(runs: &Path, id: RunId) -> bool {
+/// Removes a run unless it may be under way; returns whether it was this call that did.
+fn remove(runs: &Path, id: RunId, known_over: bool) -> bool {
+    use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
     let dir = runs.join(id.to_string());
-    match open_regular(&dir.join(EVENTS_FILE)) {
-        Ok(file) if test_lock(&file) == Lock::Held => return false,
-        Ok(_) | Err(_) => {}
+    let removable = match open_regular(&dir.join(EVENTS_FILE)) {
+        Ok(file) => match test_lock(&file) {
+            Lock::Free => true,
+            Lock::Held => false,
+            Lock::Untestable => known_over,
+        },
+        // No run has ever lived without its file of events. Any other error may pass, and says
+        // nothing of the run.
+        Err(error) => {
+            let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+            is_link || matches!(error.kind(), NotFound | InvalidInput | NotADirectory)
+        }
+    };
+    if !removable {
+        return false;
     }
     let hidden = runs.join(format!("{HIDDEN_GONE}{id}"));
     // Of two prunes only one gets it.
