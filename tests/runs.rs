@@ -295,15 +295,15 @@ fn runs_are_listed_the_newest_first() {
     space.failed();
     let (_, _log) = space.running();
     let all = "\
-STATUS   RUN       FLOW     STARTED  TOOK   TASKS
-RUNNING  <ID>  release  2 h ago  2h00m  1/4 ok                       env=prod
-FAILED   <ID>  release  2 h ago  1.2 s  1/4 ok, 1 failed, 2 skipped  failed: test  env=prod
+RUN       STATUS   FLOW     STARTED  TOOK   TASKS
+<ID>  RUNNING  release  2 h ago  2h00m  1/4 ok                       env=prod
+<ID>  FAILED   release  2 h ago  1.2 s  1/4 ok, 1 failed, 2 skipped  failed: test  env=prod
 ";
     space.check(&["list"], all);
     space.check(&["ls", "--flow", "release", "--since", "3h", "--label", "env=prod"], all);
     let failed = "\
-STATUS  RUN       FLOW     STARTED  TOOK   TASKS
-FAILED  <ID>  release  2 h ago  1.2 s  1/4 ok, 1 failed, 2 skipped  failed: test  env=prod
+RUN       STATUS  FLOW     STARTED  TOOK   TASKS
+<ID>  FAILED  release  2 h ago  1.2 s  1/4 ok, 1 failed, 2 skipped  failed: test  env=prod
 ";
     space.check(&["list", "--status", "failed,LOST"], failed);
     for words in

@@ -63,7 +63,7 @@ impl JsonlStore {
     /// Where there is none, or its events cannot be read at all.
     pub fn load(&self, run_id: RunId) -> Result<Record, StoreError> {
         let dir = self.existing(run_id)?;
-        Record::read(run_id, &dir, &self.here)
+        Record::read(run_id, &dir, &self.here).or_else(|error| self.or_gone(run_id, error))
     }
 
     /// Reads the head of a run: of an ended one two lines, however many it has.
@@ -72,7 +72,7 @@ impl JsonlStore {
     /// Where there is none, or its events cannot be read at all.
     pub fn summary(&self, run_id: RunId) -> Result<Summary, StoreError> {
         let dir = self.existing(run_id)?;
-        Summary::read(run_id, &dir, &self.here)
+        Summary::read(run_id, &dir, &self.here).or_else(|error| self.or_gone(run_id, error))
     }
 
     /// Finds out where a run stands whose events so far are `view`'s. Cheap: it reads nothing of an
@@ -113,6 +113,12 @@ impl JsonlStore {
             Ok(())
         };
         read().map_err(failed("read", &path))
+    }
+
+    /// Tells a run that was pruned while it was read from one that cannot be read.
+    fn or_gone<T>(&self, run_id: RunId, error: StoreError) -> Result<T, StoreError> {
+        self.existing(run_id)?;
+        Err(error)
     }
 
     fn make_state_dir(&self) -> Result<(), StoreError> {

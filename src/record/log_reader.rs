@@ -18,6 +18,9 @@ use crate::model::{Ms, TaskId};
 /// What is read at once.
 const PIECE: u64 = 64 << 10;
 
+/// How many lines of an index are held at once.
+const BATCH: usize = 4096;
+
 /// A piece of an attempt's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -92,10 +95,16 @@ impl AttemptLog {
         end: End,
         each: &mut dyn FnMut(Piece<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
-        for entry in self.read_index()? {
-            match entry {
-                None => self.astray = true,
-                Some(entry) => self.entry(&entry, each)?,
+        loop {
+            let entries = self.read_index()?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries {
+                match entry {
+                    None => self.astray = true,
+                    Some(entry) => self.entry(&entry, each)?,
+                }
             }
         }
         if end == End::Reached {
@@ -111,7 +120,7 @@ impl AttemptLog {
         Ok(())
     }
 
-    /// Reads the new lines of the index; `None` for a damaged one.
+    /// Reads the next lines of the index, a batch at a time; `None` for a damaged one.
     fn read_index(&mut self) -> io::Result<Vec<Option<Entry>>> {
         let mut entries = Vec::new();
         let file = match open_regular(&index_path(&self.stem)) {
@@ -120,7 +129,9 @@ impl AttemptLog {
             Err(_) => return Ok(entries), // what is no index explains nothing
         };
         let mut lines = Lines::new(&file, self.index_at);
-        while let Some(line) = lines.next()? {
+        while entries.len() < BATCH
+            && let Some(line) = lines.next()?
+        {
             entries.push(match line {
                 RawLine::Whole(bytes) => Entry::parse(bytes),
                 RawLine::TooLong => None,
@@ -380,6 +391,30 @@ mod tests {
         ] {
             fs::write(&index, text).expect("to write");
             assert_eq!(space.read(&mut space.reader(), End::Reached), expected, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_written_comes_back(
+            writes in proptest::collection::vec((0usize..3, "[a-z\n]{0,9}", proptest::bool::ANY), 0..40),
+        ) {
+            let mut space = Space::new(1 << 20);
+            let mut reader = space.reader();
+            let (mut expected, mut got) = (String::new(), String::new());
+            for (ms, (stream, text, look)) in writes.into_iter().enumerate() {
+                let stream = [Stream::Out, Stream::Err, Stream::Pyoco][stream];
+                space.write(stream, ms as u64, &text);
+                if !text.is_empty() {
+                    expected += &format!("{}{ms}:{text} ", stream.letter());
+                }
+                if look {
+                    got += &space.read(&mut reader, End::Open);
+                    proptest::prop_assert_eq!(&got, &expected);
+                }
+            }
+            got += &space.read(&mut reader, End::Reached);
+            proptest::prop_assert_eq!(got, expected);
         }
     }
 

@@ -101,18 +101,18 @@ impl ListArgs {
 }
 
 fn table(runs: &[Summary], now: Wall) -> String {
-    let mut table = Table::new(&["STATUS", "RUN", "FLOW", "STARTED", "TOOK", "TASKS", ""]);
+    let mut table = Table::new(&["RUN", "STATUS", "FLOW", "STARTED", "TOOK", "TASKS", ""]);
     for run in runs {
         let cells = vec![
-            run.seen.to_string(),
             run.run_id.short(),
+            run.seen.to_string(),
             shortened(&escape(&run.header.flow), 30),
             run.started.map(|started| ago(started, now)).unwrap_or_default(),
             text::took(run, now).map(|ms| ms.to_string()).unwrap_or_default(),
             short_counts(run.counts),
             shortened(&notes(run), 60),
         ];
-        table.row(text::seen_style(run.seen), cells);
+        table.row(1, text::seen_style(run.seen), cells);
     }
     table.render()
 }
