@@ -773,3 +773,52 @@ fn a_terminal_gets_colours_and_nothing_else_that_it_would_obey() {
     let shown = read(&["list"]);
     assert!(shown.contains("\u{1b}[31mFAILED\u{1b}[0m"), "{shown:?}");
 }
+
+/// The other half of the next test: runs in a process of its own whose files cannot grow.
+#[test]
+fn appends_under_a_limit() {
+    let Some(dir) = std::env::var_os("TEST_STATE_DIR") else { return };
+    let run_id = RunId::fresh();
+    let new = NewRun {
+        run_id,
+        source: None,
+        syntax: Syntax::Yaml,
+        durable: false,
+        max_log: Size(64 << 20),
+    };
+    let store = JsonlStore::new(dir.into());
+    let log = store.create(&new).expect("it is small enough");
+    let lines = numbered(Wall(0), failing(run_id));
+    let refused = lines.chunks(4).filter(|lines| log.append(lines).is_err()).count();
+    assert!(refused > 0, "the limit was met");
+    let path = store.run_dir(run_id).join("events.jsonl");
+    let text = std::fs::read_to_string(&path).expect("to read");
+    assert!(text.is_empty() || text.ends_with('\n'), "a torn line: {text}");
+    assert!(text.lines().count() < lines.len());
+    // The disk has room again: nothing is lost.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize);
+    let limit = rustix::process::Rlimit { current: limit.maximum, ..limit };
+    rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).expect("to raise it");
+    log.append(&[]).expect("there is room");
+    let mut read = Vec::new();
+    log.read(1, &mut |line| read.push(line)).expect("to read");
+    assert_eq!(read, lines);
+    println!("nothing was lost");
+}
+
+#[test]
+fn a_disk_that_fills_up_tears_no_line_and_loses_none() {
+    let space = Space::new();
+    // One block, of 512 or 1024 bytes; without the signal the write fails as on a full disk.
+    let script =
+        "trap '' XFSZ; ulimit -S -f 1; exec \"$0\" --exact appends_under_a_limit --nocapture";
+    let test = std::env::current_exe().expect("this program");
+    let done = Command::new("sh")
+        .args(["-c", script])
+        .arg(test)
+        .env("TEST_STATE_DIR", space.store.state_dir())
+        .output()
+        .map(Done::of)
+        .expect("sh runs");
+    assert!(done.stdout.contains("nothing was lost"), "{}\n{}", done.stdout, done.stderr);
+}

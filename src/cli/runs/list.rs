@@ -74,16 +74,16 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
             }
         }
     }
-    if args.json {
-        return written(print_json(&runs));
-    }
-    if runs.is_empty() {
+    if runs.is_empty() && !args.json {
         let dir = store.state_dir().display().to_string();
         let such = if ids.is_empty() { "" } else { " such" };
         eprintln!("no{such} runs in `{}`", escape(&dir));
         return Ok(Exit::Success);
     }
-    let exit = written(io::stdout().lock().write_all(table(&runs, now).as_bytes()))?;
+    let exit = written(match args.json {
+        true => print_json(&runs),
+        false => io::stdout().lock().write_all(table(&runs, now).as_bytes()),
+    })?;
     if more {
         eprintln!("… and older ones; --limit shows more");
     }
