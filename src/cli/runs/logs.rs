@@ -162,6 +162,9 @@ impl<'a> Follower<'a> {
             let result = if over { result.and_then(|()| self.finish(&mut out)) } else { result };
             let result = result.and_then(|()| out.flush());
             if result.is_err() || over {
+                if self.seen == Seen::Lost {
+                    eprintln!("run {} is LOST: its runner has died", self.run_id.short());
+                }
                 return written(result);
             }
             drop(out);
