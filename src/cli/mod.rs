@@ -36,7 +36,7 @@ struct Arguments {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Run a workflow file.
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Say everything that is wrong with a workflow file, and run nothing.
     Check(check::CheckArgs),
     /// List the tasks of a workflow file.

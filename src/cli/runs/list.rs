@@ -1,5 +1,6 @@
 //! `pyoco runs list`: runs, the newest first.
 
+use crate::cli::say::say;
 use std::io::{self, Write};
 
 use clap::Args;
@@ -70,14 +71,14 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
             // One that was pruned meanwhile is no damage.
             Err(crate::event::StoreError::NoRun(_)) => {}
             Err(error) => {
-                eprintln!("warning: run {}: {}", id.short(), escape(&error.to_string()));
+                say(format_args!("warning: run {}: {}", id.short(), escape(&error.to_string())));
             }
         }
     }
     if runs.is_empty() && !args.json {
         let dir = store.state_dir().display().to_string();
         let such = if ids.is_empty() { "" } else { " such" };
-        eprintln!("no{such} runs in `{}`", escape(&dir));
+        say(format_args!("no{such} runs in `{}`", escape(&dir)));
         return Ok(Exit::Success);
     }
     let exit = written(match args.json {
@@ -85,7 +86,7 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
         false => io::stdout().lock().write_all(table(&runs, now).as_bytes()),
     })?;
     if more {
-        eprintln!("… and older ones; --limit shows more");
+        say(format_args!("… and older ones; --limit shows more"));
     }
     Ok(exit)
 }

@@ -1,5 +1,6 @@
 //! `pyoco runs logs`: the output of a run's tasks, also while it grows.
 
+use crate::cli::say::say;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -163,7 +164,7 @@ impl<'a> Follower<'a> {
             let result = result.and_then(|()| out.flush());
             if result.is_err() || over {
                 if self.seen == Seen::Lost {
-                    eprintln!("run {} is LOST: its runner has died", self.run_id.short());
+                    say(format_args!("run {} is LOST: its runner has died", self.run_id.short()));
                 }
                 return written(result);
             }

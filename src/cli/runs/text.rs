@@ -1,5 +1,6 @@
 //! How the commands that look back write times, counts, states and tables.
 
+use crate::cli::say::say;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
@@ -90,13 +91,13 @@ pub(super) fn warn_of(record: &Record) {
     let short = record.run_id.short();
     if record.report.damaged > 0 {
         let (n, s) = plural(record.report.damaged);
-        eprintln!("warning: {n} damaged line{s} in the record of run {short}");
+        say(format_args!("warning: {n} damaged line{s} in the record of run {short}"));
     }
     if let Some(version) = record.newer_format {
-        eprintln!(
+        say(format_args!(
             "warning: run {short} was recorded in format {version}, which is newer than this pyoco; \
              what it knows of it is shown"
-        );
+        ));
     }
 }
 
