@@ -1,8 +1,9 @@
 //! The one table of exit codes, and the error that ends a command.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
+use super::say::say;
 use crate::event::StoreError;
 
 /// How the program ends.
@@ -42,7 +43,7 @@ impl From<Exit> for ExitCode {
 /// What ends a command before it did anything: exit code 2.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// What is wrong, lower case, without a full stop; escaped by whoever made it. Empty: it was said.
+    /// What is wrong, lower case, without a full stop; escaped by whoever made it.
     pub(crate) message: String,
     /// The way out, on a line of its own.
     pub(crate) hint: Option<String>,
@@ -51,23 +52,15 @@ pub(crate) struct Failure {
 impl Failure {
     /// Prints it on standard error.
     pub(crate) fn print(&self) {
-        // A standard error that is gone takes no complaint either.
-        if !self.message.is_empty() {
-            drop(writeln!(io::stderr(), "error: {}", self.message));
-        }
+        say(format_args!("error: {}", self.message));
         if let Some(hint) = &self.hint {
-            drop(writeln!(io::stderr(), "  {hint}"));
+            say(format_args!("  {hint}"));
         }
     }
 
     /// Returns a failure with this message.
     pub(crate) fn new(message: impl Into<String>) -> Failure {
         Failure { message: message.into(), hint: None }
-    }
-
-    /// Returns the failure that has said on standard error all there is to say.
-    pub(crate) fn said() -> Failure {
-        Failure::new("")
     }
 
     /// Adds the way out.

@@ -1,12 +1,74 @@
 //! `pyoco list`.
 
-use super::exit::{Exit, Failure};
+use std::io::Write;
+
+use super::exit::{Exit, Failure, written};
+use super::load::{coloured, load};
+use crate::model::{Flow, TaskId, Work, escape};
+
+const HELP: &str = "\
+Examples:
+  pyoco list                         the tasks of the `pyoco.yaml` of this folder or one above it
+  pyoco list release.yaml --json     as JSON, with needs and lines";
 
 /// The words of `pyoco list`.
 #[derive(clap::Args, Debug)]
-pub(crate) struct ListArgs {}
+#[command(after_help = HELP)]
+pub(crate) struct ListArgs {
+    /// The workflow file; `-` is standard input. Without one it is searched in this folder and above.
+    file: Option<String>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+}
 
 /// Does it.
-pub(crate) fn main(_args: &ListArgs) -> Result<Exit, Failure> {
-    Ok(Exit::Success)
+pub(crate) fn main(args: &ListArgs) -> Result<Exit, Failure> {
+    let (_, flow) = load(args.file.as_deref(), coloured())?;
+    let text = if args.json { json(&flow) } else { table(&flow) };
+    written(std::io::stdout().write_all(text.as_bytes()))
+}
+
+/// Returns a line for each task: its name and what it says of itself.
+pub(crate) fn table(flow: &Flow) -> String {
+    const WIDEST: usize = 40; // a longer name moves its own description alone
+    let lengths = flow.tasks().iter().map(|task| task.name().len());
+    let width = lengths.max().unwrap_or(0).min(WIDEST);
+    let mut text = String::new();
+    for task in flow.tasks() {
+        let line = match task.description() {
+            Some(description) => {
+                format!("{:width$}  {}", task.name(), escape(description.trim_end()))
+            }
+            None => task.name().to_owned(),
+        };
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+fn json(flow: &Flow) -> String {
+    let names = |ids: &[TaskId]| -> Vec<String> {
+        ids.iter().map(|id| flow.task(*id).name().to_owned()).collect()
+    };
+    let tasks = flow.ids().map(|id| {
+        let task = flow.task(id);
+        let (run, cmd) = match task.work() {
+            Work::Run(script) => (Some(script), None),
+            Work::Cmd(words) => (None, Some(words)),
+        };
+        serde_json::json!({
+            "name": task.name(), "description": task.description(), "line": task.line(),
+            "needs": names(flow.needs(id)), "needs_any": names(flow.needs_any(id)),
+            "run": run, "cmd": cmd,
+        })
+    });
+    let document = serde_json::json!({
+        "flow": flow.name(), "description": flow.description(),
+        "tasks": tasks.collect::<Vec<_>>(),
+    });
+    let mut text = serde_json::to_string_pretty(&document).expect("a flow is plain values");
+    text.push('\n');
+    text
 }

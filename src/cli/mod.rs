@@ -2,15 +2,15 @@
 
 mod check;
 mod exit;
-mod file;
 mod graph;
 mod init;
 mod list;
+mod load;
 mod run;
 mod runs;
+mod say;
 mod schema;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -36,7 +36,7 @@ struct Arguments {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Run a workflow file.
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Say everything that is wrong with a workflow file, and run nothing.
     Check(check::CheckArgs),
     /// List the tasks of a workflow file.
@@ -57,8 +57,7 @@ pub fn main() -> ExitCode {
     let default_hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         default_hook(panic);
-        drop(writeln!(
-            std::io::stderr(),
+        say::say(format_args!(
             "pyoco has a bug; please report it with the lines above (pyoco {}, {} {})",
             env!("CARGO_PKG_VERSION"),
             std::env::consts::OS,

@@ -359,7 +359,7 @@ impl Runner {
         self.sync();
         // A blocked terminal may keep an announcement, but not the end of the run.
         for is_said in self.announcing.drain(..) {
-            drop(is_said.recv_timeout(ANNOUNCE_AT_MOST));
+            let _ = is_said.recv_timeout(ANNOUNCE_AT_MOST);
         }
         if let Some(close) = self.close_requests.take() {
             close();

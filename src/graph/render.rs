@@ -1,6 +1,14 @@
 //! Pictures of a graph.
+//!
+//! All of them are drawn from the shared lists of needs, so that two full layers of a thousand tasks
+//! give a short picture; only the JSON form names every edge. No walk recurses.
 
-use crate::model::Flow;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt::Write;
+
+use crate::model::{Flow, ListId, TaskId, escape};
+
+const DEEPEST: usize = 24; // levels of the tree before it goes on at the margin
 
 /// How a graph is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +26,274 @@ pub enum Picture {
 }
 
 /// Draws the graph of a flow.
-pub fn draw(_flow: &Flow, _picture: Picture) -> String {
-    String::new()
+pub fn draw(flow: &Flow, picture: Picture) -> String {
+    match picture {
+        Picture::Text => text(flow),
+        Picture::Mermaid => mermaid(flow),
+        Picture::Dot => dot(flow),
+        Picture::Json => json(flow),
+        Picture::Pyoco => notation(flow),
+    }
+}
+
+/// Which of its two lists a task needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Edge {
+    All,
+    Any,
+}
+
+/// Returns each list that somebody needs with those who need it, in the order of the first of them.
+fn layers(flow: &Flow) -> Vec<(Edge, ListId, Vec<TaskId>)> {
+    let mut places: HashMap<(Edge, ListId), usize> = HashMap::new();
+    let mut layers: Vec<(Edge, ListId, Vec<TaskId>)> = Vec::new();
+    for id in flow.ids() {
+        let task = flow.task(id);
+        for (edge, list) in [(Edge::All, task.needs), (Edge::Any, task.needs_any)] {
+            if list == ListId::EMPTY {
+                continue;
+            }
+            let place = *places.entry((edge, list)).or_insert_with(|| {
+                layers.push((edge, list, Vec::new()));
+                layers.len() - 1
+            });
+            layers[place].2.push(id);
+        }
+    }
+    layers
+}
+
+/// Draws a tree: the tasks that nobody needs at the margin, below each task what it needs. A task
+/// that was drawn with its needs before is marked `(*)`, and a list that was, named by its owner.
+fn text(flow: &Flow) -> String {
+    let mut is_needed = vec![false; flow.tasks().len()];
+    for list in flow.lists.ids() {
+        for id in flow.lists.get(list) {
+            is_needed[id.index()] = true;
+        }
+    }
+    let mut tree = Tree { flow, drawn: vec![false; is_needed.len()], owners: HashMap::new() };
+    let mut roots: VecDeque<TaskId> = flow.ids().filter(|id| !is_needed[id.index()]).collect();
+    let mut picture = String::new();
+    while let Some(root) = roots.pop_front() {
+        tree.draw(root, &mut roots, &mut picture);
+    }
+    picture
+}
+
+struct Tree<'f> {
+    flow: &'f Flow,
+    drawn: Vec<bool>,
+    /// The task below which a list was drawn.
+    owners: HashMap<(Edge, ListId), TaskId>,
+}
+
+/// A line of the tree that is still to come.
+struct Branch {
+    prefix: String,
+    is_last: bool,
+    depth: usize,
+    what: What,
+}
+
+enum What {
+    Task(TaskId, Edge),
+    /// A list that stands below this task already.
+    Same(TaskId, Edge, usize),
+}
+
+impl Tree<'_> {
+    fn draw(&mut self, root: TaskId, later: &mut VecDeque<TaskId>, picture: &mut String) {
+        if self.drawn[root.index()] {
+            return;
+        }
+        picture.push_str(self.flow.task(root).name());
+        picture.push('\n');
+        let mut branches = self.needs(root, "", 1);
+        while let Some(Branch { prefix, is_last, depth, what }) = branches.pop() {
+            let (tee, pipe) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            picture.push_str(&prefix);
+            picture.push_str(tee);
+            match what {
+                What::Same(owner, edge, count) => {
+                    let owner = self.flow.task(owner).name();
+                    let mark = mark(edge);
+                    let _ = writeln!(picture, "{mark}the {count} tasks below {owner} (*)");
+                }
+                What::Task(id, edge) => {
+                    picture.push_str(mark(edge));
+                    picture.push_str(self.flow.task(id).name());
+                    let has_needs =
+                        !self.flow.needs(id).is_empty() || !self.flow.needs_any(id).is_empty();
+                    if has_needs && self.drawn[id.index()] {
+                        picture.push_str(" (*)");
+                    } else if has_needs && depth >= DEEPEST {
+                        picture.push_str(" (below)");
+                        later.push_front(id);
+                    } else {
+                        branches.extend(self.needs(id, &format!("{prefix}{pipe}"), depth + 1));
+                    }
+                    picture.push('\n');
+                }
+            }
+        }
+    }
+
+    /// Returns the branches of a task, the last one first.
+    fn needs(&mut self, id: TaskId, prefix: &str, depth: usize) -> Vec<Branch> {
+        self.drawn[id.index()] = true;
+        let task = self.flow.task(id);
+        let mut lines = Vec::new();
+        for (edge, list) in [(Edge::All, task.needs), (Edge::Any, task.needs_any)] {
+            let tasks = self.flow.lists.get(list);
+            match self.owners.get(&(edge, list)) {
+                Some(owner) if tasks.len() > 1 => {
+                    lines.push(What::Same(*owner, edge, tasks.len()));
+                }
+                Some(_) | None => {
+                    self.owners.insert((edge, list), id);
+                    lines.extend(tasks.iter().map(|id| What::Task(*id, edge)));
+                }
+            }
+        }
+        let count = lines.len();
+        let branch = |(number, what)| Branch {
+            prefix: prefix.to_owned(),
+            is_last: number + 1 == count,
+            depth,
+            what,
+        };
+        let mut branches: Vec<Branch> = lines.into_iter().enumerate().map(branch).collect();
+        branches.reverse();
+        branches
+    }
+}
+
+fn mark(edge: Edge) -> &'static str {
+    match edge {
+        Edge::All => "",
+        Edge::Any => "any of: ",
+    }
+}
+
+/// Draws a Mermaid flowchart; its arrows take lists on both sides.
+fn mermaid(flow: &Flow) -> String {
+    let mut picture = "flowchart LR\n".to_owned();
+    for id in flow.ids() {
+        // In quotes Mermaid takes everything but the quote; entities begin with `#`.
+        let name = escape(flow.task(id).name()).replace('#', "#35;").replace('"', "#quot;");
+        let _ = writeln!(picture, "  t{}[\"{name}\"]", id.0);
+    }
+    let names =
+        |ids: &[TaskId]| ids.iter().map(|id| format!("t{}", id.0)).collect::<Vec<_>>().join(" & ");
+    for (edge, list, users) in layers(flow) {
+        let arrow = match edge {
+            Edge::All => "-->",
+            Edge::Any => "-.->",
+        };
+        let needs = names(flow.lists.get(list));
+        let _ = writeln!(picture, "  {needs} {arrow} {}", names(&users));
+    }
+    picture
+}
+
+/// Draws for Graphviz, which takes sets on both sides too.
+fn dot(flow: &Flow) -> String {
+    let quoted =
+        |text: &str| format!("\"{}\"", escape(text).replace('\\', "\\\\").replace('"', "\\\""));
+    let mut picture = format!("digraph {} {{\n  rankdir=LR;\n", quoted(flow.name()));
+    for id in flow.ids() {
+        let _ = writeln!(picture, "  {};", quoted(flow.task(id).name()));
+    }
+    let names = |ids: &[TaskId]| {
+        ids.iter().map(|id| quoted(flow.task(*id).name())).collect::<Vec<_>>().join(" ")
+    };
+    for (edge, list, users) in layers(flow) {
+        let style = match edge {
+            Edge::All => "",
+            Edge::Any => " [style=dashed]",
+        };
+        let needs = names(flow.lists.get(list));
+        let _ = writeln!(picture, "  {{{needs}}} -> {{{}}}{style};", names(&users));
+    }
+    picture.push_str("}\n");
+    picture
+}
+
+/// Writes `{"flow", "nodes": [{"name", "description"}], "edges": [{"from", "to", "kind"}]}`, a node
+/// or an edge a line; `kind` is `needs` or `needs_any`.
+fn json(flow: &Flow) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let names: Vec<String> = flow.tasks().iter().map(|task| quoted(task.name())).collect();
+    let mut picture = format!("{{\"flow\": {},\n \"nodes\": [", quoted(flow.name()));
+    for id in flow.ids() {
+        let comma = if id.0 == 0 { "" } else { "," };
+        let description = flow.task(id).description().map_or("null".to_owned(), quoted);
+        let name = &names[id.index()];
+        let _ = write!(picture, "{comma}\n  {{\"name\": {name}, \"description\": {description}}}");
+    }
+    picture.push_str("],\n \"edges\": [");
+    let mut comma = "";
+    for id in flow.ids() {
+        for (kind, needs) in [("needs", flow.needs(id)), ("needs_any", flow.needs_any(id))] {
+            for need in needs {
+                let (from, to) = (&names[need.index()], &names[id.index()]);
+                let _ = write!(
+                    picture,
+                    "{comma}\n  {{\"from\": {from}, \"to\": {to}, \"kind\": \"{kind}\"}}"
+                );
+                comma = ",";
+            }
+        }
+    }
+    picture.push_str("]}\n");
+    picture
+}
+
+/// Writes the notation: a line for each list, joined where one list is just what the last one leads
+/// to; a task that stands in no list has a line of its own.
+fn notation(flow: &Flow) -> String {
+    let layers = layers(flow);
+    let by_tasks: HashMap<&[TaskId], usize> =
+        layers.iter().enumerate().map(|(at, (_, list, _))| (flow.lists.get(*list), at)).collect();
+    // A layer goes on in the line of another one that leads to exactly its tasks.
+    let mut next: Vec<Option<usize>> = Vec::with_capacity(layers.len());
+    let mut is_joined: HashSet<usize> = HashSet::new();
+    for (_, _, users) in &layers {
+        let after = by_tasks.get(&**users).copied();
+        next.push(after.filter(|after| is_joined.insert(*after)));
+    }
+    let group = |edge: Edge, ids: &[TaskId]| {
+        let names: Vec<&str> = ids.iter().map(|id| flow.task(*id).name()).collect();
+        match (edge, &*names) {
+            (Edge::All, [name]) => (*name).to_owned(),
+            (Edge::All, names) => format!("({})", names.join(" & ")),
+            (Edge::Any, [name]) => format!("({name} |)"),
+            (Edge::Any, names) => format!("({})", names.join(" | ")),
+        }
+    };
+    let mut stands = vec![false; flow.tasks().len()];
+    let mut picture = String::new();
+    for first in (0..layers.len()).filter(|at| !is_joined.contains(at)) {
+        let mut at = first;
+        loop {
+            let (edge, list, users) = &layers[at];
+            let needs = flow.lists.get(*list);
+            for id in needs.iter().chain(users) {
+                stands[id.index()] = true;
+            }
+            let _ = write!(picture, "{} >> ", group(*edge, needs));
+            match next[at] {
+                Some(after) => at = after,
+                None => {
+                    let _ = writeln!(picture, "{}", group(Edge::All, users));
+                    break;
+                }
+            }
+        }
+    }
+    for id in flow.ids().filter(|id| !stands[id.index()]) {
+        let _ = writeln!(picture, "{}", flow.task(id).name());
+    }
+    picture
 }

@@ -118,6 +118,11 @@ impl Task {
         self.description.as_deref()
     }
 
+    /// Returns the line of the task's name in the file, from 1; 0 for a task made in code.
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
     /// Returns what the task does.
     pub fn work(&self) -> &Work {
         &self.work

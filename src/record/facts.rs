@@ -154,3 +154,81 @@ pub fn git_dirty(dir: &Path, at_most: Duration) -> Option<bool> {
     let output = handle.wait().ok()?;
     answer.filter(|_| output.status.success())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    #[test]
+    fn the_commit_is_read_from_every_form_that_git_writes() {
+        let dir = tempfile::TempDir::new().expect("a folder");
+        let top = dir.path();
+        let write = |path: &str, text: &str| {
+            let path = top.join(path);
+            fs::create_dir_all(path.parent().expect("it has one")).expect("folders");
+            fs::write(path, text).expect("to write");
+        };
+        write("deep/er/file", "");
+        let commit = || git_commit(&top.join("deep/er"));
+        assert_eq!(commit(), None);
+        write(".git/HEAD", &format!("{HASH}\n"));
+        assert_eq!(commit().as_deref(), Some(HASH), "detached");
+        write(".git/HEAD", "ref: refs/heads/main\n");
+        assert_eq!(commit(), None, "no commit yet");
+        write(".git/packed-refs", &format!("# pack-refs\n{HASH} refs/heads/main\n^{HASH}\n"));
+        assert_eq!(commit().as_deref(), Some(HASH), "packed");
+        let newer = HASH.replace('0', "9");
+        write(".git/refs/heads/main", &format!("{newer}\n"));
+        assert_eq!(commit(), Some(newer.clone()), "a branch of its own file");
+        write("deep/.git", "gitdir: ../.git/worktrees/deep\n");
+        write(".git/worktrees/deep/HEAD", "ref: refs/heads/main\n");
+        write(".git/worktrees/deep/commondir", "../..\n");
+        assert_eq!(commit(), Some(newer), "a linked worktree");
+        write(".git/worktrees/deep/HEAD", "ref: refs/../../deep/er/file\n");
+        assert_eq!(commit(), None, "nothing leads out of git's folder");
+    }
+
+    #[test]
+    fn the_ci_job_is_what_the_environment_names() {
+        let check = |pairs: &[(&str, &str)], expected: Option<&str>| {
+            let env = |name: &str| {
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            };
+            assert_eq!(ci_url(&env).as_deref(), expected);
+        };
+        check(&[], None);
+        check(&[("CI_JOB_URL", "")], None);
+        check(&[("CI_JOB_URL", "https://ci.example/1")], Some("https://ci.example/1"));
+        let github = [
+            ("GITHUB_SERVER_URL", "https://git.example"),
+            ("GITHUB_REPOSITORY", "some/thing"),
+            ("GITHUB_RUN_ID", "12"),
+        ];
+        check(&github, Some("https://git.example/some/thing/actions/runs/12"));
+    }
+
+    #[test]
+    fn git_says_whether_there_are_changes() {
+        let dir = tempfile::TempDir::new().expect("a folder");
+        let at_most = Duration::from_secs(60);
+        assert_eq!(git_dirty(dir.path(), at_most), None, "no repository");
+        let git = |arguments: &[&str]| {
+            let all = duct::cmd("git", arguments).dir(dir.path()).stdout_null().stderr_null();
+            all.run().is_ok()
+        };
+        if !git(&["init"]) {
+            return; // a machine without git
+        }
+        assert_eq!(git_dirty(dir.path(), at_most), Some(false));
+        fs::write(dir.path().join("new"), "x").expect("to write");
+        assert_eq!(git_dirty(dir.path(), at_most), Some(true));
+        assert_eq!(git_dirty(dir.path(), Duration::ZERO), None, "no answer in time");
+    }
+
+    #[test]
+    fn a_machine_has_a_name() {
+        assert!(host().is_some_and(|name| !name.is_empty()));
+    }
+}

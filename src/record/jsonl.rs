@@ -17,6 +17,7 @@ use super::files::{
 use super::logs::FileLog;
 use super::reader::{Cursor, Lock, Record, Seen, judge, read_events, test_lock};
 use super::requests::{FifoRequests, make_fifo};
+use super::state_dir::{StateDirError, make_state_dir};
 use super::{retention, summary::Summary};
 use crate::event::{
     Line, MAX_LINE, NewRun, ReadReport, Requests, Retention, RunLog, RunView, StateStore,
@@ -41,8 +42,7 @@ pub struct JsonlStore {
 }
 
 impl JsonlStore {
-    /// Returns the store in this state folder, which need not be there for reading; for writing
-    /// [`super::make_state_dir`] makes it.
+    /// Returns the store in this state folder, which need not be there: the first run makes it.
     pub fn new(state_dir: PathBuf) -> JsonlStore {
         JsonlStore { state_dir, here: Here::find() }
     }
@@ -63,7 +63,7 @@ impl JsonlStore {
     /// Where there is none, or its events cannot be read at all.
     pub fn load(&self, run_id: RunId) -> Result<Record, StoreError> {
         let dir = self.existing(run_id)?;
-        Record::read(run_id, &dir, &self.here)
+        Record::read(run_id, &dir, &self.here).or_else(|error| self.or_gone(run_id, error))
     }
 
     /// Reads the head of a run: of an ended one two lines, however many it has.
@@ -72,7 +72,7 @@ impl JsonlStore {
     /// Where there is none, or its events cannot be read at all.
     pub fn summary(&self, run_id: RunId) -> Result<Summary, StoreError> {
         let dir = self.existing(run_id)?;
-        Summary::read(run_id, &dir, &self.here)
+        Summary::read(run_id, &dir, &self.here).or_else(|error| self.or_gone(run_id, error))
     }
 
     /// Finds out where a run stands whose events so far are `view`'s. Cheap: it reads nothing of an
@@ -115,6 +115,21 @@ impl JsonlStore {
         read().map_err(failed("read", &path))
     }
 
+    /// Tells a run that was pruned while it was read from one that cannot be read.
+    fn or_gone<T>(&self, run_id: RunId, error: StoreError) -> Result<T, StoreError> {
+        self.existing(run_id)?;
+        Err(error)
+    }
+
+    fn make_state_dir(&self) -> Result<(), StoreError> {
+        make_state_dir(&self.state_dir).map_err(|error| match error {
+            StateDirError::Refused { path, source } => failed("create", &path)(source),
+            StateDirError::NotAFolder(path) => {
+                failed("create", &path)(io::Error::other("something else has its name"))
+            }
+        })
+    }
+
     /// Returns the folder of a run that is there: a real folder, no link to one elsewhere.
     pub(super) fn existing(&self, run_id: RunId) -> Result<PathBuf, StoreError> {
         let dir = self.run_dir(run_id);
@@ -129,6 +144,7 @@ impl JsonlStore {
 
 impl StateStore for JsonlStore {
     fn create(&self, new: &NewRun<'_>) -> Result<Arc<dyn RunLog>, StoreError> {
+        self.make_state_dir()?;
         let runs = runs_dir(&self.state_dir);
         make_private_dir(&runs).map_err(failed("create", &runs))?;
         let hidden = runs.join(format!("{HIDDEN_NEW}{}", new.run_id));
@@ -303,6 +319,14 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Closing alone would not do: a process that is just being started holds a copy of the
+        // descriptor until its program begins.
+        let _ = self.file.unlock();
+    }
+}
+
 impl JsonlLog {
     fn events(&self) -> PathBuf {
         self.dir.join(EVENTS_FILE)
@@ -413,5 +437,132 @@ impl RunLog for JsonlLog {
     fn requests(&self) -> Option<Box<dyn Requests>> {
         self.writer.as_ref()?;
         FifoRequests::open(&self.dir).ok().map(|requests| Box::new(requests) as Box<dyn Requests>)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::event::{Event, TaskQueued};
+    use crate::record::testing::{create, failing, numbered, store};
+
+    fn queued(n: u64) -> Vec<Line> {
+        let event = Event::TaskQueued(TaskQueued { task: TaskId(0), name: "t".into() });
+        numbered(vec![event; n as usize])
+    }
+
+    #[test]
+    fn a_run_reads_back_as_it_was_written() {
+        let (dir, store) = store();
+        let run_id = RunId::fresh();
+        let log = create(&store, run_id);
+        let lines = failing(run_id, "flow");
+        log.append(&lines[..5]).expect("to append");
+        log.append(&lines[5..]).expect("to append");
+        log.sync().expect("to sync");
+        for log in [log.clone(), store.open(run_id).expect("to open")] {
+            let mut read = Vec::new();
+            let report = log.read(1, &mut |line| read.push(line)).expect("to read");
+            assert_eq!(read, lines);
+            assert_eq!(report, ReadReport { lines: 12, damaged: 0, torn_bytes: 0 });
+            let mut last = Vec::new();
+            log.read(12, &mut |line| last.push(line.seq)).expect("to read");
+            assert_eq!(last, [12]);
+            assert!(log.wait(11, Duration::ZERO).expect("to look"));
+            assert!(!log.wait(12, Duration::ZERO).expect("to look"));
+        }
+        assert!(matches!(
+            store.open(run_id).expect("to open").append(&lines),
+            Err(StoreError::ReadOnly)
+        ));
+        let run_dir = dir.path().join("runs").join(run_id.to_string());
+        let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode();
+        assert_eq!(mode(&run_dir) & 0o777, 0o700);
+        assert_eq!(mode(&run_dir.join("events.jsonl")) & 0o777, 0o600);
+        assert_eq!(fs::read(run_dir.join("flow.yaml")).expect("a copy"), b"tasks: {}\n");
+        assert!(!run_dir.join("cancel").exists(), "it tells tasks that a cancel was asked");
+    }
+
+    #[test]
+    fn a_follower_is_woken_by_the_next_line() {
+        let (_dir, store) = store();
+        let run_id = RunId::fresh();
+        let log = create(&store, run_id);
+        let lines = queued(2);
+        log.append(&lines[..1]).expect("to append");
+        let reader = store.open(run_id).expect("to open");
+        std::thread::scope(|scope| {
+            for follower in [reader, log.clone()] {
+                scope.spawn(move || {
+                    assert!(follower.wait(1, Duration::from_secs(60)).expect("to look"));
+                });
+            }
+            log.append(&lines[1..]).expect("to append");
+        });
+    }
+
+    #[test]
+    fn what_the_disk_refuses_is_written_later_and_never_torn() {
+        let full = File::options().append(true).open("/dev/full");
+        let Ok(full) = full else { return }; // only Linux has one
+        let mut writer = Writer::new(full);
+        let lines = queued(3);
+        writer.take(&lines[..2]);
+        assert!(writer.flush().is_err());
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        writer.file = file.reopen().expect("to open");
+        writer.take(&lines[2..]);
+        writer.flush().expect("this disk has room");
+        let mut text = String::new();
+        io::Read::read_to_string(&mut file, &mut text).expect("to read");
+        assert_eq!(text.lines().count(), 3);
+        assert_eq!(writer.end, text.len() as u64);
+    }
+
+    #[test]
+    fn a_backlog_is_bounded_and_its_loss_is_told() {
+        let full = File::options().append(true).open("/dev/full");
+        let Ok(full) = full else { return }; // only Linux has one
+        let mut writer = Writer::new(full);
+        let lines = queued(5_000);
+        for _ in 0..30 {
+            writer.take(&lines);
+        }
+        assert!(writer.backlog.len() <= MAX_BACKLOG);
+        assert!(writer.given_up > 0);
+        assert!(writer.backlog.ends_with(b"\n"));
+    }
+
+    #[test]
+    fn a_record_that_was_deleted_is_an_error_and_no_panic() {
+        let (_dir, store) = store();
+        let run_id = RunId::fresh();
+        let log = create(&store, run_id);
+        fs::remove_dir_all(store.run_dir(run_id)).expect("to remove");
+        let error = log.append(&queued(1)).expect_err("there is nothing to write to");
+        assert!(error.to_string().contains("it was deleted"), "{error}");
+        assert!(log.sync().is_err());
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_made_leaves_nothing() {
+        let dir = tempfile::TempDir::new().expect("a folder");
+        let file = dir.path().join("plain");
+        fs::write(&file, "x").expect("to write");
+        let store = JsonlStore::new(file);
+        let new = NewRun {
+            run_id: RunId::fresh(),
+            source: None,
+            syntax: Syntax::Toml,
+            durable: true,
+            max_log: Size(1),
+        };
+        assert!(store.create(&new).is_err());
+        assert!(store.list().is_err());
+        let empty = JsonlStore::new(dir.path().join("none"));
+        assert_eq!(empty.list().expect("none is no error"), []);
+        assert!(!dir.path().join("none").exists(), "who only reads makes nothing");
     }
 }

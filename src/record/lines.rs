@@ -31,7 +31,10 @@ pub(super) struct Lines<'a> {
     skipping: bool,
 }
 
-/// What is read at once.
+/// What is read at first: who wants one line alone shall not pay for many.
+const FIRST_PIECE: usize = 4 << 10;
+
+/// What is read at once later.
 const PIECE: usize = 64 << 10;
 
 impl<'a> Lines<'a> {
@@ -85,8 +88,9 @@ impl<'a> Lines<'a> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        if self.buffer.len() < self.end + PIECE {
-            self.buffer.resize(self.end + PIECE, 0);
+        let piece = if self.buffer.is_empty() { FIRST_PIECE } else { PIECE };
+        if self.buffer.len() < self.end + piece {
+            self.buffer.resize(self.end + piece, 0);
         }
         let from = self.at + self.end as u64;
         loop {

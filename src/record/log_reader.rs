@@ -18,6 +18,9 @@ use crate::model::{Ms, TaskId};
 /// What is read at once.
 const PIECE: u64 = 64 << 10;
 
+/// How many lines of an index are held at once.
+const BATCH: usize = 4096;
+
 /// A piece of an attempt's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -58,8 +61,11 @@ pub struct AttemptLog {
 impl AttemptLog {
     /// Returns the output of an attempt of the run in this folder; it need not be there yet.
     pub fn new(run_dir: &Path, task: TaskId, attempt: u32) -> AttemptLog {
+        let dir = run_dir.join(LOGS_DIR);
+        // A link may lead out of the state folder; behind it there is no output of this run.
+        let dir = if dir.is_symlink() { dir.join("none") } else { dir };
         AttemptLog {
-            stem: run_dir.join(LOGS_DIR).join(log_stem(task, attempt)),
+            stem: dir.join(log_stem(task, attempt)),
             index_at: 0,
             segment: 0,
             file: None,
@@ -89,10 +95,16 @@ impl AttemptLog {
         end: End,
         each: &mut dyn FnMut(Piece<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
-        for entry in self.read_index()? {
-            match entry {
-                None => self.astray = true,
-                Some(entry) => self.entry(&entry, each)?,
+        loop {
+            let entries = self.read_index()?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries {
+                match entry {
+                    None => self.astray = true,
+                    Some(entry) => self.entry(&entry, each)?,
+                }
             }
         }
         if end == End::Reached {
@@ -108,7 +120,7 @@ impl AttemptLog {
         Ok(())
     }
 
-    /// Reads the new lines of the index; `None` for a damaged one.
+    /// Reads the next lines of the index, a batch at a time; `None` for a damaged one.
     fn read_index(&mut self) -> io::Result<Vec<Option<Entry>>> {
         let mut entries = Vec::new();
         let file = match open_regular(&index_path(&self.stem)) {
@@ -117,7 +129,9 @@ impl AttemptLog {
             Err(_) => return Ok(entries), // what is no index explains nothing
         };
         let mut lines = Lines::new(&file, self.index_at);
-        while let Some(line) = lines.next()? {
+        while entries.len() < BATCH
+            && let Some(line) = lines.next()?
+        {
             entries.push(match line {
                 RawLine::Whole(bytes) => Entry::parse(bytes),
                 RawLine::TooLong => None,
@@ -140,7 +154,7 @@ impl AttemptLog {
             return Ok(());
         }
         let Some(length) = self.length()? else {
-            self.missing += entry.bytes;
+            self.missing = self.missing.saturating_add(entry.bytes);
             return Ok(());
         };
         let end = self.at.saturating_add(entry.bytes);
@@ -264,5 +278,153 @@ impl Entry {
             _ => return None,
         };
         Some(Entry { ms: Ms(ms), stream, bytes, segment })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Chunk, TaskLog};
+    use crate::model::Size;
+    use crate::record::logs::FileLog;
+
+    struct Space {
+        dir: tempfile::TempDir,
+        log: FileLog,
+    }
+
+    impl Space {
+        fn new(max: u64) -> Space {
+            let dir = tempfile::TempDir::new().expect("a folder");
+            fs::create_dir(dir.path().join(LOGS_DIR)).expect("a folder");
+            let log = FileLog::new(dir.path().join(LOGS_DIR).join("0003-1"), Size(max));
+            Space { dir, log }
+        }
+
+        fn write(&mut self, stream: Stream, ms: u64, text: &str) -> Chunk {
+            let (chunk, error) = self.log.write(stream, Ms(ms), text.as_bytes());
+            assert!(error.is_none(), "{error:?}");
+            chunk
+        }
+
+        fn reader(&self) -> AttemptLog {
+            AttemptLog::new(self.dir.path(), TaskId(3), 1)
+        }
+
+        /// Returns what is read, each piece with its stream's letter and its time.
+        fn read(&self, reader: &mut AttemptLog, end: End) -> String {
+            let mut text = String::new();
+            let each = &mut |piece: Piece<'_>| {
+                text += &match piece {
+                    Piece::Bytes { stream, ms, bytes } => {
+                        let ms = ms.map_or("?".to_owned(), |ms| ms.0.to_string());
+                        format!("{}{ms}:{} ", stream.letter(), String::from_utf8_lossy(bytes))
+                    }
+                    Piece::Cut { bytes } => format!("cut:{bytes:?} "),
+                };
+                Ok(())
+            };
+            reader.advance(end, each).expect("to read");
+            text
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.dir.path().join(LOGS_DIR).join(name)
+        }
+    }
+
+    #[test]
+    fn streams_and_times_come_back_in_order_while_the_log_grows() {
+        let mut space = Space::new(1 << 20);
+        let mut reader = space.reader();
+        assert_eq!(space.read(&mut reader, End::Open), "");
+        assert!(!space.path("0003-1.log").exists(), "it is made at the first byte");
+        space.write(Stream::Out, 5, "a");
+        space.write(Stream::Err, 6, "bc");
+        assert_eq!(space.read(&mut reader, End::Open), "o5:a e6:bc ");
+        space.write(Stream::Pyoco, 7, "d");
+        assert_eq!(space.read(&mut reader, End::Reached), "p7:d ");
+        assert_eq!(space.read(&mut space.reader(), End::Reached), "o5:a e6:bc p7:d ");
+        let index = fs::read_to_string(space.path("0003-1.idx")).expect("an index");
+        assert_eq!(index, "[5,\"o\",1,0]\n[6,\"e\",2,0]\n[7,\"p\",1,0]\n");
+    }
+
+    #[test]
+    fn of_long_output_the_beginning_and_the_end_are_kept() {
+        let mut space = Space::new(16);
+        let chunks: Vec<Chunk> =
+            (0..8).map(|n| space.write(Stream::Out, n, &format!("{n}{n}{n}{n}"))).collect();
+        // Two fours in the first segment, then one in each.
+        let text = space.read(&mut space.reader(), End::Reached);
+        assert_eq!(text, "o0:0000 o1:1111 cut:Some(16) o6:6666 o7:7777 ");
+        assert_eq!(space.reader().paths().len(), 3);
+        fs::remove_file(space.path("0003-1.idx")).expect("to remove");
+        let text = space.read(&mut space.reader(), End::Reached);
+        assert_eq!(text, "o?:00001111 cut:None o?:6666 o?:7777 ");
+        // Who holds a piece of a segment that is gone can still read it.
+        let mut kept = Vec::new();
+        let read = &mut |bytes: &[u8]| {
+            kept.extend_from_slice(bytes);
+            Ok(())
+        };
+        chunks[3].read(read).expect("to read");
+        assert_eq!(kept, b"3333");
+    }
+
+    #[test]
+    fn what_a_damaged_index_does_not_explain_comes_as_one_stream() {
+        let mut space = Space::new(1 << 20);
+        space.write(Stream::Err, 1, "aa");
+        space.write(Stream::Err, 2, "bb");
+        space.write(Stream::Err, 3, "cc");
+        let index = space.path("0003-1.idx");
+        for (text, expected) in [
+            ("[1,\"e\",2,0]\nnoise\n[3,\"e\",2,0]\n", "e1:aa o?:bbcc "),
+            ("[1,\"e\",2,0]\n[2,\"e\",99,0]\n", "e1:aa o?:bbcc "),
+            ("[1,\"e\",2,0]\n[2,\"e\"", "e1:aa o?:bbcc "),
+            ("[1,\"x\",2,0]\n", "o?:aabbcc "),
+            ("", "o?:aabbcc "),
+            (
+                "[1,\"e\",18446744073709551615,4294967295]\n",
+                "o?:aabbcc cut:Some(18446744073709551615) ",
+            ),
+        ] {
+            fs::write(&index, text).expect("to write");
+            assert_eq!(space.read(&mut space.reader(), End::Reached), expected, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_written_comes_back(
+            writes in proptest::collection::vec((0usize..3, "[a-z\n]{0,9}", proptest::bool::ANY), 0..40),
+        ) {
+            let mut space = Space::new(1 << 20);
+            let mut reader = space.reader();
+            let (mut expected, mut got) = (String::new(), String::new());
+            for (ms, (stream, text, look)) in writes.into_iter().enumerate() {
+                let stream = [Stream::Out, Stream::Err, Stream::Pyoco][stream];
+                space.write(stream, ms as u64, &text);
+                if !text.is_empty() {
+                    expected += &format!("{}{ms}:{text} ", stream.letter());
+                }
+                if look {
+                    got += &space.read(&mut reader, End::Open);
+                    proptest::prop_assert_eq!(&got, &expected);
+                }
+            }
+            got += &space.read(&mut reader, End::Reached);
+            proptest::prop_assert_eq!(got, expected);
+        }
+    }
+
+    #[test]
+    fn output_that_cannot_be_kept_is_handed_on_and_told_once() {
+        let mut space = Space::new(1 << 20);
+        fs::remove_dir_all(space.path("")).expect("to remove");
+        let (chunk, error) = space.log.write(Stream::Out, Ms(1), b"x");
+        assert_eq!(chunk.len(), 1);
+        assert!(error.is_some());
+        assert!(space.log.write(Stream::Out, Ms(2), b"y").1.is_none());
     }
 }

@@ -25,6 +25,7 @@ mod logs;
 mod reader;
 mod requests;
 mod retention;
+mod schema;
 mod select;
 mod state_dir;
 mod summary;
@@ -36,6 +37,12 @@ pub use log_reader::{AttemptLog, End, Piece};
 pub use logs::DEFAULT_MAX_LOG;
 pub use reader::{Record, Seen};
 pub use requests::{Asked, ask_cancel};
+pub use schema::{events_schema, run_schema};
 pub use select::{SelectError, resolve};
 pub use state_dir::{StateDirError, find_state_dir, make_state_dir};
 pub use summary::Summary;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -234,3 +234,32 @@ impl Sequence {
         each(line);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_where_there_are_no_locks_host_and_boot_decide() {
+        let here = Here { host: Some("alpha".to_owned()), boot_id: Some("b1".to_owned()) };
+        let header = |host: &str, boot: &str| RunStarted {
+            host: Some(host.to_owned()),
+            boot_id: Some(boot.to_owned()),
+            pid: Some(1), // lives always, and says nothing
+            ..RunStarted::default()
+        };
+        let running = RunStatus::Running;
+        let check = |lock, host, boot, expected: Seen| {
+            assert_eq!(judge(running, &header(host, boot), lock, &here), expected);
+        };
+        check(Lock::Held, "beta", "b9", Seen::Known(running));
+        check(Lock::Free, "alpha", "b1", Seen::Lost);
+        check(Lock::Free, "beta", "b9", Seen::Lost);
+        check(Lock::Untestable, "alpha", "b1", Seen::Known(running));
+        check(Lock::Untestable, "alpha", "b9", Seen::Lost);
+        check(Lock::Untestable, "beta", "b1", Seen::Elsewhere(running));
+        let ended = judge(RunStatus::Failed, &header("beta", "b9"), Lock::Free, &here);
+        assert_eq!(ended, Seen::Known(RunStatus::Failed));
+        assert_eq!(Seen::Elsewhere(running).to_string(), "RUNNING (other host)");
+    }
+}

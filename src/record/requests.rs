@@ -150,3 +150,52 @@ pub fn ask_cancel(run_dir: &Path, request: &CancelRequest) -> Result<Asked, Stor
     });
     Ok(if told.is_ok() { Asked::Told } else { Asked::NobodyListens })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::StateStore;
+    use crate::model::{Level, RunId};
+    use crate::record::testing::{create, store};
+
+    fn request(level: Level) -> CancelRequest {
+        CancelRequest { level, by: "runs cancel".to_owned(), reason: Some("why\n".to_owned()) }
+    }
+
+    #[test]
+    fn a_request_reaches_the_runner_and_only_once() {
+        let (_dir, store) = store();
+        let run_id = RunId::fresh();
+        let log = create(&store, run_id);
+        let dir = store.run_dir(run_id);
+        // Before the runner listens the line is kept all the same.
+        assert_eq!(ask_cancel(&dir, &request(Level::Drain)).expect("to ask"), Asked::NobodyListens);
+        let mut requests = log.requests().expect("a runner has them");
+        assert_eq!(requests.next(), Some(vec![request(Level::Drain)]));
+        let closer = requests.closer();
+        let (sender, heard) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for _ in 0..2 {
+                let _ = sender.send(requests.next()); // the test has failed where nobody hears
+            }
+        });
+        let hear = || heard.recv_timeout(std::time::Duration::from_secs(60)).expect("an answer");
+        assert_eq!(ask_cancel(&dir, &request(Level::Kill)).expect("to ask"), Asked::Told);
+        assert_eq!(hear(), Some(vec![request(Level::Kill)]));
+        closer();
+        assert_eq!(hear(), None);
+        assert!(store.open(run_id).expect("to open").requests().is_none());
+    }
+
+    #[test]
+    fn what_is_no_request_is_passed_over() {
+        let (_dir, store) = store();
+        let run_id = RunId::fresh();
+        let log = create(&store, run_id);
+        let line = request(Level::Stop).to_line();
+        let text = format!("\n{{}}\nnoise\n{line}{}", &line[..9]);
+        std::fs::write(store.run_dir(run_id).join(CANCEL_FILE), text).expect("to write");
+        let mut requests = log.requests().expect("a runner has them");
+        assert_eq!(requests.next(), Some(vec![request(Level::Stop)]));
+    }
+}

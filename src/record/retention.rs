@@ -48,7 +48,9 @@ pub(super) fn prune(store: &JsonlStore, retention: &Retention) -> Result<Vec<Run
         let too_many = retention.keep_runs.is_some_and(|most| kept > most);
         let too_old = retention.ended_after.is_some_and(|after| ended < after);
         let too_big = retention.max_size.is_some_and(|most| bytes > most.0);
-        if (too_many || too_old || too_big) && (retention.dry_run || remove(&runs, id)) {
+        if (too_many || too_old || too_big)
+            && (retention.dry_run || remove(&runs, id, summary.is_some()))
+        {
             removed.push(id);
         }
     }
@@ -65,12 +67,25 @@ fn is_ours(retention: &Retention, summary: Option<&Summary>) -> bool {
     }
 }
 
-/// Removes a run unless it is under way; returns whether it was this call that did.
-fn remove(runs: &Path, id: RunId) -> bool {
+/// Removes a run unless it may be under way; returns whether it was this call that did.
+fn remove(runs: &Path, id: RunId, known_over: bool) -> bool {
+    use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
     let dir = runs.join(id.to_string());
-    match open_regular(&dir.join(EVENTS_FILE)) {
-        Ok(file) if test_lock(&file) == Lock::Held => return false,
-        Ok(_) | Err(_) => {}
+    let removable = match open_regular(&dir.join(EVENTS_FILE)) {
+        Ok(file) => match test_lock(&file) {
+            Lock::Free => true,
+            Lock::Held => false,
+            Lock::Untestable => known_over,
+        },
+        // No run has ever lived without its file of events. Any other error may pass, and says
+        // nothing of the run.
+        Err(error) => {
+            let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+            is_link || matches!(error.kind(), NotFound | InvalidInput | NotADirectory)
+        }
+    };
+    if !removable {
+        return false;
     }
     let hidden = runs.join(format!("{HIDDEN_GONE}{id}"));
     // Of two prunes only one gets it.
@@ -124,4 +139,76 @@ fn size_of(dir: &Path) -> u64 {
         }
     }
     total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Ms, Size};
+    use crate::record::testing::{START, create, ended, failing, store};
+
+    fn keep(keep_runs: u32) -> Retention {
+        Retention { keep_runs: Some(keep_runs), ..Retention::default() }
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_a_run_under_way_always() {
+        let (_dir, store) = store();
+        let running = RunId::fresh();
+        let log = create(&store, running);
+        log.append(&failing(running, "flow")[..4]).expect("to append");
+        let lost = RunId::fresh();
+        create(&store, lost).append(&failing(lost, "flow")[..4]).expect("to append");
+        let ids: Vec<RunId> = (0..3).map(|_| ended(&store, "flow")).collect();
+        let plan = Retention { dry_run: true, ..keep(1) };
+        assert_eq!(store.prune(&plan).expect("to plan"), [ids[1], ids[0], lost]);
+        assert_eq!(store.list().expect("to list").len(), 5);
+        assert_eq!(store.prune(&keep(1)).expect("to prune"), [ids[1], ids[0], lost]);
+        assert_eq!(store.list().expect("to list"), [ids[2], running]);
+        assert_eq!(store.prune(&keep(0)).expect("to prune"), [ids[2]]);
+    }
+
+    #[test]
+    fn age_size_and_flow_choose_too() {
+        let (_dir, store) = store();
+        let ids: Vec<RunId> = ["a", "b", "a"].map(|flow| ended(&store, flow)).into();
+        let all = Retention { dry_run: true, ..Retention::default() };
+        let check = |retention: Retention, removed: &[RunId]| {
+            assert_eq!(store.prune(&retention).expect("to plan"), removed, "{retention:?}");
+        };
+        check(all.clone(), &[]);
+        let file = Some("/work/pipeline.yaml".to_owned());
+        let only = |name: &str, file: &Option<String>| Some((name.to_owned(), file.clone()));
+        check(Retention { only: only("a", &file), keep_runs: Some(1), ..all.clone() }, &[ids[0]]);
+        check(Retention { only: only("a", &None), keep_runs: Some(0), ..all.clone() }, &[]);
+        check(Retention { ended_after: Some(START), ..all.clone() }, &[]);
+        let later = Some(START.plus(Ms::secs(60)));
+        check(Retention { ended_after: later, ..all.clone() }, &[ids[2], ids[1], ids[0]]);
+        let one = size_of(&store.run_dir(ids[2]));
+        check(Retention { max_size: Some(Size(one)), ..all.clone() }, &[ids[1], ids[0]]);
+        check(Retention { max_size: Some(Size(one * 3 + 99)), ..all }, &[]);
+    }
+
+    #[test]
+    fn what_a_killed_prune_left_behind_the_next_one_takes() {
+        let (_dir, store) = store();
+        let id = ended(&store, "flow");
+        let runs = runs_dir(store.state_dir());
+        fs::rename(store.run_dir(id), runs.join(format!("{HIDDEN_GONE}{id}"))).expect("to rename");
+        fs::create_dir(runs.join(format!("{HIDDEN_NEW}{id}"))).expect("a run that is being made");
+        assert_eq!(store.list().expect("to list"), []);
+        store.prune(&keep(9)).expect("to prune");
+        let left: Vec<_> = fs::read_dir(&runs).expect("to read").flatten().collect();
+        assert_eq!(left.len(), 1, "only the one that is being made: {left:?}");
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_read_goes_by_count_alone_where_all_are_meant() {
+        let (_dir, store) = store();
+        let id = ended(&store, "flow");
+        fs::write(store.run_dir(id).join(EVENTS_FILE), b"\0\0\0").expect("to write");
+        let only = Some(("flow".to_owned(), None));
+        assert_eq!(store.prune(&Retention { only, ..keep(0) }).expect("to prune"), []);
+        assert_eq!(store.prune(&keep(0)).expect("to prune"), [id]);
+    }
 }

@@ -138,3 +138,72 @@ fn by_digits(store: &JsonlStore, text: &str) -> Result<RunId, SelectError> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::testing::{create, ended, failing, store};
+
+    #[test]
+    fn a_run_is_named_in_many_ways() {
+        let (_dir, store) = store();
+        let ids: Vec<RunId> = (0..3).map(|_| ended(&store, "flow")).collect();
+        let whole = ids[0].to_string();
+        let check = |text: &str, id: RunId| {
+            assert_eq!(resolve(&store, text).expect(text), id, "{text}");
+        };
+        check(&whole, ids[0]);
+        check(&whole.to_uppercase(), ids[0]);
+        check(&whole.replace('-', ""), ids[0]);
+        check(&ids[1].short(), ids[1]);
+        check("latest", ids[2]);
+        check("latest~0", ids[2]);
+        check("latest~2", ids[0]);
+        check("failed", ids[2]);
+        let running = RunId::fresh();
+        let log = create(&store, running);
+        log.append(&failing(running, "flow")[..4]).expect("to append");
+        check("running", running);
+        let other = RunId::fresh();
+        let _log = create(&store, other);
+        assert!(matches!(
+            resolve(&store, "running"),
+            Err(SelectError::Ambiguous { n: 2, candidates, .. }) if candidates.len() == 2
+        ));
+        // Ids made together share their beginning.
+        assert!(matches!(resolve(&store, &whole[..6]), Err(SelectError::Ambiguous { n: 5, .. })));
+    }
+
+    #[test]
+    fn what_names_no_run_is_refused_with_its_reason() {
+        let (_dir, store) = store();
+        let check = |text: &str, message: &str| {
+            let error = resolve(&store, text).expect_err(text);
+            assert_eq!(error.to_string(), message);
+        };
+        check("latest", "no run `latest`: there are 0");
+        check("failed", "no failed run");
+        check("running", "no running run");
+        ended(&store, "flow");
+        check("", "the run id is empty");
+        check("abc", "`abc` is too short for a run id: at least 4 digits");
+        check("ffffffff", "no run `ffffffff`");
+        check("latest~1", "no run `latest~1`: there are 1");
+        for text in [
+            "../runs",
+            "/etc/passwd",
+            "..",
+            "-",
+            "----",
+            "latest~",
+            "latest~x",
+            "latest~+1",
+            "LATEST~-1",
+            "zzzz",
+            "é\0é",
+            "latest~99999999999999999999",
+        ] {
+            check(text, &format!("`{text}` is not a run id"));
+        }
+    }
+}

@@ -67,3 +67,51 @@ pub fn make_state_dir(path: &Path) -> Result<(), StateDirError> {
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_nearest_project_holds_the_records() {
+        let dir = tempfile::TempDir::new().expect("a folder");
+        let top = dir.path();
+        let deep = top.join("a/b");
+        fs::create_dir_all(&deep).expect("folders");
+        let find = |flag: Option<&str>, env: Option<&str>| {
+            find_state_dir(flag.map(Path::new), env.map(Path::new), &deep)
+        };
+        fs::create_dir(top.join(".git")).expect("a folder");
+        assert_eq!(find(None, None), top.join(".pyoco"));
+        fs::write(top.join("a/pyoco.toml"), "").expect("a file");
+        assert_eq!(find(None, None), top.join("a/.pyoco"));
+        fs::create_dir(deep.join(".pyoco")).expect("a folder");
+        assert_eq!(find(None, None), deep.join(".pyoco"));
+        assert_eq!(find(None, Some("/env")), Path::new("/env"));
+        assert_eq!(find(Some("rel"), Some("/env")), deep.join("rel"));
+        assert_eq!(find(Some(""), Some("")), deep.join(".pyoco"));
+    }
+
+    #[test]
+    fn the_folder_is_private_and_unseen_by_git() {
+        let dir = tempfile::TempDir::new().expect("a folder");
+        let path = dir.path().join("x/.pyoco");
+        make_state_dir(&path).expect("to make it");
+        make_state_dir(&path).expect("it is there");
+        let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert_eq!(fs::read_to_string(path.join(".gitignore")).expect("a file"), "*\n");
+        let plain = path.join(".gitignore");
+        let error = make_state_dir(&plain).expect_err("a file has its name").to_string();
+        let shown = plain.display();
+        assert_eq!(
+            error,
+            format!(
+                "the state folder `{shown}` is no folder; remove it, or choose another with --state-dir"
+            )
+        );
+        assert!(make_state_dir(&plain.join("below")).is_err());
+    }
+}

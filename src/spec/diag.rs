@@ -135,11 +135,6 @@ impl Diagnostics {
         self.n_errors > 0
     }
 
-    /// Returns whether no more need be found.
-    pub(crate) fn is_full(&self) -> bool {
-        self.list.len() >= KEPT
-    }
-
     /// Returns them sorted by place.
     pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|diagnostic| {
@@ -158,6 +153,20 @@ fn count(diagnostics: &[Diagnostic]) -> (usize, usize) {
 /// Returns the diagnostics as text for people, each with its place, its source line and its remedy,
 /// and a line that counts them; nothing where there is none.
 pub fn report(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool) -> String {
+    let mut text = body(source, diagnostics, colour);
+    if let (Some(source), false) = (source, diagnostics.is_empty()) {
+        let word = if count(diagnostics).0 > 0 { "error" } else { "warning" };
+        text.push_str(&format!("{word}: {}\n", summary(&source.name, diagnostics)));
+    }
+    text
+}
+
+/// Returns the same in two parts: the diagnostics, and the line that counts without its first word.
+pub fn report_parts(source: &Source, diagnostics: &[Diagnostic], colour: bool) -> (String, String) {
+    (body(Some(source), diagnostics, colour), summary(&source.name, diagnostics))
+}
+
+fn body(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool) -> String {
     if diagnostics.is_empty() {
         return String::new();
     }
@@ -176,14 +185,10 @@ pub fn report(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool)
     if hidden > 0 {
         text.push_str(&format!("... and {hidden} more\n\n"));
     }
-    if let Some(file) = file {
-        text.push_str(&summary(&file.name, diagnostics));
-        text.push('\n');
-    }
     text
 }
 
-/// Returns the line that counts: `error: 3 errors, 1 warning in pipeline.yaml`.
+/// Returns what is counted: `3 errors, 1 warning in pipeline.yaml`.
 fn summary(name: &str, diagnostics: &[Diagnostic]) -> String {
     let counted = |count: usize, noun: &str| match count {
         0 => None,
@@ -194,8 +199,7 @@ fn summary(name: &str, diagnostics: &[Diagnostic]) -> String {
     let (errors, warnings) = count(diagnostics);
     let parts: Vec<String> =
         [counted(errors, "error"), counted(warnings, "warning")].into_iter().flatten().collect();
-    let word = if errors > 0 { "error" } else { "warning" };
-    format!("{word}: {} in {name}", parts.join(", "))
+    format!("{} in {}", parts.join(", "), escape(name))
 }
 
 /// Returns the diagnostics as JSON: an array of

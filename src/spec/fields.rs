@@ -10,6 +10,8 @@ use super::tree::{Entry, Kind, Node, Span};
 pub(crate) struct Fields<'n, 's> {
     entries: &'n [Entry<'s>],
     place: Place,
+    /// The keys that were meant by words that are none.
+    meant: Vec<&'static str>,
 }
 
 impl<'n, 's> Fields<'n, 's> {
@@ -35,13 +37,9 @@ impl<'n, 's> Fields<'n, 's> {
         self.entries.first().map(|entry| entry.span)
     }
 
-    /// Returns whether a word of another tool stands in for a key.
-    pub(crate) fn has_foreign(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| {
-            let right = |word: &&Word| word.key == key && word.words.contains(&&*entry.key);
-            (keys::find(&entry.key, self.place).is_none() || is_foreign_here(entry, self.place))
-                && keys::WORDS.iter().any(|word| right(&word))
-        })
+    /// Returns whether an unknown word stands where this key was meant.
+    pub(crate) fn is_meant(&self, key: &str) -> bool {
+        self.meant.contains(&key)
     }
 }
 
@@ -56,6 +54,7 @@ pub(crate) fn fields<'n, 's>(
     place: Place,
     found: &mut Diagnostics,
 ) -> Fields<'n, 's> {
+    let mut meant = Vec::new();
     for entry in entries {
         let name = &*entry.key;
         match keys::find(name, place) {
@@ -67,17 +66,19 @@ pub(crate) fn fields<'n, 's>(
                         .help("remove the key; `pyoco schema workflow` has all that work"),
                 );
             }
-            Some(_) if is_foreign_here(entry, place) => found.push(unknown(entry, place)),
+            Some(_) if is_foreign_here(entry, place) => {
+                found.push(unknown(entry, place, &mut meant))
+            }
             Some(_) => {}
             None if place == Place::Top && name.starts_with("x-") => {}
-            None => found.push(unknown(entry, place)),
+            None => found.push(unknown(entry, place, &mut meant)),
         }
     }
-    Fields { entries, place }
+    Fields { entries, place, meant }
 }
 
 /// Words the diagnostic for a key that the table does not have there.
-fn unknown(entry: &Entry<'_>, place: Place) -> Diagnostic {
+fn unknown(entry: &Entry<'_>, place: Place, meant: &mut Vec<&'static str>) -> Diagnostic {
     let name = &*entry.key;
     if keys::PYTHON_WORDS.contains(&name) {
         let message =
@@ -88,11 +89,13 @@ fn unknown(entry: &Entry<'_>, place: Place) -> Diagnostic {
     }
     let foreign = keys::WORDS.iter().find(|word| word.words.contains(&name));
     if let Some(word) = foreign.filter(|word| fits(word.key, place)) {
+        meant.push(word.key);
         return translated(entry, word, place);
     }
     let message = format!("unknown key `{name}` {}", place.phrase());
     let here: Vec<&str> = keys::working(place).map(|key| key.name).collect();
     if let Some(near) = suggest(name, here.iter().copied()) {
+        meant.push(near);
         return Diagnostic::error("unknown-key", format!("{message}; did you mean `{near}`?"))
             .at(entry.span)
             .help(format!("write `{near}`"));
@@ -162,32 +165,20 @@ fn names(node: &Node<'_>) -> Option<String> {
     })
 }
 
-/// Words the diagnostic for a task that does not exist.
-pub(crate) fn unknown_task<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Diagnostic {
+/// Words the diagnostic for a task that does not exist; near names are sought where that is cheap.
+pub(crate) fn unknown_task(name: &str, names: &[&str], may_compare: bool) -> Diagnostic {
     if name.contains(['[', ']']) {
         let message =
             format!("`{name}`: members of a matrix do not work yet in this version of pyoco");
         return Diagnostic::error("not-yet", message).help("name a task");
     }
-    let mut all: Vec<&str> = Vec::new();
-    let mut near = None;
-    // Once over a large file: the names are only looked through, never sorted.
-    for candidate in candidates {
-        if all.len() < 50 {
-            all.push(candidate);
-        }
-        let better = suggest(name, std::iter::once(candidate).chain(near));
-        near = better.or(near);
-    }
+    let near = may_compare.then(|| suggest(name, names.iter().copied())).flatten();
     match near {
         Some(near) => {
             let message = format!("unknown task `{name}`; did you mean `{near}`?");
             Diagnostic::error("unknown-task", message).help(format!("write `{near}`"))
         }
         None => Diagnostic::error("unknown-task", format!("unknown task `{name}`"))
-            .help(format!("the tasks are {}", quoted_list(&all))),
+            .help(format!("the tasks are {}", quoted_list(names))),
     }
 }

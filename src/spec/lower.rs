@@ -65,7 +65,7 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
     let entries = task_entries(&top, found);
     let names = task_names(entries, found);
     let mut wiring = Wiring::new(&names, entries.len());
-    let mut reader = TaskReader { env: &env, defaults, recent: Vec::new() };
+    let mut reader = TaskReader { defaults, recent: Vec::new() };
     let mut tasks = Vec::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         found.subject = Some(entry.key.to_string());
@@ -138,7 +138,7 @@ fn flow_name(node: &Node<'_>, found: &mut Diagnostics) -> Option<String> {
 fn task_entries<'n, 's>(top: &Fields<'n, 's>, found: &mut Diagnostics) -> &'n [Entry<'s>] {
     let example = "write `tasks:` and below it `  hello: echo hi`";
     let Some(entry) = top.get("tasks") else {
-        if top.has_foreign("tasks") {
+        if top.is_meant("tasks") {
             return &[]; // said already, with the right key
         }
         let first = top.first().unwrap_or(Span::NONE);
@@ -208,7 +208,10 @@ fn defaults(top: &Fields<'_, '_>, env: &Env, found: &mut Diagnostics) -> Default
                 }
                 set_options(&fields, &mut options, found);
             }
-            None => found.push(values::wrong_type("defaults", "a map of keys", &entry.value)),
+            None => found.push(
+                values::wrong_type("defaults", "a map of keys", &entry.value)
+                    .help("write `defaults:` and below it, say, `  timeout: 10m`"),
+            ),
         }
     }
     Defaults { options: Arc::new(options), env }
@@ -219,13 +222,12 @@ struct Defaults {
     env: Env,
 }
 
-struct TaskReader<'a> {
-    env: &'a Env,
+struct TaskReader {
     defaults: Defaults,
     recent: Vec<Arc<Options>>,
 }
 
-impl TaskReader<'_> {
+impl TaskReader {
     /// Reads a task, its needs apart.
     fn task(&mut self, entry: &Entry<'_>, found: &mut Diagnostics) -> Option<Task> {
         let name = &*entry.key;
@@ -385,7 +387,7 @@ fn work(fields: &Fields<'_, '_>, task: &Entry<'_>, found: &mut Diagnostics) -> O
             None
         }
         (None, None) => {
-            if !fields.has_foreign("run") {
+            if !fields.is_meant("run") && !fields.is_meant("cmd") {
                 let message = format!("the task `{name}` has neither `run` nor `cmd`");
                 found.push(
                     Diagnostic::error("no-work", message)

@@ -4,12 +4,14 @@
 //! against the table of keys and becomes a flow. Every mistake is found, and all of them are said at
 //! once. Nothing here knows a run, a terminal or an exit code.
 
+mod builder;
 mod diag;
 mod fields;
 mod hints;
 mod keys;
 mod lower;
 mod notation;
+mod schema;
 mod source;
 mod toml;
 mod tree;
@@ -23,7 +25,9 @@ use crate::model::{Flow, Syntax};
 use diag::Diagnostics;
 use tree::{LineIndex, Span};
 
-pub use diag::{Diagnostic, Severity, report, report_json};
+pub use builder::{FlowBuilder, TaskBuilder};
+pub use diag::{Diagnostic, Severity, report, report_json, report_parts};
+pub use schema::workflow_schema;
 pub use source::{Source, find, read};
 
 pub(crate) const MAX_FLOW_NAME: usize = 256; // bytes
@@ -86,3 +90,6 @@ fn text<'s>(bytes: &'s [u8], found: &mut Diagnostics) -> Option<&'s str> {
     found.push(Diagnostic::error("binary", message).at(Span::new(at, at + 1)).help(help));
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,14 +46,14 @@ pub(crate) fn parse(text: &str) -> (Vec<Vec<Group<'_>>>, Vec<Mistake>) {
     loop {
         let start = scanner.skip();
         let token = scanner.token();
-        if let Some(Token::End) | None = token {
-            if !tokens.is_empty() {
-                match (Line { tokens: &tokens, at: 0, end: start }).groups() {
-                    Ok(groups) => lines.push(groups),
-                    Err(mistake) => mistakes.push(mistake),
-                }
-                tokens.clear();
+        if let Some(Token::End) | None = token
+            && !tokens.is_empty()
+        {
+            match (Line { tokens: &tokens, at: 0, end: start }).groups() {
+                Ok(groups) => lines.push(groups),
+                Err(mistake) => mistakes.push(mistake),
             }
+            tokens.clear();
         }
         match token {
             Some(Token::End) => {}
@@ -228,6 +228,9 @@ impl<'t> Line<'_, 't> {
             Some(Token::Odd(">")) => "an arrow is written `>>`",
             Some(Token::Odd("\"" | "'")) => "names stand without quotes",
             Some(Token::Odd(",")) => "a group is written `(a & b)`",
+            Some(Token::Name(_)) if wanted.starts_with("`>>`") => {
+                "end the line before it: with `;`, or in a YAML block below `|`, not `>`"
+            }
             Some(Token::Open) => "groups cannot stand inside one another",
             _ => "a line is written `a >> (b & c) >> d`",
         };
@@ -267,6 +270,14 @@ mod tests {
         check("a>>(b&c)>>d # why\n(x|y)>>z", "[a] > [b & c] > [d]\n[x | y]? > [z]");
         check("(a |) >> b; c", "[a]? > [b]\n[c]");
         check("(a) >> b-1.x", "[a] > [b-1.x]");
+    }
+
+    #[test]
+    fn folded_lines_are_told_apart_again() {
+        assert_eq!(
+            show("a >> b b >> c"),
+            "7+1 `b` stands where `>>` or the end of the line is expected; end the line before it: with `;`, or in a YAML block below `|`, not `>`"
+        );
     }
 
     #[test]

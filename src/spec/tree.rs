@@ -64,8 +64,6 @@ pub(crate) enum Style {
     Literal,
     /// Backslashes begin escapes.
     Escaped,
-    /// A YAML block: its first line is a header.
-    Block,
 }
 
 /// A key and its value.
@@ -145,12 +143,8 @@ pub(crate) fn places_in(file: &str, node: &Node<'_>, at: &[usize]) -> Vec<usize>
         }
     };
     let Some(source) = file.get(start..end) else { return vec![start; at.len()] };
-    let mut here = match style {
-        Style::Block => source.find('\n').map_or(0, |end| end + 1),
-        Style::Literal | Style::Escaped => 0,
-    };
+    let (mut here, mut place) = (0, 0);
     let mut places = Vec::with_capacity(at.len());
-    let mut place = here;
     for (offset, wanted) in text.char_indices() {
         if places.len() == at.len() {
             break;
@@ -245,10 +239,10 @@ mod tests {
             let at = places_in(file, &node, &[text.find(word).expect("the word is there")])[0];
             assert!(file[at..].starts_with(word), "{file:?} {at}");
         };
-        check("|\n    a >> b\n    c >> d\n", "a >> b\nc >> d\n", Style::Block, "d");
+        check("a >> b\n    c >> d\n", "a >> b\nc >> d\n", Style::Literal, "d");
         check("'a >>   b'", "a >>   b", Style::Literal, "b");
         check("\"a >> b\\n c >> \\\n   d\"", "a >> b\n c >> d", Style::Escaped, "d");
-        check("\"\\u0061 >> bn\\nn\"", "a >> bn\nn", Style::Escaped, "n\"");
+        check("\"\\u0061 >> bn\\nm\"", "a >> bn\nm", Style::Escaped, "m");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) fn text<'n>(node: &'n Node<'_>, key: &str, found: &mut Diagnostics) -
         found.push(match node.kind() {
             Kind::Null => no_value(key, node.span),
             Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => {
-                wrong_type(key, "a text", node)
+                wrong_type(key, "a text", node).help(format!("write `{key}: TEXT`"))
             }
         });
     }
@@ -91,7 +91,8 @@ pub(crate) fn int(
             return None;
         }
         Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => {
-            found.push(wrong_type(key, &range, node));
+            let example = format!("for example `{key}: {}`", least.max(1));
+            found.push(wrong_type(key, &range, node).help(example));
             return None;
         }
     };
@@ -207,7 +208,7 @@ pub(crate) fn words(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Opti
                 "write `cmd: [{}]`, or `run:` for a shell",
                 text.split_whitespace().collect::<Vec<_>>().join(", ")
             )),
-            _ => wrong,
+            _ => wrong.help(format!("write `{key}: [program, argument]`")),
         });
         return None;
     };

@@ -12,11 +12,14 @@ use super::values;
 use crate::graph::find_cycles;
 use crate::model::{ListId, Lists, Task, TaskId};
 
-const SUGGESTIONS: usize = 100; // each looks through all names
+const COMPARED: usize = 1_000_000; // names that are looked through for suggestions, in all
 const CYCLE_SHOWN: usize = 12; // tasks of one cycle
 
 /// The ids of all names.
 pub(crate) type Names<'n> = HashMap<&'n str, TaskId>;
+
+/// A line of the notation: of each group whether one of it is enough, and its tasks with their bytes.
+type Resolved = Vec<(bool, Vec<(TaskId, usize)>)>;
 
 /// Makes the lists of a flow.
 pub(crate) struct Wiring<'n> {
@@ -31,7 +34,9 @@ pub(crate) struct Wiring<'n> {
     /// For each task the number of the list that it was last seen in.
     seen: Vec<u32>,
     n_seen: u32,
-    n_unknown: usize,
+    /// All names in file order, once one was sought that is not there.
+    in_order: Vec<&'n str>,
+    n_compared: usize,
     /// The places of the names in the notation, by the task before and after an arrow.
     lines: Vec<Vec<Vec<(TaskId, Span)>>>,
 }
@@ -47,7 +52,8 @@ impl<'n> Wiring<'n> {
             first_needs: None,
             seen: vec![0; n_tasks],
             n_seen: 0,
-            n_unknown: 0,
+            in_order: Vec::new(),
+            n_compared: 0,
             lines: Vec::new(),
         }
     }
@@ -121,13 +127,14 @@ impl<'n> Wiring<'n> {
     }
 
     fn unknown(&mut self, name: &str) -> Diagnostic {
-        self.n_unknown += 1;
-        let mut names: Vec<_> = Vec::new();
-        if self.n_unknown <= SUGGESTIONS {
-            names.extend(self.names.iter().map(|(name, task)| (*task, *name)));
+        if self.in_order.is_empty() {
+            let mut names: Vec<_> = self.names.iter().map(|(name, task)| (*task, *name)).collect();
             names.sort_unstable();
+            self.in_order = names.into_iter().map(|(_, name)| name).collect();
         }
-        unknown_task(name, names.into_iter().map(|(_, name)| name))
+        let may_compare = self.n_compared < COMPARED;
+        self.n_compared = self.n_compared.saturating_add(self.in_order.len());
+        unknown_task(name, &self.in_order, may_compare)
     }
 
     /// Returns the one list with this content.
@@ -208,7 +215,7 @@ impl<'n> Wiring<'n> {
         &mut self,
         lines: &[Vec<Group<'_>>],
         wrong: &mut Vec<(usize, usize, Diagnostic)>,
-    ) -> Vec<Vec<(bool, Vec<(TaskId, usize)>)>> {
+    ) -> Vec<Resolved> {
         let mut resolved = Vec::with_capacity(lines.len());
         for line in lines {
             let mut groups = Vec::with_capacity(line.len());
@@ -240,7 +247,7 @@ impl<'n> Wiring<'n> {
     /// Gives each task the groups before it. Equal sets of groups become a list once.
     fn connect(
         &mut self,
-        lines: &[Vec<(bool, Vec<(TaskId, usize)>)>],
+        lines: &[Resolved],
         tasks: &[Entry<'_>],
         wrong: &mut Vec<(usize, usize, Diagnostic)>,
     ) {
@@ -300,12 +307,7 @@ impl<'n> Wiring<'n> {
     }
 
     /// Keeps where the names of the notation stand, for the edges of cycles.
-    fn keep_places(
-        &mut self,
-        lines: Vec<Vec<(bool, Vec<(TaskId, usize)>)>>,
-        file: Option<&str>,
-        node: &Node<'_>,
-    ) {
+    fn keep_places(&mut self, lines: Vec<Resolved>, file: Option<&str>, node: &Node<'_>) {
         if find_cycles(&self.needs, &self.lists, 1).is_empty() {
             return;
         }

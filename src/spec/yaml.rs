@@ -138,7 +138,8 @@ impl<'s> Reader<'s, '_> {
             },
             ScalarStyle::SingleQuoted => Kind::Text(value, Style::Literal),
             ScalarStyle::DoubleQuoted => Kind::Text(value, Style::Escaped),
-            ScalarStyle::Literal | ScalarStyle::Folded => Kind::Text(value, Style::Block),
+            // The place of a block is that of its lines, without the header.
+            ScalarStyle::Literal | ScalarStyle::Folded => Kind::Text(value, Style::Literal),
         }
     }
 

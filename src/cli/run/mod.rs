@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::{Exit, Failure, written};
+use super::load::{caller_dir, load};
 use crate::engine::{Engine, RunHandle, RunOptions, StartError, Surroundings, processors};
-use crate::event::{Retention, RunNoted, RunStarted, RunView, StateStore};
+use crate::event::{Retention, RunNoted, RunStarted, RunView};
 use crate::graph::{Selection, SelectionError, select};
 use crate::model::{Flow, Ms, OnFailure, RunStatus, escape};
 use crate::record::{self, JsonlStore};
@@ -34,11 +35,10 @@ const NOTE_AT_MOST: Duration = Duration::from_secs(2);
 /// Runs `pyoco run`.
 pub(crate) fn main(args: &RunArgs) -> Result<Exit, Failure> {
     args.later.refuse()?;
-    let caller_dir = std::env::current_dir()
-        .map_err(|error| Failure::new(format!("the current folder is gone: {error}")))?;
+    let caller_dir = caller_dir()?;
     let choice = choose(args)?;
     let (file, targets) = args.file_and_tasks();
-    let (flow, source) = load(file, &caller_dir, choice.err.colour)?;
+    let (source, flow) = load(file, choice.err.colour)?;
     let plan = plan(args, targets, &flow)?;
     drop(flow);
     if args.dry_run {
@@ -48,15 +48,6 @@ pub(crate) fn main(args: &RunArgs) -> Result<Exit, Failure> {
     signals::reset_inherited();
     let job = Job::new(args, &caller_dir, choice, plan, source)?;
     job.run()
-}
-
-/// Reads and loads the file, and prints what there is to say of it.
-fn load(file: Option<&str>, caller_dir: &Path, colour: bool) -> Result<(Flow, Source), Failure> {
-    let (source, loaded) = super::file::load(file, caller_dir, colour)?;
-    match loaded {
-        Some(flow) => Ok((flow, source)),
-        None => Err(Failure::said()),
-    }
 }
 
 fn choose(args: &RunArgs) -> Result<Choice, Failure> {
@@ -107,8 +98,10 @@ fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure {
             failure.hint(format!("did you mean `{}`?", escape(near)))
         }
         SelectionError::UnknownTask { near: None, .. }
-        | SelectionError::NoMatch { near: None, .. }
-        | SelectionError::NoDefault => failure.hint(format!("the tasks are: {}", all_names(flow))),
+        | SelectionError::NoMatch { near: None, .. } => {
+            failure.hint(format!("the tasks are: {}", all_names(flow)))
+        }
+        SelectionError::NoDefault => failure.hint(super::list::table(flow).trim_end()),
         SelectionError::Nothing => failure,
     }
 }

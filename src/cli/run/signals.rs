@@ -154,7 +154,7 @@ pub(super) fn die_by(signal: i32) -> ! {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Core).maximum;
     // Without the limit there may be a core file; that is no reason to stay.
-    drop(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum }));
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
     drop(signal_hook::low_level::emulate_default_handler(signal));
     std::process::exit(128 + signal)
 }

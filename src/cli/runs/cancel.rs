@@ -3,6 +3,7 @@
 //! The runner is told through its run's folder; it is never signalled by its process id, which may
 //! belong to somebody else by now.
 
+use crate::cli::say::say;
 use std::time::Duration;
 
 use clap::Args;
@@ -60,7 +61,7 @@ pub(super) fn main(args: &CancelArgs) -> Result<Exit, Failure> {
         Level::Stop => "running tasks are asked to end",
         Level::Kill => "running tasks are killed",
     };
-    eprintln!("run {}: asked for {level}: {what}", run_id.short());
+    say(format_args!("run {}: asked for {level}: {what}", run_id.short()));
     if args.wait { wait(&store, run_id) } else { Ok(Exit::Success) }
 }
 
@@ -85,11 +86,11 @@ fn wait(store: &JsonlStore, run_id: RunId) -> Result<Exit, Failure> {
     loop {
         log.read(view.seq() + 1, &mut |line| view.apply(&line))?;
         if view.status().is_final() {
-            eprintln!("run {}: {}", run_id.short(), view.status());
+            say(format_args!("run {}: {}", run_id.short(), view.status()));
             return Ok(Exit::Success);
         }
         if !log.wait(view.seq(), LOOK_AGAIN)? && store.summary(run_id)?.seen == Seen::Lost {
-            eprintln!("run {}: LOST: its runner has died", run_id.short());
+            say(format_args!("run {}: LOST: its runner has died", run_id.short()));
             return Ok(Exit::Failed);
         }
     }

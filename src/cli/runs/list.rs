@@ -1,5 +1,6 @@
 //! `pyoco runs list`: runs, the newest first.
 
+use crate::cli::say::say;
 use std::io::{self, Write};
 
 use clap::Args;
@@ -70,22 +71,22 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
             // One that was pruned meanwhile is no damage.
             Err(crate::event::StoreError::NoRun(_)) => {}
             Err(error) => {
-                eprintln!("warning: run {}: {}", id.short(), escape(&error.to_string()));
+                say(format_args!("warning: run {}: {}", id.short(), escape(&error.to_string())));
             }
         }
     }
-    if args.json {
-        return written(print_json(&runs));
-    }
-    if runs.is_empty() {
+    if runs.is_empty() && !args.json {
         let dir = store.state_dir().display().to_string();
         let such = if ids.is_empty() { "" } else { " such" };
-        eprintln!("no{such} runs in `{}`", escape(&dir));
+        say(format_args!("no{such} runs in `{}`", escape(&dir)));
         return Ok(Exit::Success);
     }
-    let exit = written(io::stdout().lock().write_all(table(&runs, now).as_bytes()))?;
+    let exit = written(match args.json {
+        true => print_json(&runs),
+        false => io::stdout().lock().write_all(table(&runs, now).as_bytes()),
+    })?;
     if more {
-        eprintln!("… and older ones; --limit shows more");
+        say(format_args!("… and older ones; --limit shows more"));
     }
     Ok(exit)
 }
@@ -101,18 +102,18 @@ impl ListArgs {
 }
 
 fn table(runs: &[Summary], now: Wall) -> String {
-    let mut table = Table::new(&["STATUS", "RUN", "FLOW", "STARTED", "TOOK", "TASKS", ""]);
+    let mut table = Table::new(&["RUN", "STATUS", "FLOW", "STARTED", "TOOK", "TASKS", ""]);
     for run in runs {
         let cells = vec![
-            run.seen.to_string(),
             run.run_id.short(),
+            run.seen.to_string(),
             shortened(&escape(&run.header.flow), 30),
             run.started.map(|started| ago(started, now)).unwrap_or_default(),
             text::took(run, now).map(|ms| ms.to_string()).unwrap_or_default(),
             short_counts(run.counts),
             shortened(&notes(run), 60),
         ];
-        table.row(text::seen_style(run.seen), cells);
+        table.row(1, text::seen_style(run.seen), cells);
     }
     table.render()
 }

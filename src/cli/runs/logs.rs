@@ -1,5 +1,6 @@
 //! `pyoco runs logs`: the output of a run's tasks, also while it grows.
 
+use crate::cli::say::say;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -162,6 +163,9 @@ impl<'a> Follower<'a> {
             let result = if over { result.and_then(|()| self.finish(&mut out)) } else { result };
             let result = result.and_then(|()| out.flush());
             if result.is_err() || over {
+                if self.seen == Seen::Lost {
+                    say(format_args!("run {} is LOST: its runner has died", self.run_id.short()));
+                }
                 return written(result);
             }
             drop(out);

@@ -1,5 +1,6 @@
 //! `pyoco runs prune`: removes old runs, never one that is under way.
 
+use crate::cli::say::say;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
@@ -62,7 +63,7 @@ pub(super) fn main(args: &PruneArgs) -> Result<Exit, Failure> {
     }
     let exit = written(io::stdout().lock().write_all(text.as_bytes()))?;
     let (n, s) = plural(removed.len() as u64);
-    eprintln!("{} {n} run{s}", if args.dry_run { "would remove" } else { "removed" });
+    say(format_args!("{} {n} run{s}", if args.dry_run { "would remove" } else { "removed" }));
     Ok(exit)
 }
 

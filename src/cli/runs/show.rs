@@ -71,7 +71,7 @@ pub(super) fn main(args: &ShowArgs) -> Result<Exit, Failure> {
     } else if let Some(name) = &args.why {
         why::render(&record, find(view, name)?)
     } else if args.timeline {
-        timeline::render(view, args.limit)
+        timeline::render(view, current(&record), args.limit)
     } else if args.names.is_empty() {
         let children = children(&store, record.run_id, view);
         let now = now();
@@ -267,7 +267,7 @@ fn table(record: &Record, limit: usize) -> String {
     }
     let mut table = Table::new(&["STATE", "TASK", "TOOK", "TRIES", "REASON"]);
     for task in order {
-        table.row(text::state_style(task.state()), row(task, record));
+        table.row(0, text::state_style(task.state()), row(task, record));
     }
     let mut text = format!("\n{}", table.render());
     if n_tasks > limit {
@@ -289,7 +289,7 @@ fn row(task: &TaskView, record: &Record) -> Vec<String> {
         task.state().to_string(),
         escape(&task.name).into_owned(),
         task.took(now).map(|ms| ms.to_string()).unwrap_or_default(),
-        if task.attempts.len() > 1 { task.attempts.len().to_string() } else { String::new() },
+        if task.attempts.is_empty() { String::new() } else { task.attempts.len().to_string() },
         reason,
     ]
 }

@@ -1,5 +1,6 @@
 //! How the commands that look back write times, counts, states and tables.
 
+use crate::cli::say::say;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
@@ -90,13 +91,13 @@ pub(super) fn warn_of(record: &Record) {
     let short = record.run_id.short();
     if record.report.damaged > 0 {
         let (n, s) = plural(record.report.damaged);
-        eprintln!("warning: {n} damaged line{s} in the record of run {short}");
+        say(format_args!("warning: {n} damaged line{s} in the record of run {short}"));
     }
     if let Some(version) = record.newer_format {
-        eprintln!(
+        say(format_args!(
             "warning: run {short} was recorded in format {version}, which is newer than this pyoco; \
              what it knows of it is shown"
-        );
+        ));
     }
 }
 
@@ -157,11 +158,14 @@ impl Table {
         Table { rows: vec![row] }
     }
 
-    /// Adds a row of plain words, the first of them in a colour.
-    pub(super) fn row(&mut self, first: Style, cells: Vec<String>) {
+    /// Adds a row of plain words, the one in this column in a colour.
+    pub(super) fn row(&mut self, column: usize, style: Style, cells: Vec<String>) {
         let plain = Style::new().for_stdout();
-        let styles = std::iter::once(first).chain(std::iter::repeat(plain));
-        self.rows.push(cells.into_iter().zip(styles).collect());
+        let styled = |(index, cell)| match index == column {
+            true => (cell, style.clone()),
+            false => (cell, plain.clone()),
+        };
+        self.rows.push(cells.into_iter().enumerate().map(styled).collect());
     }
 
     /// Returns the table as text.
@@ -210,8 +214,8 @@ mod tests {
     #[test]
     fn columns_stand_below_each_other() {
         let mut table = Table::new(&["A", "LONG", "C"]);
-        table.row(Style::new(), vec!["日本".into(), "x".into(), "y".into()]);
-        table.row(Style::new(), vec!["z".into(), String::new(), String::new()]);
+        table.row(0, Style::new(), vec!["日本".into(), "x".into(), "y".into()]);
+        table.row(0, Style::new(), vec!["z".into(), String::new(), String::new()]);
         assert_eq!(console::strip_ansi_codes(&table.render()), "A     LONG  C\n日本  x     y\nz\n");
     }
 }

@@ -12,13 +12,13 @@ use crate::model::{Ms, escape};
 const WIDTH: usize = 100;
 
 /// Returns the picture: tasks in the order of their starts, `·` for waiting, `█` for running.
-pub(super) fn render(view: &RunView, limit: usize) -> String {
+pub(super) fn render(view: &RunView, now: Ms, limit: usize) -> String {
     let mut tasks: Vec<&TaskView> =
         view.tasks().iter().filter(|task| task.started().is_some()).collect();
     tasks.sort_by_key(|task| task.started());
     let n_tasks = tasks.len();
     tasks.truncate(limit);
-    let span = view.now().0.max(1);
+    let span = now.0.max(1);
     let width = Term::stdout().size_checked().map_or(WIDTH, |(_, columns)| usize::from(columns));
     let widest =
         tasks.iter().map(|task| measure_text_width(&escape(&task.name))).max().unwrap_or(0);
@@ -29,9 +29,9 @@ pub(super) fn render(view: &RunView, limit: usize) -> String {
         let name = escape(&task.name);
         let name = truncate_str(&name, names, "…");
         let gap = names - measure_text_width(&name);
-        let bar = bar(task, view.now(), span, bars);
+        let bar = bar(task, now, span, bars);
         let bar = state_style(task.state()).apply_to(format!("{bar:<bars$}"));
-        let took = task.took(view.now()).unwrap_or_default();
+        let took = task.took(now).unwrap_or_default();
         let line = format!("{name}{:gap$} {bar} {took}", "");
         let _ = writeln!(text, "{}", line.trim_end());
     }

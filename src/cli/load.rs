@@ -1,0 +1,64 @@
+//! What every command does first that reads a workflow file: which file is meant, and loading it.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use super::exit::Failure;
+use super::say::say_text;
+use crate::model::{Flow, escape};
+use crate::spec::{self, Diagnostic, Source};
+
+/// Returns the folder that the program was called in.
+pub(crate) fn caller_dir() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| {
+        Failure::new(format!("the current folder cannot be told: {error}"))
+            .hint("go to a folder that exists")
+    })
+}
+
+/// Returns the file that was named, or the one that is found in this folder or above it.
+pub(crate) fn file_or_found(file: Option<&str>, caller_dir: &Path) -> Result<String, Failure> {
+    match file {
+        Some(file) => Ok(file.to_owned()),
+        None => {
+            let found = spec::find(caller_dir).map_err(|diagnostic| failure(&diagnostic))?;
+            Ok(found.to_string_lossy().into_owned())
+        }
+    }
+}
+
+/// Reads and loads a file, and says on standard error what is wrong with it.
+///
+/// # Errors
+/// Where there is no flow; why was said, and the failure only sums it up.
+pub(crate) fn load(file: Option<&str>, colour: bool) -> Result<(Source, Flow), Failure> {
+    let caller_dir = caller_dir()?;
+    let file = file_or_found(file, &caller_dir)?;
+    let source = spec::read(&file, &caller_dir).map_err(|diagnostic| failure(&diagnostic))?;
+    let loaded = spec::load(&source);
+    let (said, summary) = spec::report_parts(&source, &loaded.diagnostics, colour);
+    say_text(said);
+    match loaded.flow {
+        Some(flow) => Ok((source, flow)),
+        None => Err(Failure::new(summary)),
+    }
+}
+
+/// Turns a diagnostic without a place into the failure of a command.
+pub(crate) fn failure(diagnostic: &Diagnostic) -> Failure {
+    let failure = Failure::new(escape(&diagnostic.message()));
+    let help: Vec<_> = diagnostic.help_lines().collect();
+    if help.is_empty() { failure } else { failure.hint(help.join("\n  ")) }
+}
+
+/// Returns whether diagnostics are coloured: on a terminal, where nobody asked otherwise.
+pub(crate) fn coloured() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("NO_COLOR") {
+        return false;
+    }
+    let forced =
+        |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    forced("CLICOLOR_FORCE") || forced("FORCE_COLOR") || (std::io::stderr().is_terminal() && !dumb)
+}

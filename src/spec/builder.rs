@@ -1,0 +1,257 @@
+//! Flows made in code. They become the same tree as a file, and so pass the same checks.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use super::diag::{Diagnostic, Diagnostics};
+use super::lower::{self, Origin};
+use super::tree::{Entry, Kind, Node, Span, Style};
+use crate::model::{Flow, Syntax};
+
+/// Makes a flow in code.
+///
+/// ```
+/// use pyoco::spec::{FlowBuilder, TaskBuilder};
+///
+/// let flow = FlowBuilder::new("release")
+///     .task(TaskBuilder::run("fetch", "git fetch"))
+///     .task(TaskBuilder::run("build", "make").needs(["fetch"]).timeout("10m"))
+///     .task(TaskBuilder::cmd("pack", ["tar", "-cf", "out.tar", "out"]).needs(["build"]))
+///     .build()
+///     .expect("the flow is sound");
+/// assert_eq!(flow.tasks().len(), 3);
+///
+/// let wrong = FlowBuilder::new("wrong")
+///     .task(TaskBuilder::run("build", "make").needs(["fetsh"]))
+///     .task(TaskBuilder::run("fetch", "git fetch"))
+///     .build()
+///     .expect_err("there is no such task");
+/// assert_eq!(wrong[0].to_string(), "task `build`: unknown task `fetsh`; did you mean `fetch`?");
+/// ```
+#[derive(Clone, Debug)]
+pub struct FlowBuilder {
+    name: String,
+    base_dir: PathBuf,
+    keys: Vec<Entry<'static>>,
+    tasks: Vec<TaskBuilder>,
+}
+
+/// Makes a task of a [`FlowBuilder`]. Values are written as in a file: `"10m"`.
+#[derive(Clone, Debug)]
+pub struct TaskBuilder {
+    name: String,
+    keys: Vec<Entry<'static>>,
+}
+
+impl FlowBuilder {
+    /// Begins a flow with this name; its folder is `.` until [`FlowBuilder::base_dir`] says more.
+    pub fn new(name: impl Into<String>) -> FlowBuilder {
+        let base_dir = PathBuf::from(".");
+        FlowBuilder { name: name.into(), base_dir, keys: Vec::new(), tasks: Vec::new() }
+    }
+
+    /// Sets the folder that the paths of tasks start at.
+    pub fn base_dir(mut self, base_dir: impl Into<PathBuf>) -> FlowBuilder {
+        self.base_dir = base_dir.into();
+        self
+    }
+
+    /// Says what the flow is for.
+    pub fn description(self, description: impl Into<String>) -> FlowBuilder {
+        self.key("description", text(description))
+    }
+
+    /// Sets an environment variable for all tasks.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> FlowBuilder {
+        add_env(&mut self.keys, name.into(), value.into());
+        self
+    }
+
+    /// Sets how many tasks may run at once.
+    pub fn jobs(self, jobs: u32) -> FlowBuilder {
+        self.key("jobs", plain(jobs))
+    }
+
+    /// Sets what a failed task does to the run: `stop`, `isolate` or `kill`.
+    pub fn on_failure(self, policy: impl Into<String>) -> FlowBuilder {
+        self.key("on_failure", text(policy))
+    }
+
+    /// Sets what runs where nothing is named.
+    pub fn default<I, S>(self, tasks: I) -> FlowBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.key("default", list(tasks))
+    }
+
+    /// Adds a task.
+    pub fn task(mut self, task: TaskBuilder) -> FlowBuilder {
+        self.tasks.push(task);
+        self
+    }
+
+    /// Checks everything and makes the flow.
+    ///
+    /// # Errors
+    /// With all that is wrong, as for a file. Warnings alone do not hinder it.
+    pub fn build(self) -> Result<Flow, Vec<Diagnostic>> {
+        let mut found = Diagnostics::default();
+        let mut tasks: Vec<Entry<'static>> = Vec::with_capacity(self.tasks.len());
+        let mut names = std::collections::HashSet::new();
+        for task in self.tasks {
+            if !names.insert(task.name.clone()) {
+                let message = format!("the key `{}` is there already", task.name);
+                found.push(Diagnostic::error("duplicate-key", message).help("keep one of the two"));
+                continue;
+            }
+            tasks.push(entry(task.name, node(Kind::Map(task.keys))));
+        }
+        let mut keys = self.keys;
+        keys.push(entry("name", text(self.name)));
+        keys.push(entry("tasks", node(Kind::Map(tasks))));
+        let origin = Origin {
+            file: None,
+            file_sha256: None,
+            syntax: Syntax::Yaml,
+            base_dir: std::path::absolute(&self.base_dir).unwrap_or(self.base_dir),
+            default_name: String::new(),
+            text: None,
+        };
+        let loaded = lower::lower(&node(Kind::Map(keys)), origin, found);
+        loaded.flow.ok_or(loaded.diagnostics)
+    }
+
+    fn key(mut self, key: &'static str, value: Node<'static>) -> FlowBuilder {
+        set(&mut self.keys, key, value);
+        self
+    }
+}
+
+impl TaskBuilder {
+    /// Begins a task that runs a script.
+    pub fn run(name: impl Into<String>, script: impl Into<String>) -> TaskBuilder {
+        TaskBuilder { name: name.into(), keys: Vec::new() }.key("run", text(script))
+    }
+
+    /// Begins a task that executes a program with arguments, without a shell.
+    pub fn cmd<I, S>(name: impl Into<String>, words: I) -> TaskBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        TaskBuilder { name: name.into(), keys: Vec::new() }.key("cmd", list(words))
+    }
+
+    /// Says what the task is for.
+    pub fn description(self, description: impl Into<String>) -> TaskBuilder {
+        self.key("description", text(description))
+    }
+
+    /// Sets the tasks that must be done before.
+    pub fn needs<I, S>(self, tasks: I) -> TaskBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.key("needs", list(tasks))
+    }
+
+    /// Sets the tasks of which one must have succeeded before.
+    pub fn needs_any<I, S>(self, tasks: I) -> TaskBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.key("needs_any", list(tasks))
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> TaskBuilder {
+        add_env(&mut self.keys, name.into(), value.into());
+        self
+    }
+
+    /// Sets the folder that the task runs in.
+    pub fn dir(self, dir: impl Into<String>) -> TaskBuilder {
+        self.key("dir", text(dir))
+    }
+
+    /// Sets the interpreter of the script by its name.
+    pub fn shell(self, shell: impl Into<String>) -> TaskBuilder {
+        self.key("shell", text(shell))
+    }
+
+    /// Sets the longest time of an attempt, with a unit: `"10m"`.
+    pub fn timeout(self, timeout: impl Into<String>) -> TaskBuilder {
+        self.key("timeout", text(timeout))
+    }
+
+    /// Sets how many further attempts a failure gets.
+    pub fn retry(self, max: u32) -> TaskBuilder {
+        self.key("retry", plain(max))
+    }
+
+    /// Sets what a failure of this task does: `stop`, `isolate`, `kill` or `continue`.
+    pub fn fail(self, policy: impl Into<String>) -> TaskBuilder {
+        self.key("fail", text(policy))
+    }
+
+    /// Sets the exit codes that mean success.
+    pub fn ok_codes(self, codes: impl IntoIterator<Item = u8>) -> TaskBuilder {
+        self.key("ok_codes", node(Kind::List(codes.into_iter().map(plain).collect())))
+    }
+
+    /// Sets the text on the task's standard input.
+    pub fn stdin(self, stdin: impl Into<String>) -> TaskBuilder {
+        self.key("stdin", text(stdin))
+    }
+
+    fn key(mut self, key: &'static str, value: Node<'static>) -> TaskBuilder {
+        set(&mut self.keys, key, value);
+        self
+    }
+}
+
+fn node(kind: Kind<'static>) -> Node<'static> {
+    Node { span: Span::NONE, kind }
+}
+
+fn text(text: impl Into<String>) -> Node<'static> {
+    node(Kind::Text(Cow::Owned(text.into()), Style::Literal))
+}
+
+fn plain(number: impl ToString) -> Node<'static> {
+    node(Kind::Plain(Cow::Owned(number.to_string())))
+}
+
+fn list<I, S>(words: I) -> Node<'static>
+where
+    I: IntoIterator<Item = S>,
+    S: Into<String>,
+{
+    node(Kind::List(words.into_iter().map(text).collect()))
+}
+
+fn entry(key: impl Into<Cow<'static, str>>, value: Node<'static>) -> Entry<'static> {
+    Entry { key: key.into(), span: Span::NONE, value }
+}
+
+/// Sets a key; the last value wins.
+fn set(keys: &mut Vec<Entry<'static>>, key: &'static str, value: Node<'static>) {
+    keys.retain(|entry| entry.key != key);
+    keys.push(entry(key, value));
+}
+
+fn add_env(keys: &mut Vec<Entry<'static>>, name: String, value: String) {
+    if !keys.iter().any(|entry| entry.key == "env") {
+        keys.push(entry("env", node(Kind::Map(Vec::new()))));
+    }
+    for one in keys.iter_mut().filter(|entry| entry.key == "env") {
+        if let Kind::Map(entries) = &mut one.value.kind {
+            entries.retain(|entry| *entry.key != name);
+            entries.push(entry(name.clone(), text(value.clone())));
+        }
+    }
+}

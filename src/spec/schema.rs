@@ -1,0 +1,113 @@
+//! The JSON Schema of a workflow file, made from the table of keys.
+
+use serde_json::{Map, Value, json};
+
+use super::MAX_FLOW_NAME;
+use super::keys::{self, Key, Place, Type};
+
+/// Returns the JSON Schema of a workflow file as text.
+pub fn workflow_schema() -> String {
+    let mut root = Map::new();
+    root.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
+    root.insert("title".into(), json!("pyoco workflow"));
+    root.insert(
+        "description".into(),
+        json!("A workflow file of pyoco: shell commands, and what each of them needs."),
+    );
+    let Value::Object(body) = map_of(Place::Top) else { unreachable!("BUG: a map has a schema") };
+    root.extend(body);
+    root.insert(
+        "patternProperties".into(),
+        json!({
+            "^x-": { "description": "Ignored; a place for YAML anchors." },
+        }),
+    );
+    root.insert("required".into(), json!(["tasks"]));
+    let mut task = map_of(Place::Task);
+    task["oneOf"] = json!([{ "required": ["run"] }, { "required": ["cmd"] }]);
+    let mut retry = map_of(Place::Retry);
+    retry["required"] = json!(["max"]);
+    root.insert("$defs".into(), json!({
+        "task": task,
+        "defaults": map_of(Place::Defaults),
+        "retry": retry,
+        "scalar": {
+            "description": "A text; a number or a word without quotes is taken as it is written.",
+            "type": ["string", "number", "boolean"],
+        },
+        "name": {
+            "description": "The name of a task.",
+            "type": "string",
+            "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*$",
+            "maxLength": 128,
+        },
+        "duration": {
+            "description": "A time with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`.",
+            "type": "string",
+            "pattern": "^(([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?|[0-9]+\\.[0-9]+(ms|s|m|h|d))$",
+            "minLength": 2,
+        },
+    }));
+    let mut text = serde_json::to_string_pretty(&root).expect("a schema is plain values");
+    text.push('\n');
+    text
+}
+
+/// Returns the schema of a map with the keys of this place.
+fn map_of(place: Place) -> Value {
+    let properties: Map<String, Value> =
+        keys::working(place).map(|key| (key.name.to_owned(), property(key))).collect();
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+fn property(key: &Key) -> Value {
+    let mut schema = type_of(key.takes);
+    let text = match key.default {
+        "" => key.help.to_owned(),
+        default => format!("{} Default: {default}.", key.help),
+    };
+    schema["description"] = json!(text);
+    schema
+}
+
+fn type_of(takes: Type) -> Value {
+    let scalar = json!({ "$ref": "#/$defs/scalar" });
+    match takes {
+        Type::Version => json!({ "const": 1 }),
+        Type::Text => scalar,
+        Type::FlowName => json!({
+            "type": ["string", "number", "boolean"], "minLength": 1, "maxLength": MAX_FLOW_NAME,
+        }),
+        Type::Notation => json!({ "type": "string" }),
+        Type::Env => json!({ "type": "object", "additionalProperties": scalar }),
+        Type::Words(words) => json!({ "enum": words }),
+        Type::Names => json!({ "oneOf": [
+            { "$ref": "#/$defs/name" },
+            { "type": "array", "items": { "$ref": "#/$defs/name" } },
+        ] }),
+        Type::WordList => json!({ "type": "array", "items": scalar, "minItems": 1 }),
+        Type::Int(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Type::Ints(least, most) => {
+            let one = json!({ "type": "integer", "minimum": least, "maximum": most });
+            json!({ "oneOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+        }
+        Type::Factor => json!({ "type": "number", "minimum": 1, "maximum": 1000 }),
+        Type::Duration => json!({ "$ref": "#/$defs/duration" }),
+        Type::Shell => json!({ "oneOf": [
+            { "enum": keys::SHELLS },
+            { "type": "array", "items": scalar, "contains": { "pattern": "\\{0\\}" } },
+        ] }),
+        Type::Tasks => json!({
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": { "$ref": "#/$defs/name" },
+            "additionalProperties": { "oneOf": [scalar, { "$ref": "#/$defs/task" }] },
+        }),
+        Type::Defaults => json!({ "$ref": "#/$defs/defaults" }),
+        Type::Retry => json!({ "oneOf": [
+            { "type": "integer", "minimum": 0, "maximum": keys::MAX_RETRIES },
+            { "$ref": "#/$defs/retry" },
+        ] }),
+        Type::Later => unreachable!("BUG: the schema holds what works alone"),
+    }
+}

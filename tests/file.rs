@@ -1,0 +1,369 @@
+//! Workflow files through the binary: what is loaded, what is refused, and what is said of it.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A folder of its own.
+struct Space(tempfile::TempDir);
+
+impl Space {
+    fn new() -> Space {
+        Space(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(&path, bytes).expect("written");
+        path
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pyoco"));
+        command.args(words).current_dir(self.0.path()).env_clear().stdin(Stdio::null());
+        command
+    }
+
+    fn pyoco(&self, words: &[&str]) -> (i32, String, String) {
+        parts(self.command(words).output().expect("pyoco starts"))
+    }
+
+    /// Runs `check` on what must be refused, with `expected` on stderr.
+    fn refused(&self, file: &str, expected: &str) {
+        let (code, stdout, stderr) = self.pyoco(&["check", file]);
+        assert_eq!(code, 2, "{file}: {stdout}{stderr}");
+        assert_eq!(stdout, "", "{file}");
+        assert!(stderr.contains(expected), "{file}: {expected:?} is not in\n{stderr}");
+        assert!(stderr.len() < 100_000, "{file}: {} bytes", stderr.len());
+    }
+}
+
+fn parts(output: Output) -> (i32, String, String) {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+fn with_input(mut command: Command, input: &str) -> (i32, String, String) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("pyoco starts");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("written");
+    parts(child.wait_with_output().expect("pyoco ends"))
+}
+
+fn mkfifo(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo").success());
+}
+
+#[test]
+fn a_sound_file_is_ok() {
+    let space = Space::new();
+    space.write("a.yaml", "tasks:\n  a: echo\n  b: {run: echo, needs: a}\n");
+    space.write("b.toml", "[tasks]\na = 'echo'\n");
+    let (code, stdout, stderr) = space.pyoco(&["check", "a.yaml", "b.toml"]);
+    assert_eq!((code, &*stdout, &*stderr), (0, "a.yaml: ok, 2 tasks\nb.toml: ok, 1 task\n", ""));
+}
+
+#[test]
+fn all_mistakes_are_shown_and_counted() {
+    let space = Space::new();
+    space.write("a.yaml", "tasks:\n  a: {rnu: x}\n  b: {run: x, needs: [a, a]}\n");
+    let (code, stdout, stderr) = space.pyoco(&["check", "a.yaml"]);
+    assert_eq!((code, &*stdout), (2, ""));
+    let expected = "\
+error: unknown key `rnu` in a task; did you mean `run`?
+ --> a.yaml:2:7
+  |
+2 |   a: {rnu: x}
+  |       ^^^
+  |
+  = help: write `run`
+
+warning: `a` stands twice in `needs`
+ --> a.yaml:3:26
+  |
+3 |   b: {run: x, needs: [a, a]}
+  |                          ^
+  |
+  = help: remove one of the two
+
+error: 1 error, 1 warning in a.yaml
+";
+    assert_eq!(stderr, expected);
+}
+
+#[test]
+fn warnings_are_errors_where_that_is_asked() {
+    let space = Space::new();
+    space.write("a.yaml", "tasks:\n  a: x\n  b: {run: x, needs: [a, a]}\n");
+    assert_eq!(space.pyoco(&["check", "a.yaml"]).0, 0);
+    let (code, stdout, stderr) = space.pyoco(&["check", "--strict", "a.yaml"]);
+    assert_eq!((code, &*stdout), (2, ""));
+    assert!(stderr.ends_with("warning: 1 warning in a.yaml\n"), "{stderr}");
+}
+
+#[test]
+fn diagnostics_are_there_as_json() {
+    let space = Space::new();
+    space.write("a.yaml", "tasks:\n  a: {rnu: x}\n");
+    let (code, stdout, stderr) = space.pyoco(&["check", "--json", "a.yaml", "no.yaml"]);
+    assert_eq!((code, &*stderr), (2, ""));
+    let document: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    let first = &document[0]["diagnostics"][0];
+    assert_eq!((&first["code"], &first["severity"]), (&"unknown-key".into(), &"error".into()));
+    assert_eq!(
+        (&first["places"][0]["line"], &first["places"][0]["column"]),
+        (&2.into(), &7.into())
+    );
+    assert_eq!(document[1]["diagnostics"][0]["code"], "no-file");
+}
+
+#[test]
+fn standard_input_and_pipes_are_yaml() {
+    let space = Space::new();
+    let file = "tasks:\n  a: echo\n";
+    let (code, stdout, _) = with_input(space.command(&["check", "-"]), file);
+    assert_eq!((code, &*stdout), (0, "-: ok, 1 task\n"));
+    let (code, stdout, _) = with_input(space.command(&["check", "/dev/fd/0"]), file);
+    assert_eq!((code, &*stdout), (0, "/dev/fd/0: ok, 1 task\n"));
+    let (code, stdout, _) = with_input(space.command(&["list", "--json", "/dev/stdin"]), file);
+    assert_eq!(code, 0);
+    assert!(stdout.contains("\"flow\": \"stdin\""), "{stdout}");
+}
+
+#[test]
+fn a_fifo_is_read_once_somebody_writes() {
+    let space = Space::new();
+    mkfifo(&space.path("f.yaml"));
+    let reader = space
+        .command(&["check", "f.yaml"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("pyoco starts");
+    // Opening for writing waits for the reader; the two writes come apart.
+    let mut writer = fs::OpenOptions::new().write(true).open(space.path("f.yaml")).expect("opened");
+    writer.write_all(b"tasks:\n").expect("written");
+    writer.write_all(b"  a: echo\n").expect("written");
+    drop(writer);
+    let (code, stdout, stderr) = parts(reader.wait_with_output().expect("pyoco ends"));
+    assert_eq!((code, &*stdout, &*stderr), (0, "f.yaml: ok, 1 task\n", ""));
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let space = Space::new();
+    mkfifo(&space.path("fifo.yaml"));
+    space.refused("fifo.yaml", "is a FIFO, and nobody opened it for writing within 2 s");
+    space.write("sub/pyoco.yaml", "tasks: {a: x}\n");
+    space.refused("sub", "`sub` is a folder, not a file");
+    space.refused("sub", "did you mean `sub/pyoco.yaml`?");
+    space.refused("/dev/null", "`/dev/null` is empty");
+    space.refused("/dev/zero", "`/dev/zero` is larger than 64 MiB");
+    space.write("release.yaml", "tasks: {a: x}\n");
+    space.refused("relaese.yaml", "did you mean `release.yaml`?");
+    space.refused("nowhere/a.yaml", "there is no folder `nowhere` either");
+    space.write("a.txt", "tasks: {a: x}\n");
+    space.refused("a.txt", "`a.txt` is no `.yaml`, `.yml` or `.toml` file");
+}
+
+#[test]
+fn what_is_no_text_is_refused() {
+    let space = Space::new();
+    space.write("empty.yaml", "");
+    space.refused("empty.yaml", "`empty.yaml` is empty");
+    space.write("comment.yaml", "# nothing\n");
+    space.refused("comment.yaml", "`comment.yaml` is empty");
+    space.write("empty.toml", "");
+    space.refused("empty.toml", "`empty.toml` is empty");
+    space.write("nul.yaml", b"tasks:\n  a: \0\n");
+    space.refused("nul.yaml", "--> nul.yaml:2:6");
+    space.write("latin.yaml", b"tasks:\n  a: gr\xfcn\n");
+    space.refused("latin.yaml", "the byte 0xfc is not UTF-8");
+}
+
+#[test]
+fn what_is_too_much_is_refused() {
+    let space = Space::new();
+    let sparse = fs::File::create(space.path("big.yaml")).expect("created");
+    sparse.set_len(1 << 30).expect("a sparse file");
+    space.refused("big.yaml", "`big.yaml` is larger than 64 MiB");
+    let mut bomb = "x-a: &a [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for (name, before) in ('b'..='l').zip('a'..) {
+        let uses = vec![format!("*{before}"); 10].join(",");
+        bomb.push_str(&format!("x-{name}: &{name} [{uses}]\n"));
+    }
+    bomb.push_str("tasks: {a: x}\n");
+    space.write("bomb.yaml", bomb);
+    space.refused("bomb.yaml", "the aliases of this file stand for more than 10,000,000 values");
+    for (name, text) in [
+        ("lists.yaml", format!("tasks: {}", "[".repeat(10_000))),
+        ("maps.yaml", format!("tasks: {}", "{a: ".repeat(10_000))),
+        ("items.yaml", "- ".repeat(10_000)),
+        ("keys.yaml", (0..2_000).map(|depth| " ".repeat(depth) + "a:\n").collect()),
+    ] {
+        space.write(name, text);
+        space.refused(name, "more than 100 levels of nesting");
+    }
+    for (name, text) in [
+        ("lists.toml", format!("a = {}1{}", "[".repeat(10_000), "]".repeat(10_000))),
+        ("tables.toml", format!("a = {}", "{a = ".repeat(10_000))),
+        ("keys.toml", format!("a{} = 1", ".a".repeat(10_000))),
+    ] {
+        space.write(name, text);
+        space.refused(name, "this is not TOML");
+    }
+}
+
+#[test]
+fn large_files_are_loaded() {
+    let space = Space::new();
+    let mut chain = "tasks:\n  t0: x\n".to_owned();
+    for task in 1..100_000 {
+        chain.push_str(&format!("  t{task}: {{run: x, needs: t{}}}\n", task - 1));
+    }
+    space.write("chain.yaml", &chain);
+    let (code, stdout, stderr) = space.pyoco(&["check", "chain.yaml"]);
+    assert_eq!((code, &*stdout), (0, "chain.yaml: ok, 100000 tasks\n"), "{stderr}");
+    for form in ["text", "pyoco"] {
+        let (code, stdout, stderr) = space.pyoco(&["graph", "chain.yaml", "--as", form]);
+        assert_eq!(code, 0, "{form}: {stderr}");
+        assert!(stdout.len() < 20_000_000, "{form}: {} bytes", stdout.len());
+    }
+    let closed = chain.replace("t0: x", "t0: {run: x, needs: t99999}");
+    space.write("closed.yaml", closed);
+    space.refused("closed.yaml", "these tasks wait for one another: `t0` → `t1` →");
+}
+
+#[test]
+fn two_full_layers_are_loaded_and_drawn() {
+    let space = Space::new();
+    let names = |letter: char| (0..1000).map(|n| format!("{letter}{n}")).collect::<Vec<_>>();
+    let (first, second) = (names('a'), names('b'));
+    let mut inline = "tasks:\n".to_owned();
+    let mut graph =
+        format!("graph: |\n  ({}) >> ({})\ntasks:\n", first.join(" & "), second.join(" & "));
+    let all = first.join(", ");
+    for name in &first {
+        inline.push_str(&format!("  {name}: x\n"));
+        graph.push_str(&format!("  {name}: x\n"));
+    }
+    for name in &second {
+        inline.push_str(&format!("  {name}: {{run: x, needs: [{all}]}}\n"));
+        graph.push_str(&format!("  {name}: x\n"));
+    }
+    space.write("inline.yaml", inline);
+    space.write("graph.yaml", graph);
+    let mut drawn = Vec::new();
+    for file in ["inline.yaml", "graph.yaml"] {
+        let (code, stdout, stderr) = space.pyoco(&["graph", file, "--as", "pyoco"]);
+        assert_eq!(code, 0, "{stderr}");
+        drawn.push(stdout);
+        let (_, tree, _) = space.pyoco(&["graph", file]);
+        assert!(tree.lines().count() < 4_000, "{}", tree.lines().count());
+    }
+    assert_eq!(drawn[0], drawn[1]);
+    assert_eq!(drawn[0].lines().count(), 1);
+}
+
+#[test]
+fn a_file_is_found_in_the_folders_above() {
+    let space = Space::new();
+    space.write("pyoco.yml", "tasks:\n  here: {run: x, description: Does it}\n");
+    fs::create_dir_all(space.path("a/b")).expect("a folder");
+    let mut command = space.command(&["list"]);
+    command.current_dir(space.path("a/b"));
+    let (code, stdout, _) = parts(command.output().expect("pyoco starts"));
+    assert_eq!((code, &*stdout), (0, "here  Does it\n"));
+    let mut command = space.command(&["check"]);
+    command.current_dir(space.path("a/b"));
+    let (_, stdout, _) = parts(command.output().expect("pyoco starts"));
+    assert_eq!(stdout, "../../pyoco.yml: ok, 1 task\n");
+}
+
+#[test]
+fn the_name_is_that_of_the_file_or_of_its_folder() {
+    let space = Space::new();
+    space.write("release.yaml", "tasks: {a: x}\n");
+    space.write("site/pyoco.toml", "tasks.a = 'x'\n");
+    let name = |file| {
+        let (_, stdout, _) = space.pyoco(&["list", "--json", file]);
+        let list: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+        list["flow"].as_str().expect("a name").to_owned()
+    };
+    assert_eq!(name("release.yaml"), "release");
+    assert_eq!(name("site/pyoco.toml"), "site");
+}
+
+#[test]
+fn a_starter_file_is_written_and_nothing_overwritten() {
+    for (flag, name) in [(None, "pyoco.yaml"), (Some("--toml"), "pyoco.toml")] {
+        let space = Space::new();
+        let words: Vec<&str> = std::iter::once("init").chain(flag).collect();
+        let (code, stdout, stderr) = space.pyoco(&words);
+        assert_eq!((code, &*stderr), (0, ""), "{stdout}");
+        let written = fs::read(space.path(name)).expect("it is there");
+        assert_eq!(space.pyoco(&["check", "--strict"]).0, 0);
+        let (_, drawn, _) = space.pyoco(&["graph", "--as", "pyoco"]);
+        assert_eq!(drawn, "prepare >> (count & longest) >> check >> report\n");
+        let (code, stdout, stderr) = space.pyoco(&words);
+        assert_eq!((code, &*stdout), (2, ""));
+        assert!(stderr.contains("is there already; nothing was written"), "{stderr}");
+        assert_eq!(fs::read(space.path(name)).expect("still there"), written);
+    }
+}
+
+#[test]
+fn the_tree_marks_what_was_drawn_before() {
+    let space = Space::new();
+    space.write(
+        "a.yaml",
+        "graph: |\n  a >> b >> (c & d) >> e\n  (c | d) >> f\n  (c & d) >> g\ntasks: {a: x, b: x, c: x, d: x, e: x, f: x, g: x}\n",
+    );
+    let (_, stdout, _) = space.pyoco(&["graph", "a.yaml"]);
+    let expected = "\
+e
+├─ c
+│  └─ b
+│     └─ a
+└─ d
+   └─ b (*)
+f
+├─ any of: c (*)
+└─ any of: d (*)
+g
+└─ the 2 tasks below e (*)
+";
+    assert_eq!(stdout, expected);
+}
+
+#[test]
+fn later_things_say_so() {
+    let space = Space::new();
+    space.write("a.yaml", "tasks: {a: x}\n");
+    for words in [
+        &["check", "--format", "github", "a.yaml"][..],
+        &["graph", "--as", "svg", "a.yaml"],
+        &["graph", "--run", "latest", "a.yaml"],
+        &["init", "--ci", "github"],
+    ] {
+        let (code, stdout, stderr) = space.pyoco(words);
+        assert_eq!((code, &*stdout), (2, ""), "{words:?}");
+        assert!(stderr.contains("does not work yet in this version of pyoco"), "{stderr}");
+    }
+}
+
+#[test]
+fn every_help_has_an_example() {
+    let space = Space::new();
+    for command in ["check", "list", "graph", "init", "schema"] {
+        let (code, stdout, _) = space.pyoco(&[command, "--help"]);
+        assert_eq!(code, 0);
+        assert!(stdout.contains(&format!("  pyoco {command}")), "{stdout}");
+    }
+}

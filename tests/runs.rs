@@ -1,0 +1,824 @@
+//! `pyoco runs …` through the binary, on records that are made here.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+use pyoco::event::{
+    CancelRequest, Declared, Event, Line, Measured, NewRun, RunFinished, RunLog, RunStarted,
+    StateStore, Stream, TaskFinished, TaskQueued, TaskRetrying, TaskStarted, TasksDeclared,
+};
+use pyoco::model::Wall;
+use pyoco::model::{Counts, Level, Ms, Reason, RunId, RunStatus, Size, Syntax, TaskId, TaskState};
+use pyoco::record::JsonlStore;
+use tempfile::TempDir;
+
+/// A state folder of its own.
+struct Space {
+    dir: TempDir,
+    store: JsonlStore,
+    /// When the runs began: two hours and a second ago.
+    start: Wall,
+}
+
+impl Space {
+    fn new() -> Space {
+        let dir = TempDir::new().expect("a folder");
+        let store = JsonlStore::new(dir.path().join(".pyoco"));
+        pyoco::record::make_state_dir(store.state_dir()).expect("a state folder");
+        let start = Wall(Wall::from(std::time::SystemTime::now()).0 - 7_201_000);
+        Space { dir, store, start }
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pyoco"));
+        command.args(["runs"]).args(words).env_clear().env("TZ", "UTC");
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Done {
+        Done::of(self.command(words).output().expect("the binary runs"))
+    }
+
+    /// Fails unless the command succeeds, prints this and says nothing.
+    fn check(&self, words: &[&str], stdout: &str) {
+        let done = self.run(words);
+        assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{words:?}");
+        similar(&done.stdout, stdout);
+    }
+
+    /// Fails unless the command is refused with this.
+    fn refused(&self, words: &[&str], stderr: &str) {
+        let done = self.run(words);
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{words:?}: {}", done.stderr);
+        similar(&done.stderr, stderr);
+    }
+
+    fn create(&self, run_id: RunId) -> Arc<dyn RunLog> {
+        let (source, syntax) = (Some(b"tasks: {}\n".as_slice()), Syntax::Yaml);
+        let new = NewRun { run_id, source, syntax, durable: false, max_log: Size(64 << 20) };
+        self.store.create(&new).expect("to make a record")
+    }
+
+    /// Makes the record of a run that failed; returns its id.
+    fn failed(&self) -> RunId {
+        let run_id = RunId::fresh();
+        let log = self.create(run_id);
+        log.append(&numbered(self.start, failing(run_id))).expect("to append");
+        let write = |task, attempt, pieces: &[(Stream, &str)]| {
+            let mut task_log = log.task_log(TaskId(task), attempt);
+            for (index, (stream, text)) in pieces.iter().enumerate() {
+                task_log.write(*stream, Ms(10 * index as u64), text.as_bytes());
+            }
+        };
+        write(
+            0,
+            1,
+            &[
+                (Stream::Out, "compiling\n"),
+                (Stream::Err, "war"),
+                (Stream::Out, "ok\n"),
+                (Stream::Err, "ning\n"),
+            ],
+        );
+        write(1, 1, &[(Stream::Out, "first try\n")]);
+        write(
+            1,
+            2,
+            &[(Stream::Out, "one\ntwo\n"), (Stream::Err, "assertion \x1b[31mfailed\x1b[0m")],
+        );
+        run_id
+    }
+
+    /// Makes the record of a run under way, which lives as long as what is returned.
+    fn running(&self) -> (RunId, Arc<dyn RunLog>) {
+        let run_id = RunId::fresh();
+        let log = self.create(run_id);
+        log.append(&numbered(self.start, failing(run_id))[..5]).expect("to append");
+        (run_id, log)
+    }
+}
+
+#[derive(Debug)]
+struct Done {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Done {
+    fn of(output: Output) -> Done {
+        Done {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Compares text after what changes from run to run was taken out of it.
+fn similar(actual: &str, expected: &str) {
+    assert_eq!(redact(actual), expected, "\n{actual}");
+}
+
+/// Replaces run ids and moments.
+fn redact(text: &str) -> String {
+    text.lines().fold(String::new(), |all, line| all + &redact_line(line) + "\n")
+}
+
+fn redact_line(line: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        let found = [
+            ("dddd-dd-dd dd:dd:dd", "<TIME>"),
+            ("dddd-dd-ddTdd:dd:dd.dddZ", "<WALL>"),
+            ("hhhhhhhh-hhhh-7hhh-hhhh-hhhhhhhhhhhh", "<RUN>"),
+            ("hhhhhhhh", "<ID>"),
+        ]
+        .into_iter()
+        .find(|(shape, _)| has_shape(rest, shape));
+        match found {
+            Some((shape, word)) => {
+                shown.push_str(word);
+                rest = &rest[shape.len()..];
+            }
+            None => {
+                let next = rest.chars().next().map_or(1, char::len_utf8);
+                shown.push_str(&rest[..next]);
+                rest = &rest[next..];
+            }
+        }
+    }
+    shown
+}
+
+/// Returns whether `text` begins with a digit for every `d`, a hex digit for every `h`.
+fn has_shape(text: &str, shape: &str) -> bool {
+    text.len() >= shape.len()
+        && text.bytes().zip(shape.bytes()).all(|(byte, kind)| match kind {
+            b'd' => byte.is_ascii_digit(),
+            b'h' => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+            _ => byte == kind,
+        })
+}
+
+/// Returns events with numbers and times, of a run that began at `start`.
+fn numbered(start: Wall, events: Vec<Event>) -> Vec<Line> {
+    let number = |(index, event)| {
+        let ms = Ms(index as u64 * 100);
+        Line { v: 1, seq: index as u64 + 1, ts: start.plus(ms), ms, event }
+    };
+    events.into_iter().enumerate().map(number).collect()
+}
+
+fn run_started(run_id: RunId, flow: &str, n_tasks: u32) -> RunStarted {
+    RunStarted {
+        run_id: Some(run_id),
+        flow: flow.to_owned(),
+        file: Some("/work/pipeline.yaml".to_owned()),
+        labels: [("env".to_owned(), "prod".to_owned())].into(),
+        jobs: 2,
+        n_tasks,
+        host: Some("alpha".to_owned()),
+        pid: Some(7),
+        pyoco: "0.1.0".to_owned(),
+        ..RunStarted::default()
+    }
+}
+
+fn declared(name: &str, needs: Vec<u32>) -> Declared {
+    Declared { name: name.into(), needs, ..Declared::default() }
+}
+
+fn queued(task: u32, name: &str) -> Event {
+    Event::TaskQueued(TaskQueued { task: TaskId(task), name: name.into() })
+}
+
+fn started(task: u32, name: &str, attempt: u32) -> Event {
+    Event::TaskStarted(Box::new(TaskStarted {
+        task: TaskId(task),
+        name: name.into(),
+        attempt,
+        pid: Some(100 + attempt),
+        argv: ["sh", "-e", "-c", &format!("make {name}")].map(str::to_owned).into(),
+        argv_cut: false,
+        dir: Some("/work".to_owned()),
+    }))
+}
+
+fn finished(
+    task: u32,
+    name: &str,
+    attempt: u32,
+    state: TaskState,
+    reason: Option<Reason>,
+    measured: Measured,
+) -> Event {
+    Event::TaskFinished(Box::new(TaskFinished {
+        task: TaskId(task),
+        name: name.into(),
+        attempt,
+        state,
+        reason,
+        measured,
+    }))
+}
+
+fn exit(code: i32, tail: Option<&str>) -> Measured {
+    Measured {
+        exit_code: Some(code),
+        cpu_ms: Some(90),
+        max_rss: Some(3 << 20),
+        bytes: 20,
+        tail: tail.map(str::to_owned),
+        ..Measured::default()
+    }
+}
+
+/// A run of four tasks: `build` succeeds, `test` fails twice, `deploy` and `announce` are skipped.
+fn failing(run_id: RunId) -> Vec<Event> {
+    let skipped = |task, name, by: &str| {
+        let (state, reason) = (TaskState::Skipped, Some(Reason::upstream(by)));
+        finished(task, name, 0, state, reason, Measured::default())
+    };
+    let counts = Counts { succeeded: 1, failed: 1, skipped: 2, ..Counts::default() };
+    let tasks = vec![
+        declared("build", vec![]),
+        declared("test", vec![0]),
+        declared("deploy", vec![1]),
+        declared("announce", vec![2]),
+    ];
+    vec![
+        Event::RunStarted(Box::new(run_started(run_id, "release", 4))),
+        Event::TasksDeclared(TasksDeclared { from: 0, tasks, ..TasksDeclared::default() }),
+        queued(0, "build"),
+        started(0, "build", 1),
+        finished(0, "build", 1, TaskState::Succeeded, None, exit(0, None)),
+        queued(1, "test"),
+        started(1, "test", 1),
+        Event::TaskRetrying(Box::new(TaskRetrying {
+            task: TaskId(1),
+            name: "test".into(),
+            attempt: 1,
+            after: Ms(50),
+            reason: Reason::exit(2),
+            measured: exit(2, Some("first try\n")),
+        })),
+        started(1, "test", 2),
+        finished(
+            1,
+            "test",
+            2,
+            TaskState::Failed,
+            Some(Reason::exit(2)),
+            exit(2, Some("one\ntwo\nassertion \x1b[31mfailed")),
+        ),
+        skipped(2, "deploy", "test"),
+        skipped(3, "announce", "deploy"),
+        Event::RunFinished(RunFinished {
+            status: RunStatus::Failed,
+            reason: Some(Reason::failed("test")),
+            counts,
+            first_failure: Some("test".into()),
+        }),
+    ]
+}
+
+#[test]
+fn runs_are_listed_the_newest_first() {
+    let space = Space::new();
+    let done = space.run(&["list"]);
+    assert_eq!((done.code, done.stdout.as_str()), (0, ""));
+    assert!(done.stderr.starts_with("no runs in `"), "{}", done.stderr);
+    space.failed();
+    let (_, _log) = space.running();
+    let all = "\
+RUN       STATUS   FLOW     STARTED  TOOK   TASKS
+<ID>  RUNNING  release  2 h ago  2h00m  1/4 ok                       env=prod
+<ID>  FAILED   release  2 h ago  1.2 s  1/4 ok, 1 failed, 2 skipped  failed: test  env=prod
+";
+    space.check(&["list"], all);
+    space.check(&["ls", "--flow", "release", "--since", "3h", "--label", "env=prod"], all);
+    let failed = "\
+RUN       STATUS  FLOW     STARTED  TOOK   TASKS
+<ID>  FAILED  release  2 h ago  1.2 s  1/4 ok, 1 failed, 2 skipped  failed: test  env=prod
+";
+    space.check(&["list", "--status", "failed,LOST"], failed);
+    for words in
+        [["--flow", "other"], ["--since", "1h"], ["--label", "env=x"], ["--status", "LOST"]]
+    {
+        let done = space.run(&["list", words[0], words[1]]);
+        assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{words:?}");
+        assert!(done.stderr.starts_with("no such runs in `"), "{}", done.stderr);
+    }
+    let done = space.run(&["list", "--limit", "1"]);
+    assert_eq!(done.stdout.lines().count(), 2);
+    assert_eq!(done.stderr, "… and older ones; --limit shows more\n");
+    space.check(&["list", "--json", "--status", "LOST"], "[]\n");
+}
+
+#[test]
+fn a_failed_run_is_shown_with_its_failure_first() {
+    let space = Space::new();
+    let id = space.failed();
+    let shown = "\
+run <RUN>  FAILED  failed(test)
+  flow      release  (/work/pipeline.yaml)
+  started   <TIME> (2 h ago)
+  took      1.2 s
+  tasks     1 SUCCEEDED, 1 FAILED, 2 SKIPPED
+  labels    env=prod
+  on        alpha, pid 7, 2 at once, pyoco 0.1.0
+
+FAILED test  exit(2)
+  $ sh -e -c 'make test'
+  exit 2, after 300 ms, 2 attempts
+  | one
+  | two
+  | assertion \\x1b[31mfailed
+
+STATE      TASK      TOOK    TRIES  REASON
+SUCCEEDED  build     100 ms  1
+FAILED     test      300 ms  2      exit(2)
+SKIPPED    deploy                   upstream(test)
+SKIPPED    announce                 upstream(deploy)
+";
+    let whole = id.to_string();
+    for name in [&whole, &id.short(), &whole[..13], "latest", "latest~0", "failed"] {
+        space.check(&["show", name], shown);
+    }
+    let folded = space.run(&["show", "latest", "--limit", "2"]).stdout;
+    let end = "\
+STATE    TASK    TOOK    TRIES  REASON
+FAILED   test    300 ms  2      exit(2)
+SKIPPED  deploy                 upstream(test)
+… and 1 SUCCEEDED, 1 SKIPPED; --limit 4 shows all
+";
+    assert!(folded.ends_with(end), "{folded}");
+}
+
+#[test]
+fn why_leads_down_to_the_command_that_failed() {
+    let space = Space::new();
+    space.failed();
+    let (_, _log) = space.running();
+    space.check(
+        &["show", "failed", "--why", "announce"],
+        "\
+SKIPPED announce  upstream(deploy)
+  because SKIPPED deploy  upstream(test)
+    because FAILED test  exit(2)
+      $ sh -e -c 'make test'
+      exit 2, after 300 ms, 2 attempts
+      | one
+      | two
+      | assertion \\x1b[31mfailed
+",
+    );
+    space
+        .check(&["show", "failed", "--why", "build"], "SUCCEEDED build\n  it ended as it should\n");
+    space.check(
+        &["show", "running", "--why", "announce"],
+        "PENDING announce\n  it waits for deploy (PENDING)\n",
+    );
+    space.refused(
+        &["show", "failed", "--why", "anounce"],
+        "error: unknown task `anounce`; did you mean `announce`?\n",
+    );
+}
+
+#[test]
+fn one_task_is_shown_with_all_its_attempts() {
+    let space = Space::new();
+    let id = space.failed();
+    let done = space.run(&["show", "latest", "--task", "test"]);
+    let dir = space.store.run_dir(id).display().to_string();
+    let expected = "\
+task test  FAILED  exit(2)
+  needs     build
+  queued    <TIME>
+  ended     <TIME>
+  took      300 ms
+attempt 1 of 2
+  started   <TIME>
+  took      100 ms
+  command   sh -e -c 'make test'
+  dir       /work
+  pid       101
+  exit      exit(2)
+  retried   after 50 ms
+  cpu       90 ms
+  memory    3.0 MiB at most
+  output    20 B
+  log       <DIR>/logs/0001-1.log
+attempt 2 of 2
+  started   <TIME>
+  took      100 ms
+  command   sh -e -c 'make test'
+  dir       /work
+  pid       102
+  exit      exit 2
+  cpu       90 ms
+  memory    3.0 MiB at most
+  output    20 B
+  log       <DIR>/logs/0001-2.log
+  | one
+  | two
+  | assertion \\x1b[31mfailed
+";
+    similar(&done.stdout.replace(&dir, "<DIR>"), expected);
+}
+
+#[test]
+fn names_timeline_and_events_are_for_other_programs() {
+    let space = Space::new();
+    let id = space.failed();
+    space.check(&["show", "latest", "--names", "FAILED,skipped"], "test\ndeploy\nannounce\n");
+    space.check(&["show", "latest", "--names", "RUNNING"], "");
+    let bar = |dots: usize, blocks: usize| "·".repeat(dots) + &"█".repeat(blocks);
+    let build = format!("build {}{}{} 100 ms", " ".repeat(13), bar(7, 7), " ".repeat(54));
+    let test =
+        format!("test  {}{}{} 300 ms", " ".repeat(33), bar(7, 7) + &bar(7, 6), " ".repeat(21));
+    let done = space.run(&["show", "latest", "--timeline"]);
+    assert_eq!(done.stdout, format!("{build}\n{test}\n2 never started\n"));
+    let raw = std::fs::read(space.store.run_dir(id).join("events.jsonl")).expect("to read");
+    let done = space.run(&["show", "latest", "--events"]);
+    assert_eq!(done.stdout.as_bytes(), raw);
+}
+
+#[test]
+fn logs_are_the_bytes_unless_another_view_is_asked_for() {
+    let space = Space::new();
+    space.failed();
+    let exact = |words: &[&str], stdout: &str| {
+        let done = space.run(words);
+        assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{words:?}");
+        assert_eq!(done.stdout, stdout, "{words:?}");
+    };
+    let test = "one\ntwo\nassertion \x1b[31mfailed\x1b[0m";
+    let build = "compiling\nwarok\nning\n";
+    exact(&["logs", "latest", "test"], test);
+    exact(&["logs", "latest", "build"], build);
+    exact(&["logs", "latest", "deploy"], "");
+    exact(&["logs", "latest", "test", "--attempt", "1"], "first try\n");
+    exact(&["logs", "latest", "build", "--stream", "err"], "warning\n");
+    exact(&["logs", "latest", "build", "--stream", "out"], "compiling\nok\n");
+    exact(&["logs", "latest", "test", "--tail", "2"], "two\nassertion \x1b[31mfailed\x1b[0m");
+    exact(&["logs", "latest", "test", "--tail", "99"], test);
+    exact(&["logs", "latest", "test", "--tail", "0"], "");
+    exact(
+        &["logs", "latest", "--as", "prefix", "--tail", "1"],
+        "build | warning\ntest | assertion \x1b[31mfailed\x1b[0m\n",
+    );
+    let blocks =
+        format!("=== build  SUCCEEDED\n{build}=== test  FAILED  exit(2)  attempt 2 of 2\n{test}\n");
+    exact(&["logs", "latest"], &blocks);
+    exact(&["logs", "latest", "-f"], &blocks);
+    let failed = format!("=== test  FAILED  exit(2)  attempt 2 of 2\n{test}\n");
+    exact(&["logs", "latest", "--failed"], &failed);
+    exact(&["logs", "latest", "--as", "raw"], &format!("{build}{test}"));
+    let times = space.run(&["logs", "latest", "build", "--timestamps"]).stdout;
+    similar(&times, "<WALL> compiling\n<WALL> ok\n<WALL> warning\n");
+    space.refused(
+        &["logs", "latest", "test", "--attempt", "3"],
+        "error: task `test` has no attempt 3: there were 2\n",
+    );
+    space.refused(
+        &["logs", "latest", "biuld"],
+        "error: unknown task `biuld`; did you mean `build`?\n",
+    );
+}
+
+#[test]
+fn a_follower_sees_output_and_the_end() {
+    let space = Space::new();
+    let (run_id, log) = space.running();
+    let mut command = space.command(&["logs", "running", "-f", "--as", "raw"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
+    let mut stdout = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    let mut next = |line: &mut String| {
+        line.clear();
+        std::io::BufRead::read_line(&mut stdout, line).expect("to read")
+    };
+    let mut task_log = log.task_log(TaskId(0), 1);
+    task_log.write(Stream::Out, Ms(1), b"hello\n");
+    next(&mut line);
+    assert_eq!(line, "hello\n");
+    log.append(&numbered(space.start, failing(run_id))[5..9]).expect("to append");
+    let mut task_log = log.task_log(TaskId(1), 2);
+    task_log.write(Stream::Err, Ms(2), b"world\n");
+    next(&mut line);
+    assert_eq!(line, "world\n");
+    log.append(&numbered(space.start, failing(run_id))[9..]).expect("to append");
+    assert_eq!(next(&mut line), 0, "the run has ended: {line}");
+    assert!(child.wait().expect("to wait").success());
+}
+
+#[test]
+fn a_cancel_reaches_the_runner_and_waits_for_the_end() {
+    let space = Space::new();
+    let (run_id, log) = space.running();
+    let mut requests = log.requests().expect("a runner has them");
+    let words = ["cancel", "running", "--stop", "--wait", "--reason", "wrong branch"];
+    let child = space.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("the binary runs");
+    let request = CancelRequest {
+        level: Level::Stop,
+        by: "runs cancel".to_owned(),
+        reason: Some("wrong branch".to_owned()),
+    };
+    assert_eq!(requests.next(), Some(vec![request]));
+    log.append(&numbered(space.start, failing(run_id))[5..]).expect("to append");
+    let done = Done::of(child.wait_with_output().expect("to wait"));
+    assert_eq!((done.code, done.stdout.as_str()), (0, ""));
+    let said = "run <ID>: asked for stop: running tasks are asked to end\nrun <ID>: FAILED\n";
+    similar(&done.stderr, said);
+    space.refused(&["cancel", "latest"], "error: run <ID> has ended: FAILED\n");
+}
+
+#[test]
+fn a_lost_run_is_named_so_and_cannot_be_cancelled() {
+    let space = Space::new();
+    let (_, log) = space.running();
+    let child = space.command(&["cancel", "latest", "--wait"]).stderr(Stdio::piped()).spawn();
+    let child = child.expect("the binary runs");
+    assert!(log.requests().expect("a runner has them").next().is_some());
+    drop(log);
+    let done = Done::of(child.wait_with_output().expect("to wait"));
+    assert_eq!(done.code, 1);
+    let told = "\
+run <ID>: asked for drain: nothing new starts, running tasks finish
+run <ID>: LOST: its runner has died
+";
+    similar(&done.stderr, told);
+    space.refused(&["cancel", "latest"], "error: run <ID> is LOST: its runner has died\n");
+    let shown = space.run(&["show", "latest"]).stdout;
+    assert!(shown.lines().next().is_some_and(|line| line.ends_with("  LOST")), "{shown}");
+    assert!(space.run(&["list"]).stdout.contains("LOST"));
+}
+
+#[test]
+fn prune_removes_what_it_says() {
+    let space = Space::new();
+    space.failed();
+    let kept = space.failed();
+    let (running, _log) = space.running();
+    space.refused(
+        &["prune"],
+        "error: nothing says which runs shall go\n  say it with --keep N, --older-than TIME or --max-size SIZE\n",
+    );
+    let line = "<RUN>  FAILED  release  2 h ago\n";
+    let done = space.run(&["prune", "--keep", "1", "--dry-run"]);
+    similar(&done.stdout, line);
+    assert_eq!((done.code, done.stderr.as_str()), (0, "would remove 1 run\n"));
+    let done = space.run(&["prune", "--keep", "1", "--older-than", "3h"]);
+    similar(&done.stdout, line);
+    assert_eq!((done.code, done.stderr.as_str()), (0, "removed 1 run\n"));
+    assert_eq!(space.store.list().expect("to list"), [running, kept]);
+    let done = space.run(&["prune", "--older-than", "1h", "--max-size", "1GiB"]);
+    assert_eq!(done.stderr, "removed 1 run\n");
+    assert_eq!(space.store.list().expect("to list"), [running]);
+}
+
+#[test]
+fn ids_that_name_no_run_are_answered() {
+    let space = Space::new();
+    let none = space.run(&["show", "latest"]);
+    assert_eq!(none.code, 2);
+    assert!(
+        none.stderr.starts_with("error: no run `latest`: there are 0\n  there are no runs in `")
+    );
+    let id = space.failed();
+    space.failed();
+    let ways = "  name a run by its id, by four or more digits of its beginning or end, or by `latest`, \
+                `latest~2`, `failed`, `running`\n";
+    for (text, message) in [
+        ("", "the run id is empty"),
+        ("../../etc", "`../../etc` is not a run id"),
+        ("/etc/passwd", "`/etc/passwd` is not a run id"),
+        ("abc", "`abc` is too short for a run id: at least 4 digits"),
+        ("x\u{1b}[2J", "`x\\x1b[2J` is not a run id"),
+    ] {
+        space.refused(&["show", text], &format!("error: {message}\n{ways}"));
+    }
+    let which = "  `pyoco runs list` shows which there are\n";
+    space
+        .refused(&["logs", "latest~7"], &format!("error: no run `latest~7`: there are 2\n{which}"));
+    space.refused(&["cancel", "running"], &format!("error: no running run\n{which}"));
+    let done = space.run(&["show", &id.to_string()[..4]]);
+    assert_eq!(done.code, 2);
+    let candidates = "  <RUN>  FAILED  release  2 h ago\n".repeat(2);
+    let named = done.stderr.split_once('\n').map_or("", |(_, rest)| rest);
+    similar(named, &candidates);
+    assert!(!space.dir.path().join("etc").exists());
+}
+
+#[test]
+fn what_comes_later_is_refused_and_reading_makes_no_folder() {
+    let space = Space::new();
+    for command in ["watch", "diff", "stats", "export"] {
+        space.refused(
+            &[command, "latest", "--as", "html"],
+            &format!("error: `pyoco runs {command}` does not work yet in this version\n"),
+        );
+    }
+    let empty = TempDir::new().expect("a folder");
+    let done = space.command(&["list"]).current_dir(empty.path()).output().map(Done::of);
+    assert_eq!(done.expect("the binary runs").code, 0);
+    assert_eq!(std::fs::read_dir(empty.path()).expect("to read").count(), 0);
+    let plain = empty.path().join("plain");
+    std::fs::write(&plain, "x").expect("to write");
+    let plain = plain.display().to_string();
+    let done = space.run(&["list", "--state-dir", &plain]);
+    assert_eq!(done.code, 2);
+    assert_eq!(
+        done.stderr,
+        format!("error: cannot read `{plain}/runs`: Not a directory (os error 20)\n")
+    );
+    let env = space.command(&["ls"]).env("PYOCO_STATE_DIR", "").output().map(Done::of);
+    assert!(env.expect("the binary runs").stderr.starts_with("no runs in"));
+}
+
+#[test]
+fn parent_and_child_name_each_other() {
+    let space = Space::new();
+    let (parent, _log) = space.running();
+    let child = RunId::fresh();
+    let header = RunStarted { parent_run: Some(parent), ..run_started(child, "inner", 0) };
+    let log = space.create(child);
+    log.append(&numbered(space.start, vec![Event::RunStarted(Box::new(header))]))
+        .expect("to append");
+    let shown = space.run(&["show", &parent.to_string()]).stdout;
+    assert!(shown.contains(&format!("  child     run {child}  inner\n")), "{shown}");
+    let shown = space.run(&["show", &child.to_string()]).stdout;
+    assert!(shown.contains(&format!("  parent    run {parent}\n")), "{shown}");
+}
+
+#[test]
+fn a_damaged_record_is_shown_as_far_as_it_goes() {
+    let space = Space::new();
+    let whole = space.failed();
+    let id = space.failed();
+    let path = space.store.run_dir(id).join("events.jsonl");
+    let mut text = std::fs::read_to_string(&path).expect("to read");
+    text.insert_str(0, "noise\n");
+    text.push_str(
+        "{\"v\":9,\"seq\":14,\"ts\":\"2026-03-01T12:00:00Z\",\"ms\":9,\"event\":\"moon\"}\n{\"to",
+    );
+    std::fs::write(&path, text).expect("to write");
+    let done = space.run(&["show", "latest", "--names", "FAILED"]);
+    assert_eq!((done.code, done.stdout.as_str()), (0, "test\n"));
+    let said = "\
+warning: 1 damaged line in the record of run <ID>
+warning: run <ID> was recorded in format 9, which is newer than this pyoco; what it knows of it is shown
+";
+    similar(&done.stderr, said);
+    std::fs::remove_file(&path).expect("to remove");
+    let done = space.run(&["list"]);
+    assert!(done.stdout.contains(&whole.short()), "{}", done.stdout);
+    assert!(done.stderr.starts_with("warning: run "), "{}", done.stderr);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_command_quietly() {
+    let space = Space::new();
+    space.failed();
+    for words in [["show", "latest"], ["logs", "latest"], ["list", "--json"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let done = space.command(&words).stdout(writer).output().map(Done::of);
+        let done = done.expect("the binary runs");
+        assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{words:?}");
+    }
+}
+
+/// Fails unless `value` is as the schema says.
+fn conforms(schema: &str, value: &serde_json::Value) {
+    let schema = serde_json::from_str(schema).expect("a schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(value).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}\n{value:#}");
+}
+
+#[test]
+fn records_and_json_are_as_the_schemas_say() {
+    let space = Space::new();
+    let id = space.failed();
+    let (_, log) = space.running();
+    let more = vec![
+        Event::RunNoted(pyoco::event::RunNoted { git_dirty: Some(true) }),
+        Event::TaskStopping(pyoco::event::TaskStopping {
+            task: TaskId(1),
+            name: "test".into(),
+            attempt: 1,
+            why: "stop".to_owned(),
+            signal: "SIGTERM".to_owned(),
+        }),
+        Event::RunCancelling(pyoco::event::RunCancelling {
+            level: Level::Stop,
+            by: "SIGINT".to_owned(),
+            text: None,
+        }),
+    ];
+    log.append(&numbered(space.start, more)).expect("to append");
+    let schema = pyoco::record::events_schema();
+    for run_id in space.store.list().expect("to list") {
+        let path = space.store.run_dir(run_id).join("events.jsonl");
+        for line in std::fs::read_to_string(path).expect("to read").lines() {
+            conforms(&schema, &serde_json::from_str(line).expect("a line is JSON"));
+        }
+    }
+    let schema = pyoco::record::run_schema();
+    for words in [
+        &["show", &id.to_string(), "--json"][..],
+        &["show", "running", "--json"],
+        &["ls", "--json"],
+    ] {
+        let done = space.run(words);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        conforms(&schema, &serde_json::from_str(&done.stdout).expect("JSON"));
+    }
+}
+
+#[test]
+fn the_schemas_in_the_repository_are_fresh() {
+    for (name, fresh) in [
+        ("events.schema.json", pyoco::record::events_schema()),
+        ("run.schema.json", pyoco::record::run_schema()),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(name);
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == fresh, "write it anew: pyoco schema {} > {}", &name[..3], path.display());
+    }
+}
+
+#[test]
+fn a_terminal_gets_colours_and_nothing_else_that_it_would_obey() {
+    let space = Space::new();
+    let (run_id, log) = space.running();
+    let mut task_log = log.task_log(TaskId(0), 1);
+    task_log.write(Stream::Out, Ms(1), b"10%\r\x1b[31mred\x1b[2J\n");
+    log.append(&numbered(space.start, failing(run_id))[5..]).expect("to append");
+    let read = |words: &[&str]| {
+        let mut command = space.command(words);
+        command.env("TERM", "xterm");
+        let mut session = rexpect::session::spawn_command(command, Some(60_000)).expect("a pty");
+        session.exp_eof().expect("it ends")
+    };
+    let shown = read(&["logs", "latest", "build"]);
+    assert_eq!(shown, "\u{1b}[31mred\\x1b[2J\u{1b}[0m\r\n");
+    let shown = read(&["list"]);
+    assert!(shown.contains("\u{1b}[31mFAILED\u{1b}[0m"), "{shown:?}");
+}
+
+/// The other half of the next test: runs in a process of its own whose files cannot grow.
+#[test]
+fn appends_under_a_limit() {
+    let Some(dir) = std::env::var_os("TEST_STATE_DIR") else { return };
+    let run_id = RunId::fresh();
+    let new = NewRun {
+        run_id,
+        source: None,
+        syntax: Syntax::Yaml,
+        durable: false,
+        max_log: Size(64 << 20),
+    };
+    let store = JsonlStore::new(dir.into());
+    let log = store.create(&new).expect("it is small enough");
+    let lines = numbered(Wall(0), failing(run_id));
+    let refused = lines.chunks(4).filter(|lines| log.append(lines).is_err()).count();
+    assert!(refused > 0, "the limit was met");
+    let path = store.run_dir(run_id).join("events.jsonl");
+    let text = std::fs::read_to_string(&path).expect("to read");
+    assert!(text.is_empty() || text.ends_with('\n'), "a torn line: {text}");
+    assert!(text.lines().count() < lines.len());
+    // The disk has room again: nothing is lost.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize);
+    let limit = rustix::process::Rlimit { current: limit.maximum, ..limit };
+    rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).expect("to raise it");
+    log.append(&[]).expect("there is room");
+    let mut read = Vec::new();
+    log.read(1, &mut |line| read.push(line)).expect("to read");
+    assert_eq!(read, lines);
+    println!("nothing was lost");
+}
+
+#[test]
+fn a_disk_that_fills_up_tears_no_line_and_loses_none() {
+    let space = Space::new();
+    // One block, of 512 or 1024 bytes; without the signal the write fails as on a full disk.
+    let script =
+        "trap '' XFSZ; ulimit -S -f 1; exec \"$0\" --exact appends_under_a_limit --nocapture";
+    let test = std::env::current_exe().expect("this program");
+    let done = Command::new("sh")
+        .args(["-c", script])
+        .arg(test)
+        .env("TEST_STATE_DIR", space.store.state_dir())
+        .output()
+        .map(Done::of)
+        .expect("sh runs");
+    assert!(done.stdout.contains("nothing was lost"), "{}\n{}", done.stdout, done.stderr);
+}
