@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::event::{Chunk, Line, RunView, Trace};
+use crate::event::{Chunk, Event, Line, RunView, Trace};
 use crate::model::{Ms, TaskId};
 
 enum Item {
@@ -64,6 +64,8 @@ pub(super) fn start(
 fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
     let start = Instant::now();
     let mut view = RunView::new();
+    // Output comes straight from the workers and can overtake the line that says its task started.
+    let mut early: Vec<(TaskId, u32, Chunk)> = Vec::new();
     let mut next_tick = trace.tick_every().map(|every| start + every);
     loop {
         let now = Instant::now();
@@ -79,10 +81,22 @@ fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
                 for line in &*lines {
                     view.apply(line);
                     trace.event(&view, line);
+                    if matches!(line.event, Event::TaskStarted(_)) {
+                        let is_in_time = |(task, attempt, _): &mut (TaskId, u32, Chunk)| {
+                            has_started(&view, *task, *attempt)
+                        };
+                        for (task, attempt, chunk) in early.extract_if(.., is_in_time) {
+                            trace.output(&view, task, attempt, &chunk);
+                        }
+                    }
                 }
             }
             Ok(Some(Item::Output { task, attempt, chunk })) => {
-                trace.output(&view, task, attempt, &chunk);
+                if has_started(&view, task, attempt) {
+                    trace.output(&view, task, attempt, &chunk);
+                } else {
+                    early.push((task, attempt, chunk));
+                }
             }
             Ok(Some(Item::Notice(text))) => trace.notice(&text),
             Ok(None) => {}
@@ -90,6 +104,11 @@ fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
         }
     }
     trace.finish(&view);
+}
+
+fn has_started(view: &RunView, task: TaskId, attempt: u32) -> bool {
+    let last = view.task(task).and_then(|task| task.last());
+    last.is_some_and(|last| last.number >= attempt)
 }
 
 struct Closed;
