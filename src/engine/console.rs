@@ -64,7 +64,8 @@ pub(super) fn start(
 fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
     let start = Instant::now();
     let mut view = RunView::new();
-    let mut early = Early::default();
+    // Output comes straight from the workers and can overtake the line that says its task started.
+    let mut early: Vec<(TaskId, u32, Chunk)> = Vec::new();
     let mut next_tick = trace.tick_every().map(|every| start + every);
     loop {
         let now = Instant::now();
@@ -80,8 +81,13 @@ fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
                 for line in &*lines {
                     view.apply(line);
                     trace.event(&view, line);
-                    if let Event::TaskStarted(started) = &line.event {
-                        early.release(&mut *trace, &view, started.task, started.attempt);
+                    if matches!(line.event, Event::TaskStarted(_)) {
+                        let is_in_time = |(task, attempt, _): &mut (TaskId, u32, Chunk)| {
+                            has_started(&view, *task, *attempt)
+                        };
+                        for (task, attempt, chunk) in early.extract_if(.., is_in_time) {
+                            trace.output(&view, task, attempt, &chunk);
+                        }
                     }
                 }
             }
@@ -89,7 +95,7 @@ fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
                 if has_started(&view, task, attempt) {
                     trace.output(&view, task, attempt, &chunk);
                 } else {
-                    early.keep(task, attempt, chunk);
+                    early.push((task, attempt, chunk));
                 }
             }
             Ok(Some(Item::Notice(text))) => trace.notice(&text),
@@ -100,31 +106,9 @@ fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
     trace.finish(&view);
 }
 
-/// Returns whether the line that an attempt has started was told.
 fn has_started(view: &RunView, task: TaskId, attempt: u32) -> bool {
     let last = view.task(task).and_then(|task| task.last());
     last.is_some_and(|last| last.number >= attempt)
-}
-
-/// Output that came before its task's start was told: it comes from the worker directly, the line by
-/// way of the runner. Held for that moment, so that a trace hears of a task before it hears from it.
-#[derive(Default)]
-struct Early(Vec<(TaskId, u32, Chunk)>);
-
-impl Early {
-    fn keep(&mut self, task: TaskId, attempt: u32, chunk: Chunk) {
-        let last = self.0.last_mut().filter(|last| (last.0, last.1) == (task, attempt));
-        if !last.is_some_and(|(_, _, last)| last.join(&chunk)) {
-            self.0.push((task, attempt, chunk));
-        }
-    }
-
-    fn release(&mut self, trace: &mut dyn Trace, view: &RunView, task: TaskId, attempt: u32) {
-        let of_it = |kept: &mut (TaskId, u32, Chunk)| (kept.0, kept.1) == (task, attempt);
-        for (task, attempt, chunk) in self.0.extract_if(.., of_it) {
-            trace.output(view, task, attempt, &chunk);
-        }
-    }
 }
 
 struct Closed;
