@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Project, same};
+use support::{Project, Running, same};
 
 /// Two tasks that can only end where both run at the same time.
 const TOGETHER: &str = "
@@ -208,7 +208,7 @@ fn usage_that_is_wrong_runs_nothing() {
     ] {
         let mut command = project.command(&["run"]);
         command.env(name, value);
-        support::Running::spawn(command).wait().exits(2).complains(name);
+        Running::spawn(command).wait().exits(2).complains(name);
     }
     assert!(!project.has("ran") && project.records().is_empty());
 }
@@ -254,6 +254,27 @@ fn a_state_folder_that_cannot_be_made_runs_nothing() {
 }
 
 #[test]
+fn the_state_folder_is_where_flag_or_environment_say() {
+    let mut project = Project::with("tasks:\n  a: echo \"$PYOCO_STATE_DIR\"\n");
+    project.file("deep/.keep", "");
+    let state_dir = |project: &Project, args: &[&str]| {
+        let mut command = project.command(&[&["run"], args].concat());
+        command.current_dir(project.dir().join("deep"));
+        project.redact(&Running::spawn(command).wait().exits(0).stdout)
+    };
+    assert_eq!(state_dir(&project, &[]), "[DIR]/.pyoco\n");
+    // A path of the command line starts at the caller's folder; tasks are told the whole of it.
+    assert_eq!(state_dir(&project, &["--state-dir", "state"]), "[DIR]/deep/state\n");
+    project.env("PYOCO_STATE_DIR", "other");
+    assert_eq!(state_dir(&project, &[]), "[DIR]/deep/other\n");
+    assert_eq!(state_dir(&project, &["--state-dir", "state"]), "[DIR]/deep/state\n");
+    for (dir, n_runs) in [(".pyoco", 1), ("deep/state", 2), ("deep/other", 1)] {
+        let runs = std::fs::read_dir(project.dir().join(dir).join("runs")).expect("it was made");
+        assert_eq!(runs.count(), n_runs, "{dir}");
+    }
+}
+
+#[test]
 fn labels_and_words_are_recorded() {
     let project = Project::with("tasks:\n  a: 'true'\n");
     let labels = ["--label", "branch=main", "--label", "note=a=b c", "--label", "empty="];
@@ -292,7 +313,7 @@ fn durable_brings_every_turn_to_the_disk() {
         let mut command = project.command_of("strace");
         command.args(["-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", "syncs"]);
         command.args([env!("CARGO_BIN_EXE_pyoco"), "run", "-q", "-j1"]).args(args);
-        support::Running::spawn(command).wait().exits(0);
+        Running::spawn(command).wait().exits(0);
         project.read("syncs").matches("sync(").count()
     };
     let is_there = |program: &str| {

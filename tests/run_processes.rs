@@ -218,6 +218,22 @@ fn too_much_for_the_system_is_a_reason_too() {
 }
 
 #[test]
+fn descriptors_that_run_out_fail_tasks_and_nothing_else() {
+    // Each task that can be started ends only once another could not.
+    let script = "until grep -q 'FAILE[D]' \"$PYOCO_RUN_DIR/events.jsonl\"; do sleep 0.01; done";
+    let tasks: String = (0..40).map(|n| format!("  t{n}: {script}\n")).collect();
+    let project = Project::with(&format!("jobs: 40\non_failure: isolate\ntasks:\n{tasks}"));
+    let mut command = project.command_of("/bin/sh");
+    command.args(["-c", "ulimit -n 24; exec \"$0\" run -q", env!("CARGO_BIN_EXE_pyoco")]);
+    Running::spawn(command).wait().exits(1);
+    let record = project.record();
+    let reasons: Vec<String> = (0..40).map(|n| record.reason(&format!("t{n}"))).collect();
+    let is_known = |reason: &String| reason.is_empty() || reason.contains("Too many open files");
+    assert!(reasons.iter().all(is_known), "{reasons:?}");
+    assert!(reasons.iter().any(String::is_empty), "some of them ran");
+}
+
+#[test]
 fn long_scripts_go_through_a_file() {
     let after = |padding: &str, last: &str| {
         format!("    run: |\n{}      {last}\n", format!("      {padding}\n").repeat(12_000))
