@@ -196,8 +196,14 @@ fn announcer(screen: Screen, grace: Ms) -> crate::engine::LevelHook {
 }
 
 fn start_failure(error: StartError) -> Failure {
-    Failure::new(escape(&error.to_string()))
-        .hint("nothing was run; try `--no-record`, or another `--state-dir`")
+    let way_out = match &error {
+        StartError::Record(_) => "nothing was run; try `--no-record`, or another `--state-dir`",
+        StartError::PrivateFolder { .. } => {
+            "nothing was run; set `TMPDIR` to a folder that can be written to"
+        }
+        StartError::Thread(_) => "nothing was run; the system has no room for more threads",
+    };
+    Failure::new(escape(&error.to_string())).hint(way_out)
 }
 
 /// Returns how the program ends after this run; does not return where a signal ends it.
