@@ -218,6 +218,31 @@ fn too_much_for_the_system_is_a_reason_too() {
 }
 
 #[test]
+fn a_run_whose_folder_is_taken_away_goes_on() {
+    let project = Project::with(
+        "
+tasks:
+  thief: rm -rf \"$PYOCO_RUN_DIR\"; echo gone
+  script: {run: echo script, shell: [sh, '{0}'], needs: thief}
+  input: {run: cat, stdin: input, needs: script}
+",
+    );
+    let outcome = project.run(&["run"]).exits(0).says("gone\nscript\ninput");
+    outcome.complains("warning: this run has no complete record");
+    assert!(project.private_files().is_empty());
+}
+
+#[test]
+fn without_a_folder_for_temporary_files_only_what_needs_one_fails() {
+    let mut project = Project::with("tasks:\n  a: {run: cat, stdin: input}\n");
+    project.env("TMPDIR", "/no/such/folder");
+    assert_eq!(project.run(&["run"]).exits(0).stdout, "input");
+    let outcome = project.run(&["run", "--no-record"]).exits(2);
+    let outcome = outcome.complains("cannot make a private folder in `/no/such/folder`");
+    outcome.complains("nothing was run; set `TMPDIR` to a folder that can be written to\n");
+}
+
+#[test]
 fn descriptors_that_run_out_fail_tasks_and_nothing_else() {
     // Each task that can be started ends only once another could not.
     let script = "until grep -q 'FAILE[D]' \"$PYOCO_RUN_DIR/events.jsonl\"; do sleep 0.01; done";
