@@ -60,16 +60,18 @@ fn one_job_takes_the_tasks_in_file_order() {
 
 #[test]
 fn several_jobs_take_the_longest_path_first() {
-    // The two that begin the longer paths wait for each other: they are certain to be the first two.
+    // The two that begin the longer paths write before they wait for each other, so that a third can
+    // only come after them if they have both slots.
+    let wait = |mine: &str, other: &str| {
+        format!("'echo {mine} >> order; while ! grep -q {other} order; do sleep 0.01; done'")
+    };
     let flow = LADDER
-        .replace("long-1: echo", "long-1: ': > l; while ! [ -e m ]; do sleep 0.01; done; echo")
-        .replace("middle-1: echo", "middle-1: ': > m; while ! [ -e l ]; do sleep 0.01; done; echo")
-        .replace("echo long-1 >> order", "echo long-1 >> order'")
-        .replace("echo middle-1 >> order", "echo middle-1 >> order'");
+        .replace("echo long-1 >> order", &wait("long-1", "middle-1"))
+        .replace("echo middle-1 >> order", &wait("middle-1", "long-1"));
     let project = Project::with(&flow);
     project.run(&["run", "-j", "2"]).exits(0);
-    let record = project.record();
-    let mut first: Vec<&str> = record.names("task_started")[..2].to_vec();
+    let order = project.read("order");
+    let mut first: Vec<&str> = order.lines().take(2).collect();
     first.sort_unstable();
     assert_eq!(first, ["long-1", "middle-1"]);
     let plan = project.run(&["run", "-n", "-j", "2"]).exits(0).stdout;
