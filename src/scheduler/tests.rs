@@ -454,3 +454,46 @@ proptest! {
         prop_assert_eq!(again.lines, world.lines);
     }
 }
+
+#[test]
+fn a_process_that_is_being_made_at_a_cancel_does_not_start_after_it() {
+    for level in [Level::Drain, Level::Stop, Level::Kill] {
+        let sims = [ok(&[]), ok(&[]), ok(&[0])];
+        let plan = Plan { jobs: 2, ..Plan::all_of(flow(&sims, OnFailure::Stop), 1) };
+        let mut scheduler = Scheduler::new(plan);
+        let mut decisions = Decisions::default();
+        let mut input = |input| scheduler.handle(Moment::default(), input, &mut decisions);
+        let run_id = "01900000-0000-7000-8000-000000000001".parse().ok();
+        input(Input::Begin(Box::new(RunStarted {
+            run_id,
+            pyoco: "0".into(),
+            ..RunStarted::default()
+        })));
+        let started = |task| {
+            let task = TaskId(task);
+            Input::Started(Box::new(Started {
+                task,
+                attempt: 1,
+                pid: Some(1),
+                ..Started::default()
+            }))
+        };
+        let ended = |task| {
+            let measured = Measured { signal: Some(9), ..Measured::default() };
+            let (task, attempt, not_started) = (TaskId(task), 1, None);
+            Input::Ended(Box::new(Ended { task, attempt, not_started, measured }))
+        };
+        let by = "test".to_owned();
+        input(Input::Cancel(CancelRequest { level, by, reason: None }));
+        input(started(0));
+        input(ended(0)); // at level kill it is the cancel that ended it
+        input(started(1));
+        input(ended(1));
+        assert_eq!(audit(&decisions.lines, &Rules::default()), Ok(()), "{level}");
+        let states: Vec<TaskState> =
+            scheduler.view().tasks().iter().map(|task| task.state()).collect();
+        let ran = if level == Level::Drain { TaskState::Failed } else { TaskState::Cancelled };
+        assert_eq!(states, [ran, ran, TaskState::Cancelled], "{level}");
+        assert_eq!(scheduler.view().status(), RunStatus::Cancelled);
+    }
+}
