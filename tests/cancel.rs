@@ -157,10 +157,11 @@ fn the_signal_that_raised_the_level_last_ends_pyoco() {
     running.signal(Signal::INT);
     running.wait_to_complain(DRAINING);
     running.signal(Signal::TERM);
-    running.wait_to_complain(STOPPING);
+    running.wait_until("the polite end", |_| project.record().state("polite").is_final());
     running.signal(Signal::HUP); // it is at stop already: harmless
     running.signal(Signal::INT);
-    running.wait_to_complain("pyoco: killing ");
+    // Who ran when the level was taken is named, also where nobody does by the time it is said.
+    running.wait_to_complain("pyoco: killing 1 task: deaf\n");
     running.wait().dies_of(2);
     assert_eq!(levels(&project.record()), ["drain SIGINT", "stop SIGTERM", "kill SIGINT"]);
 }
