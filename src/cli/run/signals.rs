@@ -103,6 +103,11 @@ impl Ladder {
     }
 }
 
+/// The signals whose being ignored is meant (`nohup`, a shell's background), and the one that the
+/// standard library ignores for us and not for our children.
+const KEPT: [i32; 4] = [HUP, INT, QUIT, libc::SIGPIPE];
+const LAST_SIGNAL: i32 = 32; // beyond lie real-time signals, of which the C library keeps some
+
 /// Puts right what a careless caller left: a blocked mask, and ignored signals that would change
 /// what our children do or what we hear of them.
 #[expect(unsafe_code, reason = "no crate in use wraps these calls safely")]
@@ -113,8 +118,10 @@ pub(super) fn reset_inherited() {
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-        for signal in [libc::SIGCHLD, libc::SIGTERM, libc::SIGTTOU] {
-            libc::signal(signal, libc::SIG_DFL);
+        for signal in (1..LAST_SIGNAL).filter(|signal| !KEPT.contains(signal)) {
+            if is_ignored(signal) {
+                libc::signal(signal, libc::SIG_DFL);
+            }
         }
     }
 }
