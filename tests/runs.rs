@@ -543,17 +543,19 @@ fn a_cancel_reaches_the_runner_and_waits_for_the_end() {
 fn a_lost_run_is_named_so_and_cannot_be_cancelled() {
     let space = Space::new();
     let (_, log) = space.running();
+    let mut requests = log.requests().expect("a runner has them");
     let child = space.command(&["cancel", "latest", "--wait"]).stderr(Stdio::piped()).spawn();
-    let child = child.expect("the binary runs");
-    assert!(log.requests().expect("a runner has them").next().is_some());
-    drop(log);
-    let done = Done::of(child.wait_with_output().expect("to wait"));
-    assert_eq!(done.code, 1);
-    let told = "\
-run <ID>: asked for drain: nothing new starts, running tasks finish
-run <ID>: LOST: its runner has died
-";
-    similar(&done.stderr, told);
+    let mut child = child.expect("the binary runs");
+    let mut stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut stderr, &mut line).expect("to read");
+    similar(&line, "run <ID>: asked for drain: nothing new starts, running tasks finish\n");
+    assert!(requests.next().is_some());
+    drop((log, requests));
+    line.clear();
+    std::io::BufRead::read_line(&mut stderr, &mut line).expect("to read");
+    similar(&line, "run <ID>: LOST: its runner has died\n");
+    assert_eq!(child.wait().expect("to wait").code(), Some(1));
     space.refused(&["cancel", "latest"], "error: run <ID> is LOST: its runner has died\n");
     let shown = space.run(&["show", "latest"]).stdout;
     assert!(shown.lines().next().is_some_and(|line| line.ends_with("  LOST")), "{shown}");

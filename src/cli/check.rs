@@ -1,5 +1,4 @@
 //! `pyoco check`.
-
 use std::io::Write;
 
 use super::exit::{Exit, Failure, written};

@@ -1,5 +1,4 @@
 //! The one table of exit codes, and the error that ends a command.
-
 use std::io;
 use std::process::ExitCode;
 

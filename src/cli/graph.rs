@@ -1,5 +1,4 @@
 //! `pyoco graph`.
-
 use std::io::Write;
 
 use clap::ValueEnum;

@@ -1,5 +1,4 @@
 //! `pyoco init`.
-
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 

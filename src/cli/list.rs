@@ -1,5 +1,4 @@
 //! `pyoco list`.
-
 use std::io::Write;
 
 use super::exit::{Exit, Failure, written};

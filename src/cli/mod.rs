@@ -10,7 +10,6 @@ mod run;
 mod runs;
 mod say;
 mod schema;
-
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

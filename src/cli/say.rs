@@ -1,6 +1,5 @@
 //! What a command says beside its data: on standard error, and never at the price of a panic. A
 //! standard error that is gone takes no word, and that is no reason to end otherwise.
-
 use std::fmt::Display;
 use std::io::Write;
 

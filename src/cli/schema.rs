@@ -1,5 +1,4 @@
 //! `pyoco schema`.
-
 use std::io::Write;
 
 use clap::ValueEnum;

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::event::{Chunk, Line, RunView, Trace};
+use crate::event::{Chunk, Event, Line, RunView, Trace};
 use crate::model::{Ms, TaskId};
 
 enum Item {
@@ -64,6 +64,8 @@ pub(super) fn start(
 fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
     let start = Instant::now();
     let mut view = RunView::new();
+    // Output comes straight from the workers and can overtake the line that says its task started.
+    let mut early: Vec<(TaskId, u32, Chunk)> = Vec::new();
     let mut next_tick = trace.tick_every().map(|every| start + every);
     loop {
         let now = Instant::now();
@@ -79,10 +81,22 @@ fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
                 for line in &*lines {
                     view.apply(line);
                     trace.event(&view, line);
+                    if matches!(line.event, Event::TaskStarted(_)) {
+                        let is_in_time = |(task, attempt, _): &mut (TaskId, u32, Chunk)| {
+                            has_started(&view, *task, *attempt)
+                        };
+                        for (task, attempt, chunk) in early.extract_if(.., is_in_time) {
+                            trace.output(&view, task, attempt, &chunk);
+                        }
+                    }
                 }
             }
             Ok(Some(Item::Output { task, attempt, chunk })) => {
-                trace.output(&view, task, attempt, &chunk);
+                if has_started(&view, task, attempt) {
+                    trace.output(&view, task, attempt, &chunk);
+                } else {
+                    early.push((task, attempt, chunk));
+                }
             }
             Ok(Some(Item::Notice(text))) => trace.notice(&text),
             Ok(None) => {}
@@ -90,6 +104,11 @@ fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
         }
     }
     trace.finish(&view);
+}
+
+fn has_started(view: &RunView, task: TaskId, attempt: u32) -> bool {
+    let last = view.task(task).and_then(|task| task.last());
+    last.is_some_and(|last| last.number >= attempt)
 }
 
 struct Closed;
@@ -103,5 +122,84 @@ fn receive(items: &Receiver<Item>, at_most: Option<Duration>) -> Result<Option<I
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(Closed),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Declared, RunStarted, Stream, TaskStarted, TasksDeclared};
+    use crate::model::Wall;
+
+    /// Notes what it is told.
+    struct Notes(Sender<String>);
+
+    impl Trace for Notes {
+        fn event(&mut self, view: &RunView, line: &Line) {
+            let told = format!("line {}, {} running", line.seq, view.counts().running);
+            self.0.send(told).expect("the test listens");
+        }
+
+        fn output(&mut self, _: &RunView, task: TaskId, _: u32, chunk: &Chunk) {
+            let mut bytes = Vec::new();
+            let read = chunk.read(&mut |piece| {
+                bytes.extend_from_slice(piece);
+                Ok(())
+            });
+            read.expect("it is in memory");
+            let told = format!("output of {}: {}", task.0, String::from_utf8_lossy(&bytes));
+            self.0.send(told).expect("the test listens");
+        }
+    }
+
+    #[test]
+    fn output_that_overtakes_its_start_waits_for_it() {
+        let (notes, told) = mpsc::channel();
+        let (console, thread) = start(Some(Box::new(Notes(notes)))).expect("a thread");
+        let output = |task: u32, text: &str| {
+            let chunk = Chunk::in_memory(Stream::Out, text.as_bytes());
+            console.output(TaskId(task), 1, chunk);
+        };
+        let line = |seq, event| Line { v: 1, seq, ts: Wall(0), ms: Ms(0), event };
+        let name = |task: u32| ["a", "b"][task as usize].into();
+        let begun = |seq, task| {
+            let started = TaskStarted {
+                task: TaskId(task),
+                name: name(task),
+                attempt: 1,
+                pid: None,
+                argv: Vec::new(),
+                argv_cut: false,
+                dir: None,
+            };
+            line(seq, Event::TaskStarted(Box::new(started)))
+        };
+        let declared = (0..2).map(|task| Declared { name: name(task), ..Declared::default() });
+        let declared = TasksDeclared { tasks: declared.collect(), ..TasksDeclared::default() };
+        let run = RunStarted { n_tasks: 2, ..RunStarted::default() };
+        output(1, "early");
+        console.lines(&[
+            line(1, Event::RunStarted(Box::new(run))),
+            line(2, Event::TasksDeclared(declared)),
+            begun(3, 0),
+        ]);
+        output(0, "in time");
+        output(1, "still early");
+        console.lines(&[begun(4, 1)]);
+        output(1, "late");
+        console.finish();
+        thread.expect("there is a trace").join().expect("it does not panic");
+        let told: Vec<String> = told.iter().collect();
+        let expected = [
+            "line 1, 0 running",
+            "line 2, 0 running",
+            "line 3, 1 running",
+            "output of 0: in time",
+            "line 4, 2 running",
+            "output of 1: early",
+            "output of 1: still early",
+            "output of 1: late",
+        ];
+        assert_eq!(told, expected);
     }
 }

@@ -191,11 +191,9 @@ pub struct Scheduler {
     stopped_by: Option<TaskId>,
     /// The first task that failed the run.
     failed: Option<TaskId>,
+    /// A cancel at level drain that waits for processes which are just being started.
+    held_drain: Option<CancelRequest>,
     last_wall: Wall,
-    /// Tasks whose process is being made.
-    n_starting: u32,
-    /// A cancel that waits for these, and what came after it.
-    held: VecDeque<Input>,
 }
 
 impl Scheduler {
@@ -228,9 +226,8 @@ impl Scheduler {
             stoppers: Vec::new(),
             stopped_by: None,
             failed: None,
+            held_drain: None,
             last_wall: Wall(i64::MIN),
-            n_starting: 0,
-            held: VecDeque::new(),
             plan,
         }
     }
@@ -252,51 +249,24 @@ impl Scheduler {
 
     /// Returns the moment at which a [`Input::Tick`] is needed, if nothing happens before.
     pub fn wake_at(&self) -> Option<Ms> {
-        if !self.held.is_empty() {
-            return None; // time goes on once the cancel is taken
-        }
         self.timers.peek().map(|timer| timer.0.0)
     }
 
     /// Takes in one input and adds to `decisions` what follows from it. Reports that come twice or
     /// too late change nothing.
-    ///
-    /// A cancel waits for the processes that are being made, so that no log has a start after it;
-    /// nothing else starts meanwhile. That is a moment, or as long as the system takes to execute a
-    /// program.
     pub fn handle(&mut self, now: Moment, input: Input, decisions: &mut Decisions) {
-        if self.must_wait(&input) {
-            self.held.push_back(input);
-        } else {
-            self.take(now, input, decisions);
-        }
-        while self.n_starting == 0
-            && let Some(input) = self.held.pop_front()
-        {
-            self.take(now, input, decisions);
-        }
-    }
-
-    /// Returns whether an input is a cancel that has to wait, or comes after one: an end that the
-    /// cancel caused must not be taken for one that came by itself.
-    fn must_wait(&self, input: &Input) -> bool {
-        let (task, attempt) = match input {
-            Input::Cancel(_) => return self.n_starting > 0,
-            Input::Begin(_) | Input::Noted(_) | Input::Tick => return false,
-            Input::Started(started) => (started.task, started.attempt),
-            Input::Ended(ended) => (ended.task, ended.attempt),
-        };
-        let plan = self.tasks.get(task.index()).filter(|plan| plan.attempt == attempt);
-        let is_starting = plan.is_some_and(|plan| matches!(plan.phase, Phase::Starting { .. }));
-        !self.held.is_empty() && !is_starting
-    }
-
-    fn take(&mut self, now: Moment, input: Input, decisions: &mut Decisions) {
         let mut turn = Turn { now, decisions };
         match input {
             Input::Begin(facts) => self.begin(&mut turn, *facts),
-            Input::Started(started) => self.started(&mut turn, *started),
-            Input::Ended(ended) => self.attempt_ended(&mut turn, *ended),
+            Input::Started(started) => {
+                self.started(&mut turn, *started);
+                self.take_drain(&mut turn, None);
+            }
+            Input::Ended(ended) => {
+                // The cancel came before this end, and before what follows from it.
+                self.take_drain(&mut turn, Some(ended.task));
+                self.attempt_ended(&mut turn, *ended);
+            }
             Input::Cancel(request) => self.cancel(&mut turn, request),
             Input::Noted(noted) => {
                 if self.view.started().is_some() && !self.is_over() {
@@ -335,7 +305,6 @@ impl Scheduler {
         let Some(task) = self.current(id, started.attempt) else { return };
         let Phase::Starting { stop } = task.phase else { return };
         task.phase = Phase::Running { stop: None };
-        self.n_starting -= 1;
         let name = self.name(id);
         self.emit(
             turn,
@@ -360,13 +329,11 @@ impl Scheduler {
     fn attempt_ended(&mut self, turn: &mut Turn<'_>, ended: Ended) {
         let id = ended.task;
         let Some(task) = self.current(id, ended.attempt) else { return };
-        let (stop, had_no_process) = match task.phase {
-            Phase::Starting { stop } => (stop, true),
-            Phase::Running { stop } => (stop, false),
+        let stop = match task.phase {
+            Phase::Starting { stop } | Phase::Running { stop } => stop,
             Phase::Waiting | Phase::Ready | Phase::Delayed | Phase::Over => return,
         };
         self.free_slots += 1;
-        self.n_starting -= u32::from(had_no_process);
         match self.judge(id, stop, &ended) {
             Verdict::Succeeded => {
                 let measured = Measured { tail: None, ..ended.measured };

@@ -68,7 +68,7 @@ impl Scheduler {
 
     pub(super) fn start_ready(&mut self, turn: &mut Turn<'_>) {
         while self.free_slots > 0
-            && self.held.is_empty()
+            && self.held_drain.is_none()
             && let Some((_, Reverse(id))) = self.ready.pop()
         {
             let id = TaskId(id);
@@ -79,7 +79,6 @@ impl Scheduler {
             task.phase = Phase::Starting { stop: None };
             task.attempt += 1;
             self.free_slots -= 1;
-            self.n_starting += 1;
             turn.act(Action::Spawn { task: id, attempt: task.attempt });
         }
     }

@@ -2,14 +2,13 @@
 //!
 //! The runner is told through its run's folder; it is never signalled by its process id, which may
 //! belong to somebody else by now.
-
-use crate::cli::say::say;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::{IdArgs, StateArgs};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::say::say;
 use crate::event::{CancelRequest, RunView, StateStore};
 use crate::model::{Level, RunId};
 use crate::record::{Asked, JsonlStore, Seen, ask_cancel};

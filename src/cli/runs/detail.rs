@@ -1,10 +1,9 @@
 //! `pyoco runs show --task`: all that the record knows of one task.
-
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::explain::explain_exit;
 use super::show::current;
+use super::text::explained;
 use super::text::{command_line, local, state_style, tail_lines};
 use crate::event::{AttemptView, RunView, TaskView};
 use crate::model::{Size, TaskId, escape, signal_name};
@@ -91,7 +90,7 @@ fn ended_text(text: &mut String, task: &TaskView, attempt: &AttemptView) {
     let measured = &attempt.measured;
     let is_last = task.last().is_some_and(|last| last.number == attempt.number);
     let exit = match (is_last, &attempt.reason, measured.exit_code, measured.signal) {
-        (true, _, _, _) if !explain_exit(task).is_empty() => explain_exit(task),
+        (true, _, _, _) if task.reason.is_some() => explained(task),
         (_, Some(reason), _, _) => escape(reason.as_str()).into_owned(),
         (_, None, Some(code), _) => format!("exit {code}"),
         (_, None, None, Some(signal)) => signal_name(signal).into_owned(),

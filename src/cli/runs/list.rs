@@ -1,6 +1,4 @@
 //! `pyoco runs list`: runs, the newest first.
-
-use crate::cli::say::say;
 use std::io::{self, Write};
 
 use clap::Args;
@@ -9,6 +7,7 @@ use console::measure_text_width;
 use super::StateArgs;
 use super::text::{self, Table, ago, now};
 use crate::cli::exit::{Exit, Failure, written};
+use crate::cli::say::say;
 use crate::event::{RunJson, StateStore};
 use crate::model::{Counts, Ms, TaskState, Wall, escape};
 use crate::record::Summary;

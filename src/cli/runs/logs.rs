@@ -1,6 +1,4 @@
 //! `pyoco runs logs`: the output of a run's tasks, also while it grows.
-
-use crate::cli::say::say;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +9,7 @@ use super::output::{Output, Reader, Style};
 use super::show::find;
 use super::{IdArgs, StateArgs, text};
 use crate::cli::exit::{Exit, Failure, written};
+use crate::cli::say::say;
 use crate::event::{RunLog, RunView, StateStore, Stream};
 use crate::model::{RunId, TaskId, TaskState, escape};
 use crate::record::{AttemptLog, End, JsonlStore, Piece, Seen};

@@ -5,7 +5,6 @@
 
 mod cancel;
 mod detail;
-mod explain;
 mod list;
 mod logs;
 mod output;
@@ -14,7 +13,6 @@ mod show;
 mod text;
 mod timeline;
 mod why;
-
 use std::ffi::OsString;
 use std::path::Path;
 

@@ -2,13 +2,12 @@
 //!
 //! To a program the bytes go as they came. To a terminal they go line by line, with nothing in them
 //! that the terminal would obey but tabs and colours.
-
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::event::Stream;
 use crate::model::{Ms, Size, Wall};
 use crate::record::Piece;
+use crate::trace::Sanitiser;
 
 /// The longest line that is held; the rest of it goes on as another one.
 const MAX_HELD: usize = 64 << 10;
@@ -181,41 +180,14 @@ impl Output {
     }
 }
 
-/// Returns a line as a terminal may get it: of one that was written over with `\r` the last text,
-/// tabs as they are, colours where they are shown, everything else that it would obey escaped.
+/// Returns a line as a terminal may get it.
 fn shown(line: &[u8], colours: bool) -> String {
-    let line = String::from_utf8_lossy(line);
-    let line = line.trim_end_matches('\r');
-    let line = line.rsplit('\r').next().unwrap_or_default();
-    let mut text = String::with_capacity(line.len());
-    let mut rest = line;
-    let mut coloured = false;
-    while let Some(c) = rest.chars().next() {
-        let colour = if c == '\x1b' { colour_length(rest) } else { None };
-        let length = colour.unwrap_or(c.len_utf8());
-        let (part, after) = rest.split_at(length);
-        match (colour, c) {
-            (Some(_), _) if colours => {
-                coloured = true;
-                text.push_str(part);
-            }
-            (Some(_), _) => {}
-            (None, '\t') => text.push('\t'),
-            (None, _) => text.push_str(&crate::model::escape(part)),
-        }
-        rest = after;
-    }
-    if coloured {
-        let _ = write!(text, "\x1b[0m"); // a colour must not run into what follows
-    }
+    let mut text = String::new();
+    let mut add = |piece: &str, _| text.push_str(piece);
+    let mut sanitiser = Sanitiser::new(colours);
+    sanitiser.push(line, &mut add);
+    sanitiser.finish(&mut add);
     text
-}
-
-/// Returns the length of the colour sequence (`ESC [ … m`) that `text` begins with.
-fn colour_length(text: &str) -> Option<usize> {
-    let numbers = text.strip_prefix("\x1b[")?;
-    let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':')?;
-    (numbers[end..].starts_with('m')).then_some(2 + end + 1)
 }
 
 #[cfg(test)]
@@ -261,6 +233,6 @@ mod tests {
             shown(b"a\tb\x1b[31mred\x1b[2J\xff", true),
             "a\tb\x1b[31mred\\x1b[2J\u{fffd}\x1b[0m"
         );
-        assert_eq!(shown(b"\x1b[1;31mred\x1b]0;x\x07", false), "red\\x1b]0;x\\x07");
+        assert_eq!(shown(b"\x1b[1;31mred\x1b]0;x\x07", false), "\\x1b[1;31mred\\x1b]0;x\\x07");
     }
 }

@@ -1,6 +1,4 @@
 //! `pyoco runs prune`: removes old runs, never one that is under way.
-
-use crate::cli::say::say;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
@@ -9,6 +7,7 @@ use clap::Args;
 use super::StateArgs;
 use super::text::{candidate, now, plural};
 use crate::cli::exit::{Exit, Failure, written};
+use crate::cli::say::say;
 use crate::event::{Retention, StateStore};
 use crate::model::{Ms, RunId, Size, Wall};
 

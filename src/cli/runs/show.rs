@@ -1,12 +1,11 @@
 //! `pyoco runs show`: what happened in a run, what failed first.
-
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use clap::{ArgGroup, Args};
 use console::Style;
 
-use super::explain::explain_exit;
+use super::text::explained;
 use super::text::{self, Table, ago, command_line, counts, local, now, plural, tail_lines};
 use super::{IdArgs, StateArgs, detail, timeline, why};
 use crate::cli::exit::{Exit, Failure, written};
@@ -244,7 +243,7 @@ pub(super) fn failure(task: &TaskView, most: usize) -> String {
     let (n, s) = plural(task.attempts.len() as u64);
     let took = task.took(task.ended.unwrap_or_default()).map(|ms| format!(", after {ms}"));
     let attempts = if n > 1 { format!(", {n} attempt{s}") } else { String::new() };
-    let _ = writeln!(text, "  {}{}{attempts}", explain_exit(task), took.unwrap_or_default());
+    let _ = writeln!(text, "  {}{}{attempts}", explained(task), took.unwrap_or_default());
     for line in tail_lines(last.measured.tail.as_deref().unwrap_or_default(), most) {
         let _ = writeln!(text, "  | {line}");
     }

@@ -1,15 +1,15 @@
 //! How the commands that look back write times, counts, states and tables.
-
-use crate::cli::say::say;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use console::{Style, measure_text_width};
 use jiff::tz::TimeZone;
 
-use crate::event::RunView;
+use crate::cli::say::say;
+use crate::event::{RunView, TaskView};
 use crate::model::{Counts, Ms, TaskState, Wall, escape};
 use crate::record::{Record, Seen, Summary};
+use crate::trace::explain_exit;
 
 /// Returns the time of day, for what is told relative to it.
 pub(super) fn now() -> Wall {
@@ -190,6 +190,12 @@ impl Table {
         }
         text
     }
+}
+
+/// Returns in words how a task ended; a near program is looked for on our own PATH, as the task's is
+/// not recorded.
+pub(super) fn explained(task: &TaskView) -> String {
+    explain_exit(task, &std::env::var("PATH").unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
 //! `pyoco runs show --timeline`: when each task waited and ran, a bar each.
-
 use std::fmt::Write as _;
 
 use console::{Term, measure_text_width, truncate_str};

@@ -1,5 +1,4 @@
 //! `pyoco runs show --why`: the chain of reasons from a task down to the command that failed.
-
 use std::fmt::Write as _;
 
 use super::show::failure;

@@ -1,0 +1,301 @@
+//! What is said of values, names and syntax.
+
+use super::*;
+
+#[test]
+fn values_are_checked() {
+    let check = |line: &str, expected: &str| task(&format!("run: x\n{line}"), &[expected]);
+    check(
+        "timeout: 0s",
+        "4:14 wrong-value `timeout` is zero: no attempt could end in time; write a longer time, or remove the key for none",
+    );
+    check(
+        "timeout: soon",
+        "4:14 duration `soon` is not a duration; write numbers with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`",
+    );
+    check(
+        "timeout: ${{ params.t }}",
+        "4:14 not-yet expressions `${{ … }}` do not work yet in this version of pyoco; write the value itself, or let the script compute it",
+    );
+    check(
+        "description: ${{ x }}",
+        "4:18 expression `${{ … }}` has no meaning in `description`; write the text itself",
+    );
+    check(
+        "retry: -1",
+        "4:12 wrong-value `retry` takes a whole number from 0 to 10000; for example `retry: 1`",
+    );
+    check(
+        "retry: '2'",
+        "4:12 wrong-type `retry` takes a whole number from 0 to 10000; write it without quotes: `retry: 2`",
+    );
+    check(
+        "retry: {delay: 1s}",
+        "4:13 retry `retry` has no `max`, and so no further attempt; say how many further attempts: `max: 3`",
+    );
+    check(
+        "retry: {max: 1, delay: 5s, max_delay: 1s}",
+        "4:43 retry `max_delay` is shorter than `delay`; make it the longest pause, or remove it",
+    );
+    check(
+        "retry: {max: 1, backoff: 0.5}",
+        "4:30 wrong-value `backoff` takes a number from 1 to 1000; for example `backoff: 2`",
+    );
+    check(
+        "ok_codes: [256]",
+        "4:16 wrong-value `ok_codes` takes a whole number from 0 to 255; for example `ok_codes: 1`",
+    );
+    check("ok_codes: []", "4:15 empty `ok_codes` is empty; name one at least, or remove the key");
+    check(
+        "fail: ignore",
+        "4:11 wrong-value `fail` cannot be `ignore`; it is one of `stop`, `isolate`, `kill`, `continue`",
+    );
+    check(
+        "shell: bahs",
+        "4:12 wrong-value `shell` cannot be `bahs`; did you mean `bash`?; it is one of `sh`, `bash`, `zsh`, `fish`, `pwsh`, `python`, `node`",
+    );
+    check(
+        "shell: bash -x",
+        "4:12 shell `shell` with arguments is a list of words; write `shell: [bash, -x, \"{0}\"]`",
+    );
+    check(
+        "shell: [awk]",
+        "4:12 shell `shell` has no word with `{0}`, where the script's file is to stand; for example `shell: [awk, -f, \"{0}\"]`",
+    );
+    check(
+        "dir: ''",
+        "4:10 empty `dir` is empty; write `.` for the file's folder, or remove the key",
+    );
+    check(
+        "needs: {a: b}",
+        "4:12 wrong-type `needs` takes a task's name or a list of names, not a map; write `needs: [a, b]`",
+    );
+    check(
+        "needs:",
+        "4:10 no-value `needs` has no value; give it one, or remove the key; an empty text is written `needs: \"\"`",
+    );
+    check(
+        "needs: 'b[x=1]'",
+        "4:12 not-yet `b[x=1]`: members of a matrix do not work yet in this version of pyoco; name a task",
+    );
+    check("env: {A: ~}", "4:14 no-value `A` has no value; write `A: \"\"` for an empty text");
+    check(
+        "env: {'A=B': x}",
+        "4:11 env-name `A=B` cannot be the name of an environment variable; use letters, digits and `_`",
+    );
+    check(
+        "env: [A=b]",
+        "4:10 wrong-type `env` takes a map of names to values, not a list; write `env: {NAME: value}`",
+    );
+    check(
+        "cmd: [x]",
+        "4:5 run-and-cmd the task `a` has both `run` and `cmd`; keep `run` for a script, or `cmd` for a program without a shell",
+    );
+    task(
+        "description: x",
+        &[
+            "2:3 no-work the task `a` has neither `run` nor `cmd`; give it `run: SCRIPT`; `run: \":\"` does nothing",
+        ],
+    );
+    task("run: ''", &["3:10 no-work the script is empty; write a command; `\":\"` does nothing"]);
+    task(
+        "cmd: make all",
+        &[
+            "3:10 wrong-type `cmd` takes a list of words, not one word or text; write `cmd: [make, all]`, or `run:` for a shell",
+        ],
+    );
+    task(
+        "cmd: [make]\nshell: sh",
+        &[
+            "4:5 shell-with-cmd `shell` has no meaning beside `cmd`, which runs without one; remove it, or write the command as `run`",
+        ],
+    );
+    let top =
+        |line: &str, expected: &str| lines(&format!("{line}\ntasks: {{a: x}}\n"), &[expected]);
+    top(
+        "version: 2",
+        "1:10 version `version: 2` is unknown to this version of pyoco; write `version: 1`, or remove the key",
+    );
+    top(
+        "jobs: 0",
+        "1:7 wrong-value `jobs` takes a whole number from 1 to 10000; for example `jobs: 1`",
+    );
+    top(
+        "name: ''",
+        "1:7 flow-name the flow's `name` is empty; write one short line, or remove the key: the file's name serves then",
+    );
+    top(
+        "name: \"a\\nb\"",
+        "1:7 flow-name the flow's `name` holds a control character; write one short line, or remove the key: the file's name serves then",
+    );
+    top("default: [b]", "1:11 unknown-task unknown task `b`; did you mean `a`?; write `a`");
+    top(
+        "defaults: [a]",
+        "1:11 wrong-type `defaults` takes a map of keys, not a list; write `defaults:` and below it, say, `  timeout: 10m`",
+    );
+}
+
+#[test]
+fn tasks_have_names() {
+    let check = |name: &str, expected: &str| {
+        let expected =
+            format!("1:9 task-name the task's name `{}` {expected}", name.trim_matches('\''));
+        lines(&format!("tasks: {{{name}: x}}\n"), &[&expected]);
+    };
+    check("1a", "does not begin with a letter; begin it with a letter or `_`");
+    check("a/b", "holds a `/`; use `.` or `-` instead");
+    check("'a[b]'", "holds a bracket; `[` and `]` are kept for the members of a matrix");
+    check("a b", "holds a character that it may not; use letters, digits, `_`, `-` and `.`");
+    check("grün", "holds a character that it may not; use letters, digits, `_`, `-` and `.`");
+    flow("tasks: {_a.b-C9: x}\n", Syntax::Yaml);
+    lines(
+        "tasks:\n",
+        &[
+            "1:1 no-tasks `tasks` is empty: there is nothing to run; write `tasks:` and below it `  hello: echo hi`",
+        ],
+    );
+    lines(
+        "name: x\n",
+        &["1:1 no-tasks the file has no `tasks`; write `tasks:` and below it `  hello: echo hi`"],
+    );
+    lines(
+        "- a\n",
+        &[
+            "1:3 not-a-map a workflow file is a map of keys, not a list; begin with `tasks:`, and below it `  hello: echo hi`",
+        ],
+    );
+    lines(
+        "tasks: {a: }\n",
+        &[
+            "1:9 no-work the task `a` has nothing to do; write `a: SCRIPT`, or `run: SCRIPT` below it",
+        ],
+    );
+    lines(
+        "tasks: {a: [x]}\n",
+        &[
+            "1:12 wrong-type the task `a` is a script or a map of keys, not a list; write several commands below `run: |`, one a line",
+        ],
+    );
+    lines(
+        "# nothing\n",
+        &[
+            "null:null empty-file `f.yaml` is empty; a workflow begins with `tasks:`; `pyoco init` writes a starter file",
+        ],
+    );
+}
+
+#[test]
+fn yaml_mistakes_are_explained() {
+    lines(
+        "tasks:\n\ta: b\n",
+        &["2:1 yaml-tab a tab cannot indent YAML; indent with spaces: two for each level"],
+    );
+    lines("tasks:\n  a: 'b\n", &["2:6 yaml-syntax this quote is never closed; close the quote"]);
+    lines("tasks:\n  a: [b\n", &["2:6 yaml-syntax this `[` is never closed; close the bracket"]);
+    lines(
+        "tasks:\n  a: b: c\n",
+        &[
+            "2:7 yaml-syntax a `:` cannot stand here; put a text that holds `: ` in quotes, or write it as a block below `|`",
+        ],
+    );
+    lines(
+        "tasks:\n  a: b\n b: c\n",
+        &[
+            "3:2 yaml-syntax this line does not fit the indentation above it; give all keys of one map, and all items of one list, the same indentation",
+        ],
+    );
+    lines(
+        "tasks:\n  a: *b\n",
+        &[
+            "2:6 yaml-syntax this alias names no anchor before it; define it with `&name`; put a text that begins with `*` in quotes",
+        ],
+    );
+    lines(
+        "tasks:\n  a: @b\n",
+        &["2:6 yaml-syntax a value cannot begin with `@`; put the text in quotes"],
+    );
+    lines(
+        "tasks: {a: x}\n---\ntasks: {}\n",
+        &[
+            "2:1 second-document a second YAML document begins here; a workflow file holds one document: remove the `---`",
+        ],
+    );
+    lines(
+        "tasks: {a: !x y}\n",
+        &[
+            "1:15 yaml-tag the tag `!x` has no meaning here; remove the tag; a text that begins with `!` needs quotes",
+        ],
+    );
+    lines(
+        "tasks: {a: &a [*a]}\n",
+        &[
+            "1:16 yaml-alias this alias stands inside of what it names; a value cannot hold itself: write it out, or move the anchor",
+        ],
+    );
+    lines(
+        "tasks: {a: x, a: y, b: x, a: z}\n",
+        &[
+            "1:15 duplicate-key the key `a` is there already; keep one of the two",
+            "1:27 duplicate-key the key `a` is there already; keep one of the two",
+        ],
+    );
+}
+
+#[test]
+fn toml_has_the_same_mistakes() {
+    let check =
+        |text: &str, expected: &[&str]| assert_eq!(short(text, Syntax::Toml), expected, "{text}");
+    check(
+        "[tasks.a]\nrnu = 'x'\n",
+        &["2:1 unknown-key unknown key `rnu` in a task; did you mean `run`?; write `run`"],
+    );
+    check(
+        "[tasks.a]\nrun = 'x'\ntimeout = 10\n",
+        &[
+            "3:11 duration `10` is not a duration; give it a unit: `10s` for seconds, `10m` for minutes",
+        ],
+    );
+    check(
+        "[tasks]\na = 'x'\na = 'y'\n",
+        &["3:1 duplicate-key the key `a` is there already; keep one of the two"],
+    );
+    check(
+        "[tasks.a]\nrun = 'x'\nneeds = ['b']\n",
+        &["3:10 unknown-task unknown task `b`; did you mean `a`?; write `a`"],
+    );
+    check(
+        "tasks = 3\n",
+        &[
+            "1:9 wrong-type `tasks` takes a map of names to tasks, not one word or text; write each task as `name: SCRIPT`, or `name:` with keys below it",
+        ],
+    );
+    assert_eq!(short("[tasks\na = 1\n", Syntax::Toml).len(), 1);
+}
+
+#[test]
+fn scripts_are_left_alone_with_a_warning_where_an_expression_seems_meant() {
+    task(
+        "run: echo ${{ params.name }}",
+        &[
+            "3:10 expression-in-script `${{ params.name }}` in `run` is passed on unchanged, not replaced; give it a name in `env` (`NAME: ${{ params.name }}`), and write \"$NAME\" in the script",
+        ],
+    );
+    task(
+        "cmd: [echo, '${{ always() }}']",
+        &[
+            "3:17 expression-in-script `${{ always() }}` in `cmd` is passed on unchanged, not replaced; give it a name in `env` (`NAME: ${{ always() }}`), and write \"$NAME\" in the script",
+        ],
+    );
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_escaped_and_long_lines_are_cut() {
+    let text = format!("tasks: {{a: x}}\n\"\\e[2J{}\u{202e}\": 1\n", "y".repeat(100));
+    let report = said(&text, Syntax::Yaml);
+    assert!(!report.contains(['\x1b', '\u{202e}']), "{report}");
+    assert!(report.contains("\\x1b[2J") && report.contains("f.yaml:2:1\n"), "{report}");
+    let list = vec!["b"; 5000].join(", ");
+    let report =
+        said(&format!("tasks:\n  b: x\n  c: {{run: x, needs: [a, {list}]}}\n"), Syntax::Yaml);
+    assert!(report.len() < 100_000 && report.contains("... and 4950 more"), "{}", report.len());
+}
