@@ -186,12 +186,11 @@ impl Job {
             note_later(handle.clone(), self.dir);
         }
         let view = handle.wait();
-        ladder.run_is_over();
         // Retention is a courtesy: what it cannot remove now, the next run or `runs prune` will.
         if let Some(retention) = &self.retention {
             drop(self.engine.store().prune(retention));
         }
-        handle.wait_for_trace();
+        ladder.wait_for_trace(&handle);
         Ok(exit_of(&view))
     }
 }
