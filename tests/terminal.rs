@@ -13,7 +13,8 @@ fn screen(outcome: &Outcome, lines: u16, columns: u16) -> String {
     terminal.process(&outcome.bytes);
     assert!(!terminal.screen().hide_cursor(), "the cursor is hidden: {outcome:?}");
     assert_eq!(terminal.screen().cursor_position().1, 0, "the cursor is within a line");
-    terminal.screen().contents().lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    let shown = terminal.screen().contents();
+    shown.trim_end().lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 #[test]
@@ -25,7 +26,7 @@ jobs: 1
 tasks:
   build: 'echo built'
   flaky: {run: 'test $PYOCO_ATTEMPT = 2', retry: {max: 1, delay: 1ms, max_delay: 1ms}}
-  test: {run: 'echo no >&2; exit 2', needs: [build]}
+  test: {run: 'echo no >&2; exit 2', needs: [build, flaky]}
   pack: {run: 'true', needs: [test]}
 ",
     );
@@ -39,11 +40,20 @@ built
 ✅ done node=build ([DURATION])
 🏃 start node=flaky
 🔁 retry node=flaky in [DURATION] exit(1)
+🏃 start node=flaky
+✅ done node=flaky ([DURATION])
 🏃 start node=test
 no
 💥 error node=test exit 2
 ⏭️ skip node=pack upstream(test)
 💥 failed flow=release ([DURATION])
+first failure: test
+  ended: exit 2
+  command: echo no >&2; exit 2
+  last output:
+  | no
+not run or stopped: 1 skipped upstream(test): pack
+pyoco runs show [ID]
 ",
     );
 }
