@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::PARENT_GRACE;
 use super::local::Context;
 use crate::event::CANCEL_FILE;
 use crate::model::{Reason, Shell, TaskId, Work};
@@ -159,6 +160,8 @@ fn environment(run: &Context, id: TaskId, attempt: u32) -> Vec<(OsString, OsStri
     set("PYOCO_TASK", task.name().as_ref());
     set("PYOCO_ATTEMPT", attempt.to_string().as_ref());
     set("PYOCO_CANCEL_FILE", run.dir.join(CANCEL_FILE).as_os_str());
+    let grace = run.plan.grace.min(task.options.kill.after);
+    set(PARENT_GRACE, format!("{}ms", grace.0 * 3 / 4).as_ref());
     if let Some(dir) = &run.surroundings.state_dir {
         set("PYOCO_STATE_DIR", dir.as_os_str());
     }

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use super::exit::{Exit, Failure, written};
 use super::load::{caller_dir, load};
-use crate::engine::{Engine, RunHandle, RunOptions, StartError, Surroundings, processors};
+use crate::engine::{
+    Engine, PARENT_GRACE, RunHandle, RunOptions, StartError, Surroundings, processors,
+};
 use crate::event::{Retention, RunNoted, RunStarted, RunView};
 use crate::graph::{Selection, SelectionError, select};
 use crate::model::{Flow, Ms, OnFailure, RunStatus, escape};
@@ -79,6 +81,9 @@ fn plan(args: &RunArgs, targets: &[String], flow: &Flow) -> Result<Plan, Failure
     plan.on_cancel = setting(args.on_cancel, "PYOCO_ON_CANCEL", on_cancel)?;
     if let Some(grace) = setting(args.grace, "PYOCO_GRACE", parse)? {
         plan.grace = grace;
+    }
+    if let Some(at_most) = setting(None, PARENT_GRACE, parse)? {
+        plan.grace = plan.grace.min(at_most);
     }
     plan.seed = seed();
     Ok(plan)
@@ -181,12 +186,11 @@ impl Job {
             note_later(handle.clone(), self.dir);
         }
         let view = handle.wait();
-        ladder.run_is_over();
         // Retention is a courtesy: what it cannot remove now, the next run or `runs prune` will.
         if let Some(retention) = &self.retention {
             drop(self.engine.store().prune(retention));
         }
-        handle.wait_for_trace();
+        ladder.wait_for_trace(&handle);
         Ok(exit_of(&view))
     }
 }

@@ -1,7 +1,9 @@
 //! Signals of `pyoco run`: the ladder of a cancel, and dying by one's own signal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::cli::exit::Failure;
 use crate::engine::RunHandle;
@@ -12,6 +14,9 @@ const HUP: i32 = signal_hook::consts::SIGHUP;
 const INT: i32 = signal_hook::consts::SIGINT;
 const QUIT: i32 = signal_hook::consts::SIGQUIT;
 const TERM: i32 = signal_hook::consts::SIGTERM;
+
+/// How long a kill waits for the record, and after it for the console.
+const KILL_AT_MOST: Duration = Duration::from_secs(1);
 
 /// Where signals go while a run is under way.
 #[derive(Clone, Default)]
@@ -31,6 +36,8 @@ struct Run {
     early: Vec<i32>,
     /// Whether all that is left is a slow reader.
     is_over: bool,
+    /// A signal that came after the last line of the record and before that.
+    late: Option<i32>,
 }
 
 impl Ladder {
@@ -66,9 +73,31 @@ impl Ladder {
         early.into_iter().for_each(|signal| self.signal(signal));
     }
 
-    /// Lets a signal end the program: the run is over, and only a slow reader is waited for.
-    pub(super) fn run_is_over(&self) {
-        self.run().is_over = true;
+    /// Waits until all is shown of a run that is over. From now on a signal ends the program: only a
+    /// slow reader is waited for, and after a kill, which must end us also where the terminal hangs,
+    /// or a signal that came too late for the run, not for long.
+    pub(super) fn wait_for_trace(&self, handle: &RunHandle) {
+        let mut run = self.run();
+        run.is_over = true;
+        let late = run.late;
+        drop(run);
+        if late.is_none() && handle.level() < Some(Level::Kill) {
+            return handle.wait_for_trace();
+        }
+        let (shown, is_shown) = std::sync::mpsc::channel::<()>();
+        let handle = handle.clone();
+        let wait = move || {
+            handle.wait_for_trace();
+            drop(shown);
+        };
+        let thread = std::thread::Builder::new().name("trace".into());
+        if thread.spawn(wait).is_ok()
+            // Nothing is ever sent: it ends with the trace, or with our patience.
+            && is_shown.recv_timeout(KILL_AT_MOST) == Err(RecvTimeoutError::Timeout)
+            && let Some(signal) = late
+        {
+            die_by(signal);
+        }
     }
 
     fn signal(&self, signal: i32) {
@@ -80,6 +109,10 @@ impl Ladder {
             run.early.push(signal);
             return;
         };
+        if handle.status().is_final() {
+            run.late = Some(signal);
+            return;
+        }
         // What somebody else asked for, say `pyoco runs cancel`, counts as a rung too.
         let before = run.level.max(handle.level());
         let level = self.level(signal, before);
@@ -87,6 +120,9 @@ impl Ladder {
         drop(run);
         let by = signal_name(signal).into_owned();
         handle.request(CancelRequest { level, by, reason: None });
+        if level == Level::Kill {
+            give_up_on(handle, signal);
+        }
     }
 
     fn level(&self, signal: i32, before: Option<Level>) -> Level {
@@ -101,6 +137,18 @@ impl Ladder {
     fn run(&self) -> std::sync::MutexGuard<'_, Run> {
         self.0.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Ends the program by a signal where a killed run does not come to its end: its record cannot be
+/// written, or a task's program is still being loaded.
+fn give_up_on(handle: RunHandle, signal: i32) {
+    let wait = move || {
+        if !handle.is_over_within(KILL_AT_MOST) {
+            die_by(signal);
+        }
+    };
+    // Without a thread it is as slow as the disk.
+    drop(std::thread::Builder::new().name("kill".into()).spawn(wait));
 }
 
 /// Puts right what a careless caller left: a blocked mask, and ignored signals that would change
