@@ -259,6 +259,29 @@ fn descriptors_that_run_out_fail_tasks_and_nothing_else() {
 }
 
 #[test]
+fn many_jobs_get_the_descriptors_that_the_system_would_give() {
+    // Each ends once all have started.
+    let script =
+        "touch ready.$PYOCO_TASK; until [ \"$(ls ready.* | wc -l)\" -eq 30 ]; do sleep 0.02; done";
+    let tasks: String = (0..30).map(|n| format!("  t{n}: {script}\n")).collect();
+    let project = Project::with(&format!("jobs: 30\ntasks:\n{tasks}"));
+    let mut command = project.command_of("/bin/sh");
+    command.args(["-c", "ulimit -S -n 40; exec \"$0\" run -q", env!("CARGO_BIN_EXE_pyoco")]);
+    Running::spawn(command).wait().exits(0);
+}
+
+#[test]
+fn a_limit_of_file_sizes_costs_output_and_not_the_run() {
+    let project =
+        Project::with("tasks: {a: 'yes | head -c 100000; echo end', b: {needs: a, run: 'echo b'}}");
+    let mut command = project.command_of("/bin/sh");
+    command.args(["-c", "ulimit -f 20; exec \"$0\" run", env!("CARGO_BIN_EXE_pyoco")]);
+    let outcome = Running::spawn(command).wait().exits(0);
+    assert!(outcome.stdout.ends_with("end\nb\n"), "{outcome:?}");
+    outcome.complains("output is not kept");
+}
+
+#[test]
 fn long_scripts_go_through_a_file() {
     let after = |padding: &str, last: &str| {
         format!("    run: |\n{}      {last}\n", format!("      {padding}\n").repeat(12_000))

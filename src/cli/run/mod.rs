@@ -2,6 +2,7 @@
 
 mod args;
 mod dry;
+mod limits;
 mod nested;
 mod signals;
 
@@ -50,6 +51,7 @@ pub(crate) fn main(args: &RunArgs) -> Result<Exit, Failure> {
         return written(std::io::stdout().write_all(text.as_bytes()));
     }
     signals::reset_inherited();
+    limits::make_room(plan.jobs.min(plan.flow.tasks().len().try_into().unwrap_or(u32::MAX)));
     let job = Job::new(args, &caller_dir, choice, plan, source)?;
     job.run()
 }
