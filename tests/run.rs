@@ -119,7 +119,8 @@ fn a_bad_number_of_jobs_is_refused() {
         project.run(&["run", &format!("--jobs={bad}")]).exits(2).complains("--jobs");
     }
     project.env("PYOCO_JOBS", "many\u{1b}[2J");
-    let outcome = project.run(&["run"]).exits(2).complains("PYOCO_JOBS=many\\x1b[2J");
+    let outcome =
+        project.run(&["run"]).exits(2).complains("`PYOCO_JOBS=many\\x1b[2J`: write a number");
     assert!(!outcome.stderr.contains('\u{1b}'), "{outcome:?}");
     assert!(!project.has("ran") && project.records().is_empty());
 }

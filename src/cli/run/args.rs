@@ -28,7 +28,7 @@ pub(crate) struct RunArgs {
     pub(super) args: Vec<String>,
 
     /// How many tasks run at once; 0: as many as there are processors [env: PYOCO_JOBS]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub(super) jobs: Option<u32>,
 
     /// After a failure go on with all that does not depend on it (--on-failure isolate)
@@ -140,6 +140,12 @@ fn label(text: &str) -> Result<(String, String), String> {
         return Err("a key has at most 128 bytes and a value 1024".to_owned());
     }
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Reads how many tasks run at once.
+pub(super) fn jobs(text: &str) -> Result<u32, String> {
+    text.parse()
+        .map_err(|_| "write a number, or `0` for as many as there are processors".to_owned())
 }
 
 /// Reads a failure policy.
