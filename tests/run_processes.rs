@@ -259,6 +259,28 @@ fn descriptors_that_run_out_fail_tasks_and_nothing_else() {
 }
 
 #[test]
+fn the_memory_of_pyoco_is_not_that_of_its_tasks() {
+    let project = Project::new();
+    // A large file makes pyoco itself large.
+    let padding = format!("# {}\n", "x".repeat(100)).repeat(200_000);
+    project.file(
+        "pyoco.yaml",
+        format!(
+            "{padding}tasks:\n  small: 'true'\n  large: head -c 90M /dev/zero | tail -c 90M | wc\n"
+        ),
+    );
+    project.run(&["run", "-q"]).exits(0);
+    let record = project.record();
+    let peak = |name: &str| {
+        let ends = record.events("task_finished").into_iter().find(|end| end["name"] == name);
+        ends.expect("it has ended")["max_rss"].as_u64()
+    };
+    assert!(peak("small").is_none_or(|peak| peak < 16 << 20), "{:?}", peak("small"));
+    // Elsewhere than on Linux it is unknown.
+    assert!(peak("large").is_none_or(|peak| peak > 80 << 20), "{:?}", peak("large"));
+}
+
+#[test]
 fn many_jobs_get_the_descriptors_that_the_system_would_give() {
     // Each ends once all have started.
     let script =
