@@ -230,7 +230,7 @@ pub(super) struct LaterArgs {
 }
 
 impl LaterArgs {
-    /// Refuses the first flag that was given.
+    /// Refuses the first flag that was given, and the variable that would have its effect.
     pub(super) fn refuse(&self) -> Result<(), Failure> {
         let given = [
             ("--param", !self.param.is_empty()),
@@ -247,6 +247,11 @@ impl LaterArgs {
             ("--executor", self.executor.is_some()),
             ("--server", self.server.is_some()),
             ("--detach", self.detach),
+            (
+                "PYOCO_EXECUTOR",
+                std::env::var_os("PYOCO_EXECUTOR")
+                    .is_some_and(|executor| !executor.is_empty() && executor != "local"),
+            ),
         ];
         match given.iter().find(|(_, is_given)| *is_given) {
             None => Ok(()),
