@@ -190,7 +190,7 @@ impl Job {
         if let Some(retention) = &self.retention {
             drop(self.engine.store().prune(retention));
         }
-        ladder.wait_for_trace(&handle);
+        ladder.wait_for_trace(&handle, signal_of(&view));
         Ok(exit_of(&view))
     }
 }
@@ -204,11 +204,17 @@ fn start_failure(error: StartError) -> Failure {
         .hint("nothing was run; try `--no-record`, or another `--state-dir`")
 }
 
+/// Returns the signal that cancelled this run; none where somebody else did, or nobody.
+fn signal_of(view: &RunView) -> Option<i32> {
+    let is_cancelled = view.status() == RunStatus::Cancelled;
+    view.cancelled_by().0.filter(|_| is_cancelled).and_then(signals::by_name)
+}
+
 /// Returns how the program ends after this run; does not return where a signal ends it.
 fn exit_of(view: &RunView) -> Exit {
     match view.status() {
         RunStatus::Completed => Exit::Success,
-        RunStatus::Cancelled => match view.cancelled_by().0.and_then(signals::by_name) {
+        RunStatus::Cancelled => match signal_of(view) {
             Some(signal) => signals::die_by(signal),
             None => Exit::As(signal_hook::consts::SIGINT),
         },
