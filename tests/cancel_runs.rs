@@ -192,6 +192,47 @@ fn runs_within_runs_name_each_other() {
 }
 
 #[test]
+fn a_drain_of_the_outer_run_drains_the_inner_one() {
+    let project = Project::with(OUTER);
+    let inner = "
+tasks:
+  inner: 'mkfifo go; : > ready; read word < go'
+  after: {run: ': > after.ran', needs: inner}
+";
+    project.file("inner.yaml", inner);
+    let running = project.spawn(&["run"]);
+    wait_for_file(&project.dir().join("ready"));
+    running.signal(Signal::INT);
+    let is_drained = || project.records().iter().all(|r| r.status() == RunStatus::Cancelling);
+    support::wait_for("both runs to be cancelling", is_drained);
+    project.file("go", "word\n");
+    running.wait().dies_of(2);
+    let (outer, inner) = outer_and_inner(&project);
+    let records = project.records();
+    assert_eq!(records[inner].ends(), "inner SUCCEEDED\nafter CANCELLED cancelled\n");
+    assert_eq!(records[outer].ends(), "outer FAILED exit(130)\n");
+    let by = records[inner].events("run_cancelling")[0]["by"].as_str().map(str::to_owned);
+    assert_eq!(by, Some(format!("outer run {}", records[outer].run_id.short())));
+    assert!(!project.has("after.ran"));
+}
+
+#[test]
+fn a_run_that_is_started_within_a_drained_one_is_drained() {
+    let project = Project::with(
+        "tasks: {outer: 'mkfifo go; : > ready; read word < go; \"$PYOCO_EXE\" run inner.yaml'}",
+    );
+    project.file("inner.yaml", "tasks: {first: 'true', second: {run: 'true', needs: first}}");
+    let running = project.spawn(&["run"]);
+    wait_for_file(&project.dir().join("ready"));
+    running.signal(Signal::INT);
+    support::wait_for("the cancel", || project.record().status() == RunStatus::Cancelling);
+    project.file("go", "word\n");
+    running.wait().dies_of(2);
+    let (_, inner) = outer_and_inner(&project);
+    assert_eq!(project.records()[inner].status(), RunStatus::Cancelled);
+}
+
+#[test]
 fn a_stop_of_the_outer_run_ends_the_inner_one_with_its_record() {
     let project = Project::with(OUTER);
     project.file("inner.yaml", "tasks: {inner: ': > ready; exec sleep 86400', after: 'true'}");

@@ -2,6 +2,7 @@
 
 mod args;
 mod dry;
+mod nested;
 mod signals;
 
 use std::io::Write;
@@ -16,7 +17,7 @@ use crate::engine::{
 };
 use crate::event::{Retention, RunNoted, RunStarted, RunView};
 use crate::graph::{Selection, SelectionError, select};
-use crate::model::{Flow, Ms, OnFailure, RunStatus, escape};
+use crate::model::{Flow, Level, Ms, OnFailure, RunStatus, escape};
 use crate::record::{self, JsonlStore};
 use crate::scheduler::Plan;
 use crate::spec::Source;
@@ -25,6 +26,7 @@ use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
 pub(crate) use args::RunArgs;
 use args::{on_cancel, parse, setting};
+use nested::InnerRuns;
 use signals::Ladder;
 
 /// How many ended runs of a flow are kept.
@@ -126,6 +128,7 @@ struct Job {
     options: RunOptions,
     console: ConsoleOptions,
     retention: Option<Retention>,
+    inner_runs: InnerRuns,
     /// The folder of the workflow file, whose repository the record speaks of.
     dir: PathBuf,
 }
@@ -148,6 +151,7 @@ impl Job {
                 .map_err(|error| Failure::new(escape(&error.to_string())))?;
             engine = engine.with_store(Arc::new(JsonlStore::new(state_dir.clone())));
         }
+        let inner_runs = InnerRuns::new(&state_dir);
         let surroundings = Surroundings {
             env: environment(args.color),
             caller_dir: caller_dir.to_path_buf(),
@@ -170,18 +174,22 @@ impl Job {
         let path = std::env::var("PATH").unwrap_or_default();
         let console = ConsoleOptions { choice, record: !args.no_record, path };
         let engine = engine.with_surroundings(surroundings);
-        Ok(Job { engine, plan, options, console, retention, dir })
+        Ok(Job { engine, plan, options, console, retention, inner_runs, dir })
     }
 
     fn run(mut self) -> Result<Exit, Failure> {
         let ladder = Ladder::listen()?;
         let console = Console::stdio(self.console);
         let (screen, grace) = (console.screen(), self.plan.grace);
-        self.options.on_level = Some(announcer(screen, grace));
+        self.options.on_level = Some(on_level(screen, grace, self.inner_runs.clone()));
         self.options.trace = Some(Box::new(console));
         let has_repository = self.options.facts.git_commit.is_some();
         let handle = self.engine.start_plan(self.plan, self.options).map_err(start_failure)?;
+        self.inner_runs.belong_to(handle.run_id());
         ladder.lead_to(handle.clone());
+        if let Some(request) = nested::drain_of_outer() {
+            handle.request(request);
+        }
         if has_repository {
             note_later(handle.clone(), self.dir);
         }
@@ -195,13 +203,25 @@ impl Job {
     }
 }
 
-fn announcer(screen: Screen, grace: Ms) -> crate::engine::LevelHook {
-    Arc::new(move |level, running| screen.announce(&announcement(level, running, grace)))
+/// Returns what is done at each level of a cancel: people are told, and a drain is handed on.
+fn on_level(screen: Screen, grace: Ms, inner_runs: InnerRuns) -> crate::engine::LevelHook {
+    Arc::new(move |level, running| {
+        if level == Level::Drain {
+            inner_runs.drain_aside();
+        }
+        screen.announce(&announcement(level, running, grace));
+    })
 }
 
 fn start_failure(error: StartError) -> Failure {
-    Failure::new(escape(&error.to_string()))
-        .hint("nothing was run; try `--no-record`, or another `--state-dir`")
+    let way_out = match &error {
+        StartError::Record(_) => "nothing was run; try `--no-record`, or another `--state-dir`",
+        StartError::PrivateFolder { .. } => {
+            "nothing was run; set `TMPDIR` to a folder that can be written to"
+        }
+        StartError::Thread(_) => "nothing was run; the system has no room for more threads",
+    };
+    Failure::new(escape(&error.to_string())).hint(way_out)
 }
 
 /// Returns the signal that cancelled this run; none where somebody else did, or nobody.
