@@ -19,6 +19,7 @@ use crate::model::{
 
 const MAX_NAME: usize = 128; // bytes: names become parts of file names
 const RECENT: usize = 8; // options that the next task may share
+const VARIABLES: usize = 3_000_000; // of all tasks that have an `env` of their own; some 200 MB
 
 /// What a flow has beside what its tree says.
 pub(crate) struct Origin<'a> {
@@ -65,7 +66,7 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
     let entries = task_entries(&top, found);
     let names = task_names(entries, found);
     let mut wiring = Wiring::new(&names, entries.len());
-    let mut reader = TaskReader { defaults, recent: Vec::new() };
+    let mut reader = TaskReader { defaults, recent: Vec::new(), n_variables: 0 };
     let mut tasks = Vec::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         found.subject = Some(entry.key.to_string());
@@ -98,6 +99,14 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
 fn check_version(node: &Node<'_>, found: &mut Diagnostics) {
     match node.kind() {
         Kind::Plain(text) if text == "1" => {}
+        Kind::Text(text, _) if text == "1" => {
+            let message = "`version` takes the number 1, not a text";
+            found.push(
+                Diagnostic::error("version", message)
+                    .at(node.span)
+                    .help("write it without quotes: `version: 1`"),
+            );
+        }
         Kind::Plain(text) | Kind::Text(text, _) => {
             let message = format!("`version: {text}` is unknown to this version of pyoco");
             found.push(
@@ -186,9 +195,11 @@ fn task_names<'n>(entries: &'n [Entry<'_>], found: &mut Diagnostics) -> Names<'n
             names.insert(name, TaskId::from_index(at));
             continue;
         };
-        let shown: String = name.chars().take(40).collect();
-        let message = format!("the task's name `{shown}` {wrong}");
-        found.push(Diagnostic::error("task-name", message).at(entry.span).help(help));
+        found.push_error(|| {
+            let shown: String = name.chars().take(40).collect();
+            let message = format!("the task's name `{shown}` {wrong}");
+            Diagnostic::error("task-name", message).at(entry.span).help(help)
+        });
         names.insert(name, TaskId::from_index(at));
     }
     names
@@ -225,6 +236,8 @@ struct Defaults {
 struct TaskReader {
     defaults: Defaults,
     recent: Vec<Arc<Options>>,
+    /// A task with one variable of its own copies all that the file gives to every task.
+    n_variables: usize,
 }
 
 impl TaskReader {
@@ -284,7 +297,7 @@ impl TaskReader {
         }
         let mut options = Options::clone(&self.defaults.options);
         if let Some(entry) = fields.get("env") {
-            options.env = values::env(&entry.value, &self.defaults.env, found).into();
+            options.env = self.env(entry, found).into();
         }
         set_options(fields, &mut options, found);
         if let Some(entry) = fields.get("ok_codes")
@@ -304,6 +317,22 @@ impl TaskReader {
         }
         self.recent.push(Arc::clone(&options));
         options
+    }
+
+    /// Reads the environment of a task, within a budget for all of them.
+    fn env(&mut self, entry: &Entry<'_>, found: &mut Diagnostics) -> Env {
+        if self.n_variables > VARIABLES {
+            return Env::new();
+        }
+        let env = values::env(&entry.value, &self.defaults.env, found);
+        let n_bytes: usize = env.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.n_variables += env.len() + n_bytes / 64;
+        if self.n_variables > VARIABLES {
+            let message = "the tasks of this file together hold more than 3,000,000 variables";
+            let help = "each `env` of a task adds those of the file: keep few there, and let scripts read the rest from a file";
+            found.push(Diagnostic::error("too-large", message).at(entry.span).help(help));
+        }
+        env
     }
 }
 
@@ -422,6 +451,7 @@ fn shell(node: &Node<'_>, found: &mut Diagnostics) -> Option<Shell> {
     }
     if let Some(text) = node.scalar()
         && text.contains(char::is_whitespace)
+        && !text.contains("${{")
     {
         let words: Vec<_> = text.split_whitespace().collect();
         let message = "`shell` with arguments is a list of words";
