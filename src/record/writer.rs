@@ -46,7 +46,10 @@ impl Writer {
     /// Where not all of them are written, or lines were given up for good.
     pub(super) fn append(&mut self, lines: &[Line]) -> io::Result<()> {
         self.take(lines);
-        self.flush()?;
+        if let Err(error) = self.flush() {
+            self.trim();
+            return Err(error);
+        }
         self.written = self.taken;
         match self.given_up {
             0 => Ok(()),
@@ -60,7 +63,7 @@ impl Writer {
             line.write(&mut self.backlog);
             let length = self.backlog.len() - start;
             debug_assert!(length <= MAX_LINE, "BUG: a line of {length} bytes");
-            if length > MAX_LINE || (start > 0 && self.backlog.len() > MAX_BACKLOG) {
+            if length > MAX_LINE {
                 self.backlog.truncate(start);
                 self.given_up += 1;
             }
@@ -89,15 +92,30 @@ impl Writer {
                 Err(error) => break Err(error),
             }
         };
-        let whole = memchr::memrchr(b'\n', &self.backlog[..written]).map_or(0, |at| at + 1);
+        let whole = end_of_lines(&self.backlog[..written]);
         self.end += whole as u64;
         self.torn = whole < written;
         self.backlog.drain(..whole);
+        self.backlog.shrink_to(MAX_BACKLOG); // one turn of a huge flow is far larger than all others
         if self.torn && self.file.set_len(self.end).is_ok() {
             self.torn = false;
         }
         result
     }
+
+    /// Gives up the newest lines of a backlog that has grown too long. Only what could not be
+    /// written counts: a turn of a huge flow has more lines than that.
+    fn trim(&mut self) {
+        let Some(head) = self.backlog.get(..MAX_BACKLOG) else { return };
+        let end = end_of_lines(head);
+        self.given_up += memchr::memchr_iter(b'\n', &self.backlog[end..]).count() as u64;
+        self.backlog.truncate(end);
+    }
+}
+
+/// Returns where the last line ends that lies whole within these bytes.
+fn end_of_lines(bytes: &[u8]) -> usize {
+    memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1)
 }
 
 impl Drop for Writer {
@@ -132,16 +150,36 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_of_many_lines_is_kept_whole() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let mut writer = Writer::new(file.reopen().expect("to open"));
+        let lines = queued(100_000);
+        writer.append(&lines).expect("this disk has room");
+        let bytes = std::fs::read(file.path()).expect("to read");
+        assert!(bytes.len() > MAX_BACKLOG);
+        assert_eq!(memchr::memchr_iter(b'\n', &bytes).count(), lines.len());
+        assert_eq!(writer.written(), 100_000);
+    }
+
+    #[test]
     fn a_backlog_is_bounded_and_its_loss_is_told() {
         let full = File::options().append(true).open("/dev/full");
         let Ok(full) = full else { return }; // only Linux has one
         let mut writer = Writer::new(full);
         let lines = queued(5_000);
         for _ in 0..30 {
-            writer.take(&lines);
+            assert!(writer.append(&lines).is_err());
         }
         assert!(writer.backlog.len() <= MAX_BACKLOG);
-        assert!(writer.given_up > 0);
         assert!(writer.backlog.ends_with(b"\n"));
+        let given_up = writer.given_up;
+        assert!(given_up > 0);
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        writer.file = file.reopen().expect("to open");
+        let error = writer.append(&[]).expect_err("lines are missing for good");
+        assert_eq!(error.to_string(), format!("{given_up} lines could not be kept"));
+        let bytes = std::fs::read(file.path()).expect("to read");
+        let kept = memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        assert_eq!(kept + given_up, 30 * 5_000);
     }
 }
