@@ -177,7 +177,7 @@ fn find(name: &OsStr, env: &[(OsString, OsString)], dir: &Path) -> Result<PathBu
         return Err(Reason::spawn("an empty program name"));
     }
     if name.as_bytes().contains(&b'/') {
-        let path = dir.join(name);
+        let path: PathBuf = dir.join(name).components().collect(); // no `/./` in what people read
         return match executable(&path) {
             Found::Yes => Ok(path),
             Found::NotExecutable => Err(Reason::spawn(&format!("not executable: {shown}"))),

@@ -124,3 +124,82 @@ fn receive(items: &Receiver<Item>, at_most: Option<Duration>) -> Result<Option<I
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Declared, RunStarted, Stream, TaskStarted, TasksDeclared};
+    use crate::model::Wall;
+
+    /// Notes what it is told.
+    struct Notes(Sender<String>);
+
+    impl Trace for Notes {
+        fn event(&mut self, view: &RunView, line: &Line) {
+            let told = format!("line {}, {} running", line.seq, view.counts().running);
+            self.0.send(told).expect("the test listens");
+        }
+
+        fn output(&mut self, _: &RunView, task: TaskId, _: u32, chunk: &Chunk) {
+            let mut bytes = Vec::new();
+            let read = chunk.read(&mut |piece| {
+                bytes.extend_from_slice(piece);
+                Ok(())
+            });
+            read.expect("it is in memory");
+            let told = format!("output of {}: {}", task.0, String::from_utf8_lossy(&bytes));
+            self.0.send(told).expect("the test listens");
+        }
+    }
+
+    #[test]
+    fn output_that_overtakes_its_start_waits_for_it() {
+        let (notes, told) = mpsc::channel();
+        let (console, thread) = start(Some(Box::new(Notes(notes)))).expect("a thread");
+        let output = |task: u32, text: &str| {
+            let chunk = Chunk::in_memory(Stream::Out, text.as_bytes());
+            console.output(TaskId(task), 1, chunk);
+        };
+        let line = |seq, event| Line { v: 1, seq, ts: Wall(0), ms: Ms(0), event };
+        let name = |task: u32| ["a", "b"][task as usize].into();
+        let begun = |seq, task| {
+            let started = TaskStarted {
+                task: TaskId(task),
+                name: name(task),
+                attempt: 1,
+                pid: None,
+                argv: Vec::new(),
+                argv_cut: false,
+                dir: None,
+            };
+            line(seq, Event::TaskStarted(Box::new(started)))
+        };
+        let declared = (0..2).map(|task| Declared { name: name(task), ..Declared::default() });
+        let declared = TasksDeclared { tasks: declared.collect(), ..TasksDeclared::default() };
+        let run = RunStarted { n_tasks: 2, ..RunStarted::default() };
+        output(1, "early");
+        console.lines(&[
+            line(1, Event::RunStarted(Box::new(run))),
+            line(2, Event::TasksDeclared(declared)),
+            begun(3, 0),
+        ]);
+        output(0, "in time");
+        output(1, "still early");
+        console.lines(&[begun(4, 1)]);
+        output(1, "late");
+        console.finish();
+        thread.expect("there is a trace").join().expect("it does not panic");
+        let told: Vec<String> = told.iter().collect();
+        let expected = [
+            "line 1, 0 running",
+            "line 2, 0 running",
+            "line 3, 1 running",
+            "output of 0: in time",
+            "line 4, 2 running",
+            "output of 1: early",
+            "output of 1: still early",
+            "output of 1: late",
+        ];
+        assert_eq!(told, expected);
+    }
+}

@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -181,7 +182,9 @@ pub(super) fn start(
 }
 
 fn private_dir() -> Result<tempfile::TempDir, StartError> {
-    let private = tempfile::Builder::new().prefix("pyoco-").tempdir();
+    // Without this the caller's umask decides, and others could look in.
+    let only_ours = std::fs::Permissions::from_mode(0o700);
+    let private = tempfile::Builder::new().prefix("pyoco-").permissions(only_ours).tempdir();
     private.map_err(|source| StartError::PrivateFolder { path: std::env::temp_dir(), source })
 }
 

@@ -38,12 +38,53 @@ impl Why {
     }
 }
 
+/// How long a drain waits for processes that are just being started; one that takes longer hangs.
+const HOLD_AT_MOST: Ms = Ms(2000);
+
 impl Scheduler {
+    /// Takes a request to cancel.
+    ///
+    /// A drain lets what runs finish, and names it. So it waits for the reports of processes that are
+    /// just being started, which takes a moment, and starts nothing meanwhile. Stop and kill do not
+    /// wait: what comes later is stopped as it comes.
     pub(super) fn cancel(&mut self, turn: &mut Turn<'_>, request: CancelRequest) {
         let begun = self.view.started().is_some();
         if !begun || self.is_over() || self.view.level() >= Some(request.level) {
             return;
         }
+        if request.level > Level::Drain {
+            self.held_drain = None;
+        } else if self.held_drain.is_some() {
+            return;
+        } else if self.is_starting(None) {
+            self.held_drain = Some(request);
+            return self.timer(turn.now.ms + HOLD_AT_MOST, TaskId(u32::MAX), Timer::TakeDrain);
+        }
+        self.take_cancel(turn, request);
+    }
+
+    /// Takes a drain that waited, unless a process other than that of `reported` is being started.
+    pub(super) fn take_drain(&mut self, turn: &mut Turn<'_>, reported: Option<TaskId>) {
+        if self.held_drain.is_some() && !self.is_starting(reported) {
+            self.take_drain_now(turn);
+        }
+    }
+
+    /// Takes a drain that waited.
+    pub(super) fn take_drain_now(&mut self, turn: &mut Turn<'_>) {
+        if let Some(request) = self.held_drain.take() {
+            self.take_cancel(turn, request);
+        }
+    }
+
+    fn is_starting(&self, but: Option<TaskId>) -> bool {
+        let is_starting = |id: TaskId| {
+            matches!(self.tasks[id.index()].phase, Phase::Starting { .. }) && Some(id) != but
+        };
+        self.plan.flow.ids().any(is_starting)
+    }
+
+    fn take_cancel(&mut self, turn: &mut Turn<'_>, request: CancelRequest) {
         let before = self.view.level();
         let CancelRequest { level, by, reason: text } = request;
         self.emit(turn, Event::RunCancelling(RunCancelling { level, by, text }));

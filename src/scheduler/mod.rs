@@ -186,6 +186,8 @@ pub struct Scheduler {
     stopped_by: Option<TaskId>,
     /// The first task that failed the run.
     failed: Option<TaskId>,
+    /// A cancel at level drain that waits for processes which are just being started.
+    held_drain: Option<CancelRequest>,
     last_wall: Wall,
 }
 
@@ -219,6 +221,7 @@ impl Scheduler {
             stoppers: Vec::new(),
             stopped_by: None,
             failed: None,
+            held_drain: None,
             last_wall: Wall(i64::MIN),
             plan,
         }
@@ -250,8 +253,15 @@ impl Scheduler {
         let mut turn = Turn { now, decisions };
         match input {
             Input::Begin(facts) => self.begin(&mut turn, *facts),
-            Input::Started(started) => self.started(&mut turn, *started),
-            Input::Ended(ended) => self.attempt_ended(&mut turn, *ended),
+            Input::Started(started) => {
+                self.started(&mut turn, *started);
+                self.take_drain(&mut turn, None);
+            }
+            Input::Ended(ended) => {
+                // The cancel came before this end, and before what follows from it.
+                self.take_drain(&mut turn, Some(ended.task));
+                self.attempt_ended(&mut turn, *ended);
+            }
             Input::Cancel(request) => self.cancel(&mut turn, request),
             Input::Noted(noted) => {
                 if self.view.started().is_some() && !self.is_over() {

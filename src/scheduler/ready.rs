@@ -68,6 +68,7 @@ impl Scheduler {
 
     pub(super) fn start_ready(&mut self, turn: &mut Turn<'_>) {
         while self.free_slots > 0
+            && self.held_drain.is_none()
             && let Some((_, Reverse(id))) = self.ready.pop()
         {
             let id = TaskId(id);

@@ -20,6 +20,8 @@ pub(super) enum Timer {
     Retry { attempt: u32 },
     /// The groups that outlived their leaders have had their grace; belongs to no task.
     KillLeaked,
+    /// A drain has waited long enough for processes to be started; belongs to no task.
+    TakeDrain,
 }
 
 impl Scheduler {
@@ -39,6 +41,7 @@ impl Scheduler {
     fn run_timer(&mut self, turn: &mut Turn<'_>, id: TaskId, timer: Timer) {
         let attempt = match timer {
             Timer::KillLeaked => return turn.act(Action::SignalLeaked { signal: SIGKILL }),
+            Timer::TakeDrain => return self.take_drain_now(turn),
             Timer::Limit { attempt } | Timer::Kill { attempt } | Timer::Retry { attempt } => {
                 attempt
             }
@@ -53,7 +56,7 @@ impl Scheduler {
             }
             (Timer::Retry { .. }, Phase::Delayed) => self.ready_again(id),
             (Timer::Limit { .. } | Timer::Kill { .. } | Timer::Retry { .. }, _) => {}
-            (Timer::KillLeaked, _) => {}
+            (Timer::KillLeaked | Timer::TakeDrain, _) => {}
         }
     }
 

@@ -309,6 +309,39 @@ fn drain_lets_what_runs_finish_and_starts_nothing() {
     );
 }
 
+/// Cancels while one of two processes is still being started; returns what was told, in order.
+fn cancel_during_a_start(level: Level) -> Vec<String> {
+    let sims = [ok(&[]), ok(&[]), ok(&[])];
+    let mut scheduler = Scheduler::new(plan(&sims, 2, OnFailure::Stop));
+    let mut decisions = Decisions::default();
+    let mut input = |input| scheduler.handle(Moment::default(), input, &mut decisions);
+    let started = |task| {
+        let started = Started { task: TaskId(task), attempt: 1, ..Started::default() };
+        Input::Started(Box::new(started))
+    };
+    input(Input::Begin(Box::default()));
+    input(started(0));
+    input(Input::Cancel(CancelRequest { level, by: "test".to_owned(), reason: None }));
+    input(started(1));
+    let told = |line: &crate::event::Line| match &line.event {
+        Event::TaskStarted(started) => Some(format!("{} starts", started.name)),
+        Event::RunCancelling(cancelling) => Some(cancelling.level.to_string()),
+        Event::TaskStopping(stopping) => Some(format!("{} is stopped", stopping.name)),
+        Event::TaskFinished(finished) => Some(format!("{} {}", finished.name, finished.state)),
+        _ => None,
+    };
+    decisions.lines.iter().filter_map(told).collect()
+}
+
+#[test]
+fn a_drain_waits_for_what_is_just_being_started() {
+    let expected = ["t0 starts", "t1 starts", "drain", "t2 CANCELLED"];
+    assert_eq!(cancel_during_a_start(Level::Drain), expected);
+    let expected =
+        ["t0 starts", "stop", "t2 CANCELLED", "t0 is stopped", "t1 starts", "t1 is stopped"];
+    assert_eq!(cancel_during_a_start(Level::Stop), expected);
+}
+
 #[test]
 fn stop_gives_one_deadline_to_all() {
     let stubborn = Sim { attempts: vec![(86_400_000, 0)], ignores_term: true, ..ok(&[]) };

@@ -28,6 +28,11 @@ pub fn explain_exit(task: &TaskView, path: &str) -> String {
             let name = escape(name);
             format!("signal {}", with_memory(&name, last))
         }
+        (Some("spawn"), Some(why)) => {
+            let near = why.strip_prefix("not found: ").and_then(|name| near_program(name, path));
+            let near = near.map_or(String::new(), |near| format!(" (did you mean {near}?)"));
+            words::failure(reason) + &near
+        }
         (Some("timeout"), None) => match last.and_then(|last| Some(last.ended? - last.started?)) {
             Some(took) => format!("timeout after {took}"),
             None => "timeout".to_owned(),
@@ -216,5 +221,7 @@ mod tests {
         let told = explained(Reason::exit(127), Measured { tail, ..Measured::default() }, &path);
         assert_eq!(told, "127 = not found: npn (did you mean npm?)");
         assert_eq!(near_program("entirely-else", &path), None);
+        let told = explained(Reason::spawn("not found: npn"), Measured::default(), &path);
+        assert_eq!(told, "spawn not found: npn (did you mean npm?)");
     }
 }

@@ -104,20 +104,37 @@ impl Ladder {
 }
 
 /// Puts right what a careless caller left: a blocked mask, and ignored signals that would change
-/// what our children do or what we hear of them.
+/// what our children do or what we hear of them. Ignored SIGHUP, SIGINT and SIGQUIT stay so: that is
+/// how `nohup` asks to be left alone.
 #[expect(unsafe_code, reason = "no crate in use wraps these calls safely")]
 pub(super) fn reset_inherited() {
+    const OURS: [i32; 3] = [libc::SIGCHLD, TERM, libc::SIGTTOU];
+    const STOPS: [i32; 2] = [libc::SIGTSTP, libc::SIGTTIN];
+    // SIGPIPE is ignored by Rust's start-up, and set right by its way to start a process.
+    const KEPT: [i32; 4] = [HUP, INT, QUIT, libc::SIGPIPE];
     // SAFETY: an empty set is made before it is used, and no handler of ours is installed yet; the
-    // dispositions are the default ones.
+    // dispositions are the default ones, and the handler does nothing.
     unsafe {
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-        for signal in [libc::SIGCHLD, libc::SIGTERM, libc::SIGTTOU] {
+        for signal in OURS.into_iter().chain(STOPS) {
             libc::signal(signal, libc::SIG_DFL);
+        }
+        // The other signals are the tasks' business: these get the default, while we go on
+        // ignoring them. A handler does both, as the start of a program takes it away.
+        let others = (1..LAST_STANDARD).filter(|signal| !KEPT.contains(signal));
+        for signal in others.filter(|signal| is_ignored(*signal)) {
+            libc::signal(signal, ignore as *const () as libc::sighandler_t);
         }
     }
 }
+
+/// One past the last of the signals that every Unix has; those behind are the C library's own, or
+/// nobody's.
+const LAST_STANDARD: i32 = 32;
+
+extern "C" fn ignore(_signal: i32) {}
 
 #[expect(unsafe_code, reason = "no crate in use asks for a disposition without changing it")]
 fn is_ignored(signal: i32) -> bool {

@@ -321,6 +321,9 @@ fn a_cancel_starts_nothing() {
     bad(drained().retrying(0, 1), "`a` is retried after a cancel");
     bad(Log::new(1, ONE).queued(0).cancelling(Level::Drain).started(0, 1), "starts after a cancel");
     bad(drained().skipped(1, "not_selected"), "`b` is SKIPPED after a cancel");
+    let stopped = || Log::new(1, TWO).queued(0).cancelling(Level::Stop);
+    good(stopped().started(0, 1).stopping(0, "stop"));
+    bad(stopped().started(1, 1), "`b` starts while PENDING");
     bad(drained().cancelling(Level::Drain), "does not rise to drain");
     bad(drained().cancelling(Level::Kill).cancelling(Level::Stop), "does not rise to stop");
     let nobody = RunCancelling { level: Level::Stop, by: String::new(), text: None };
