@@ -192,7 +192,11 @@ impl StateStore for JsonlStore {
         let mut ids = Vec::new();
         for entry in entries {
             let entry = entry.map_err(failed("read", &runs))?;
-            if let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // A link or a file that only has a run's name must not stand for the latest run.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 ids.push(id);
             }
         }
