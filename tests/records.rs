@@ -27,3 +27,50 @@ fn a_long_chain_of_reasons_is_told_by_its_two_ends() {
     assert!(lines[42].starts_with("exit 3"), "{why}");
     assert_eq!(lines.len(), 43);
 }
+
+#[test]
+fn what_only_has_a_name_like_a_run_hides_no_run() {
+    let mut project = Project::with("tasks: {a: 'true'}\n");
+    project.run(&["run", "-q"]).exits(0);
+    project.damages_records();
+    let runs = project.dir().join(".pyoco/runs");
+    std::fs::write(runs.join("ff000000-0000-7000-8000-000000000001"), "").expect("to write");
+    std::os::unix::fs::symlink("/etc", runs.join("ff000000-0000-7000-8000-000000000002"))
+        .expect("to link");
+    let shown = project.run(&["runs", "show", "latest", "--json"]).exits(0).json();
+    assert_eq!(shown["status"], "COMPLETED");
+    project.run(&["runs", "prune", "--keep", "1"]).exits(0).complains("removed 0 runs");
+    project.run(&["runs", "show", "latest"]).exits(0);
+}
+
+#[test]
+fn a_run_that_cannot_be_removed_is_told() {
+    let mut project = Project::with("tasks: {a: 'true'}\n");
+    for _ in 0..2 {
+        project.run(&["run", "-q"]).exits(0);
+    }
+    let records = project.records();
+    let (old, new) = (&records[0].run_id, &records[1].run_id);
+    // Something has the name under which it would be removed.
+    project.damages_records();
+    let taken = project.dir().join(format!(".pyoco/runs/.gone-{new}"));
+    std::fs::write(&taken, "").expect("to write");
+    let pruned = project.run(&["runs", "prune", "--keep", "0"]).exits(2);
+    assert!(pruned.stderr.starts_with("error: cannot remove `"), "{}", pruned.stderr);
+    assert!(pruned.stdout.starts_with(&old.to_string()), "{}", pruned.stdout);
+    assert_eq!(pruned.stdout.lines().count(), 1);
+    let left = project.run(&["runs", "list", "--json"]).exits(0).json();
+    assert_eq!(left[0]["run_id"], new.to_string());
+    assert_eq!(left.as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_list_of_none_says_so() {
+    let project = Project::with("tasks: {a: 'true'}\n");
+    project.run(&["run", "-q"]).exits(0);
+    let listed = project.run(&["runs", "list", "--limit", "0"]).exits(0);
+    assert_eq!(
+        (listed.stdout.as_str(), listed.stderr.as_str()),
+        ("", "… and older ones; --limit shows more\n")
+    );
+}
