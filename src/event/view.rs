@@ -394,6 +394,8 @@ impl RunView {
         let index = match task.attempts.iter().rposition(|attempt| attempt.number == number) {
             Some(index) => index,
             None => {
+                // One attempt is the rule, and a vector's first step would make room for four.
+                task.attempts.reserve_exact(1);
                 task.attempts.push(AttemptView { number, ..AttemptView::default() });
                 task.attempts.len() - 1
             }
