@@ -74,3 +74,26 @@ fn a_list_of_none_says_so() {
         ("", "… and older ones; --limit shows more\n")
     );
 }
+
+#[test]
+fn a_timeout_is_told_once() {
+    let project = Project::with("tasks: {a: {run: sleep 86400, timeout: 1ms}}\n");
+    project.run(&["run", "-q"]).exits(1);
+    let shown = project.run(&["runs", "show", "latest"]).exits(0).stdout;
+    let line = shown.lines().find(|line| line.starts_with("  timeout after "));
+    assert!(line.is_some_and(|line| line.matches("after").count() == 1), "{shown}");
+}
+
+#[test]
+fn a_run_whose_record_broke_is_lost_and_nothing_is_said_of_a_death() {
+    let mut project = Project::with("tasks: {a: 'true'}\n");
+    project.run(&["run", "-q"]).exits(0);
+    project.damages_records();
+    let events = project.record().dir.join("events.jsonl");
+    let text = std::fs::read_to_string(&events).expect("the record can be read");
+    let (head, _) = text.split_once("\n{\"v\":1,\"seq\":4").expect("a fourth line");
+    std::fs::write(&events, format!("{head}\n")).expect("to write");
+    let shown = project.run(&["runs", "show", "latest"]).exits(0).stdout;
+    let lost = "  lost      its runner is gone; the tasks are shown as it last recorded them\n";
+    assert!(shown.contains(lost), "{shown}");
+}

@@ -165,7 +165,7 @@ impl<'a> Follower<'a> {
             let result = result.and_then(|()| out.flush());
             if result.is_err() || over {
                 if self.seen == Seen::Lost {
-                    say(format_args!("run {} is LOST: its runner has died", self.run_id.short()));
+                    say(format_args!("run {} is LOST: its runner is gone", self.run_id.short()));
                 }
                 return written(result);
             }
