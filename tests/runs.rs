@@ -554,9 +554,9 @@ fn a_lost_run_is_named_so_and_cannot_be_cancelled() {
     drop((log, requests));
     line.clear();
     std::io::BufRead::read_line(&mut stderr, &mut line).expect("to read");
-    similar(&line, "run <ID>: LOST: its runner has died\n");
+    similar(&line, "run <ID>: LOST: its runner is gone\n");
     assert_eq!(child.wait().expect("to wait").code(), Some(1));
-    space.refused(&["cancel", "latest"], "error: run <ID> is LOST: its runner has died\n");
+    space.refused(&["cancel", "latest"], "error: run <ID> is LOST: its runner is gone\n");
     let shown = space.run(&["show", "latest"]).stdout;
     assert!(shown.lines().next().is_some_and(|line| line.ends_with("  LOST")), "{shown}");
     assert!(space.run(&["list"]).stdout.contains("LOST"));

@@ -47,6 +47,12 @@ pub(super) fn numbered(events: Vec<Event>) -> Vec<Line> {
     events.into_iter().enumerate().map(number).collect()
 }
 
+/// Returns lines that say the same again and again.
+pub(super) fn queued(n_lines: usize) -> Vec<Line> {
+    let event = Event::TaskQueued(TaskQueued { task: TaskId(0), name: "t".into() });
+    numbered(vec![event; n_lines])
+}
+
 /// Returns the first line's event.
 pub(super) fn run_started(run_id: RunId, flow: &str, n_tasks: u32) -> Event {
     Event::RunStarted(Box::new(RunStarted {
