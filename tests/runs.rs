@@ -177,7 +177,7 @@ fn run_started(run_id: RunId, flow: &str, n_tasks: u32) -> RunStarted {
     RunStarted {
         run_id: Some(run_id),
         flow: flow.to_owned(),
-        file: Some("/work/pipeline.yaml".to_owned()),
+        file: Some("/src/pipeline.yaml".to_owned()),
         labels: [("env".to_owned(), "prod".to_owned())].into(),
         jobs: 2,
         n_tasks,
@@ -204,7 +204,7 @@ fn started(task: u32, name: &str, attempt: u32) -> Event {
         pid: Some(100 + attempt),
         argv: ["sh", "-e", "-c", &format!("make {name}")].map(str::to_owned).into(),
         argv_cut: false,
-        dir: Some("/work".to_owned()),
+        dir: Some("/src".to_owned()),
     }))
 }
 
