@@ -325,7 +325,7 @@ fn a_failed_run_is_shown_with_its_failure_first() {
     let id = space.failed();
     let shown = "\
 run <RUN>  FAILED  failed(test)
-  flow      release  (/work/pipeline.yaml)
+  flow      release  (/src/pipeline.yaml)
   started   <TIME> (2 h ago)
   took      1.2 s
   tasks     1 SUCCEEDED, 1 FAILED, 2 SKIPPED
@@ -405,7 +405,7 @@ attempt 1 of 2
   started   <TIME>
   took      100 ms
   command   sh -e -c 'make test'
-  dir       /work
+  dir       /src
   pid       101
   exit      exit(2)
   retried   after 50 ms
@@ -417,7 +417,7 @@ attempt 2 of 2
   started   <TIME>
   took      100 ms
   command   sh -e -c 'make test'
-  dir       /work
+  dir       /src
   pid       102
   exit      exit 2
   cpu       90 ms
