@@ -1,5 +1,5 @@
-//! What a task finds when it runs: its group, streams, descriptors, signals, folder, environment and
-//! interpreter; and what becomes of one that cannot be started.
+//! What a task finds when it runs: its group, streams, descriptors, signals and interpreter; and what
+//! becomes of one that cannot be started.
 
 mod support;
 
@@ -218,6 +218,47 @@ fn too_much_for_the_system_is_a_reason_too() {
 }
 
 #[test]
+fn a_run_whose_folder_is_taken_away_goes_on() {
+    let project = Project::with(
+        "
+tasks:
+  thief: rm -rf \"$PYOCO_RUN_DIR\"; echo gone
+  script: {run: echo script, shell: [sh, '{0}'], needs: thief}
+  input: {run: cat, stdin: input, needs: script}
+",
+    );
+    let outcome = project.run(&["run"]).exits(0).says("gone\nscript\ninput");
+    outcome.complains("warning: this run has no complete record");
+    assert!(project.private_files().is_empty());
+}
+
+#[test]
+fn without_a_folder_for_temporary_files_only_what_needs_one_fails() {
+    let mut project = Project::with("tasks:\n  a: {run: cat, stdin: input}\n");
+    project.env("TMPDIR", "/no/such/folder");
+    assert_eq!(project.run(&["run"]).exits(0).stdout, "input");
+    let outcome = project.run(&["run", "--no-record"]).exits(2);
+    let outcome = outcome.complains("cannot make a private folder in `/no/such/folder`");
+    outcome.complains("nothing was run; set `TMPDIR` to a folder that can be written to\n");
+}
+
+#[test]
+fn descriptors_that_run_out_fail_tasks_and_nothing_else() {
+    // Each task that can be started ends only once another could not.
+    let script = "until grep -q 'FAILE[D]' \"$PYOCO_RUN_DIR/events.jsonl\"; do sleep 0.01; done";
+    let tasks: String = (0..40).map(|n| format!("  t{n}: {script}\n")).collect();
+    let project = Project::with(&format!("jobs: 40\non_failure: isolate\ntasks:\n{tasks}"));
+    let mut command = project.command_of("/bin/sh");
+    command.args(["-c", "ulimit -n 24; exec \"$0\" run -q", env!("CARGO_BIN_EXE_pyoco")]);
+    Running::spawn(command).wait().exits(1);
+    let record = project.record();
+    let reasons: Vec<String> = (0..40).map(|n| record.reason(&format!("t{n}"))).collect();
+    let is_known = |reason: &String| reason.is_empty() || reason.contains("Too many open files");
+    assert!(reasons.iter().all(is_known), "{reasons:?}");
+    assert!(reasons.iter().any(String::is_empty), "some of them ran");
+}
+
+#[test]
 fn long_scripts_go_through_a_file() {
     let after = |padding: &str, last: &str| {
         format!("    run: |\n{}      {last}\n", format!("      {padding}\n").repeat(12_000))
@@ -317,112 +358,6 @@ fn a_program_with_a_slash_starts_at_the_folder_of_the_task() {
 }
 
 #[test]
-fn the_environment_has_its_levels() {
-    let mut project = Project::with(
-        r#"
-env: {A: flow, B: flow, C: flow, EMPTY: "", OCTAL: 010}
-defaults: {env: {B: defaults, C: defaults}}
-tasks:
-  a: {run: 'echo "$INHERITED $A $B $C [$EMPTY] $OCTAL"', env: {C: task}}
-  b: 'echo "$INHERITED $A $B $C"'
-"#,
-    );
-    project.env("INHERITED", "caller").env("A", "caller").env("EMPTY", "caller");
-    let outcome = project.run(&["run", "-j1"]).exits(0);
-    assert_eq!(outcome.stdout, "caller flow defaults task [] 010\ncaller flow defaults defaults\n");
-}
-
-#[test]
-fn pyoco_tells_a_task_where_it_is() {
-    let mut project = Project::with(
-        r#"
-name: my flow
-env: {PYOCO_TASK: from-file}
-tasks:
-  a.b: env | grep ^PYOCO_ | sort
-"#,
-    );
-    // What an outer run or a careless caller has set does not leak.
-    for name in [
-        "PYOCO_OUTPUT",
-        "PYOCO_STATUS",
-        "PYOCO_FAILED_TASKS",
-        "PYOCO_PARENT_RUN",
-        "PYOCO_PARAM_X",
-        "PYOCO_MATRIX_X",
-        "PYOCO_POOL_X",
-        "PYOCO_SERVER",
-        "PYOCO_TOKEN",
-        "PYOCO_TASK",
-        "PYOCO_ATTEMPT",
-        "PYOCO_RUN_DIR",
-        "PYOCO_CANCEL_FILE",
-    ] {
-        project.env(name, "outer");
-    }
-    project.file("deep/.keep", "");
-    let mut command = project.command(&["run", "-q", "-o", "stream"]);
-    command.current_dir(project.dir().join("deep"));
-    let outcome = Running::spawn(command).wait().exits(0);
-    let text = project.redact(&outcome.stdout).replace(env!("CARGO_BIN_EXE_pyoco"), "[EXE]");
-    let text: String = text
-        .lines()
-        .filter(|line| !line.starts_with("PYOCO_TEST_MARK"))
-        .map(|line| line.to_owned() + "\n")
-        .collect();
-    same(
-        &text,
-        "PYOCO_ATTEMPT=1
-PYOCO_CALLER_DIR=[DIR]/deep
-PYOCO_CANCEL_FILE=[DIR]/.pyoco/runs/[RUN]/cancel
-PYOCO_EXE=[EXE]
-PYOCO_FILE_DIR=[DIR]
-PYOCO_FLOW=my flow
-PYOCO_RUN_DIR=[DIR]/.pyoco/runs/[RUN]
-PYOCO_RUN_ID=[RUN]
-PYOCO_STATE_DIR=[DIR]/.pyoco
-PYOCO_TASK=a.b
-",
-    );
-    let run_id = project.record().run_id.to_string();
-    assert!(outcome.stdout.contains(&format!("PYOCO_RUN_ID={run_id}\n")));
-}
-
-#[test]
-fn relative_folders_start_at_the_file() {
-    let project = Project::new();
-    project.file(
-        "flows/f.yaml",
-        "tasks:\n  a: pwd\n  b: {run: pwd, dir: sub}\n  c: {run: pwd, dir: /}\n",
-    );
-    project.file("flows/sub/.keep", "");
-    project.file("sub/.keep", "");
-    let outcome = project.run(&["run", "flows/f.yaml", "-j1"]).exits(0);
-    assert_eq!(project.redact(&outcome.stdout), "[DIR]/flows\n[DIR]/flows/sub\n/\n");
-    // From standard input they start at the caller's folder.
-    let text = project.read("flows/f.yaml");
-    let outcome = project.run_with_input(&["run", "-", "-j1"], text.as_bytes()).exits(0);
-    assert_eq!(project.redact(&outcome.stdout), "[DIR]\n[DIR]/sub\n/\n");
-    let mut command = project.command_of("bash");
-    let script = "\"$0\" run <(cat flows/f.yaml) -j1";
-    command.args(["-c", script, env!("CARGO_BIN_EXE_pyoco")]);
-    let outcome = Running::spawn(command).wait().exits(0);
-    assert_eq!(project.redact(&outcome.stdout), "[DIR]\n[DIR]/sub\n/\n");
-}
-
-#[test]
-fn an_inner_run_names_its_parent() {
-    let project = Project::with("tasks:\n  outer: '\"$PYOCO_EXE\" run inner/inner.yaml'\n");
-    project.file("inner/inner.yaml", "tasks:\n  a: 'echo \"$PYOCO_PARENT_RUN $PYOCO_RUN_ID\"'\n");
-    let outcome = project.run(&["run"]).exits(0);
-    let records = project.records();
-    let [outer, inner] = &records[..] else { panic!("{} records", records.len()) };
-    assert_eq!(inner.values[0]["parent_run"], outer.run_id.to_string());
-    assert!(outer.values[0]["parent_run"].is_null());
-    assert_eq!(outcome.stdout, format!("{} {}\n", outer.run_id, inner.run_id));
-}
-
-#[test]
 fn the_process_of_a_task_is_in_the_record() {
     let project =
         Project::with("tasks:\n  a: {run: 'echo $$', dir: sub}\n  b: {cmd: [echo, x y]}\n");
@@ -445,5 +380,8 @@ fn a_run_without_streams_runs_all_the_same() {
     command.process_group(0);
     Running::spawn(command).wait().exits(0);
     let log = String::from_utf8(project.record().log("a", 1)).expect("text");
-    assert!(log.starts_with("out\nerr\n") && log.ends_with("/dev/null\n"), "{log}");
+    assert!(
+        log.contains("out\n") && log.contains("err\n") && log.contains("-> /dev/null\n"),
+        "{log}"
+    );
 }

@@ -177,7 +177,7 @@ fn run_started(run_id: RunId, flow: &str, n_tasks: u32) -> RunStarted {
     RunStarted {
         run_id: Some(run_id),
         flow: flow.to_owned(),
-        file: Some("/work/pipeline.yaml".to_owned()),
+        file: Some("/src/pipeline.yaml".to_owned()),
         labels: [("env".to_owned(), "prod".to_owned())].into(),
         jobs: 2,
         n_tasks,
@@ -204,7 +204,7 @@ fn started(task: u32, name: &str, attempt: u32) -> Event {
         pid: Some(100 + attempt),
         argv: ["sh", "-e", "-c", &format!("make {name}")].map(str::to_owned).into(),
         argv_cut: false,
-        dir: Some("/work".to_owned()),
+        dir: Some("/src".to_owned()),
     }))
 }
 
@@ -325,7 +325,7 @@ fn a_failed_run_is_shown_with_its_failure_first() {
     let id = space.failed();
     let shown = "\
 run <RUN>  FAILED  failed(test)
-  flow      release  (/work/pipeline.yaml)
+  flow      release  (/src/pipeline.yaml)
   started   <TIME> (2 h ago)
   took      1.2 s
   tasks     1 SUCCEEDED, 1 FAILED, 2 SKIPPED
@@ -405,7 +405,7 @@ attempt 1 of 2
   started   <TIME>
   took      100 ms
   command   sh -e -c 'make test'
-  dir       /work
+  dir       /src
   pid       101
   exit      exit(2)
   retried   after 50 ms
@@ -417,7 +417,7 @@ attempt 2 of 2
   started   <TIME>
   took      100 ms
   command   sh -e -c 'make test'
-  dir       /work
+  dir       /src
   pid       102
   exit      exit 2
   cpu       90 ms
@@ -554,9 +554,9 @@ fn a_lost_run_is_named_so_and_cannot_be_cancelled() {
     drop((log, requests));
     line.clear();
     std::io::BufRead::read_line(&mut stderr, &mut line).expect("to read");
-    similar(&line, "run <ID>: LOST: its runner has died\n");
+    similar(&line, "run <ID>: LOST: its runner is gone\n");
     assert_eq!(child.wait().expect("to wait").code(), Some(1));
-    space.refused(&["cancel", "latest"], "error: run <ID> is LOST: its runner has died\n");
+    space.refused(&["cancel", "latest"], "error: run <ID> is LOST: its runner is gone\n");
     let shown = space.run(&["show", "latest"]).stdout;
     assert!(shown.lines().next().is_some_and(|line| line.ends_with("  LOST")), "{shown}");
     assert!(space.run(&["list"]).stdout.contains("LOST"));

@@ -53,7 +53,7 @@ impl Failure {
     pub(crate) fn print(&self) {
         say(format_args!("error: {}", self.message));
         if let Some(hint) = &self.hint {
-            say(format_args!("  {hint}"));
+            hint.lines().for_each(|line| say(format_args!("  {line}")));
         }
     }
 

@@ -21,6 +21,8 @@ use crate::scheduler::{Ended, Input, Started};
 const LEAK_GRACE: Duration = Duration::from_secs(1);
 /// The same once everything was killed: there is at most a second for the whole end of the run.
 const LEAK_GRACE_KILLED: Duration = Duration::from_millis(200);
+/// How often it is looked whether a group still has its grace; its end is noticed at once.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The most that one event says of a command.
 const MAX_ARGV: usize = 4096;
 /// The longest reason: it is shown on one line.
@@ -127,13 +129,19 @@ fn cut(text: &str, most: usize) -> &str {
 
 impl Process {
     /// Takes the output until the process has exited and its pipes are closed, or until they have
-    /// been open for too long after that; then reaps it.
+    /// been open for too long after that; then reaps it. A group that was asked to end is waited for
+    /// until it is gone or was killed.
     fn watch(mut self, run: &Context, buffer: &mut [u8]) -> Measured {
         let mut output = Output::new(run, self.task, self.attempt);
         let mut exited_at: Option<Instant> = None;
-        while exited_at.is_none() || !self.pipes.is_empty() {
+        loop {
+            // Who was asked to end has time for it, whether or not the leader has gone before.
+            let has_grace = exited_at.is_some() && run.groups.has_grace(self.task, self.attempt);
+            let members = if has_grace { os::members(self.pid) } else { Vec::new() };
             let at_most = match exited_at {
                 None => None,
+                Some(_) if !members.is_empty() => Some(LOOK_AGAIN),
+                Some(_) if self.pipes.is_empty() => break,
                 Some(at) => match leak_grace(run).checked_sub(at.elapsed()) {
                     Some(left) if !left.is_zero() => Some(left),
                     Some(_) | None => break,
@@ -141,6 +149,7 @@ impl Process {
             };
             let mut descriptors: Vec<BorrowedFd<'_>> =
                 self.pipes.iter().map(|(_, pipe)| pipe.as_fd()).collect();
+            descriptors.extend(members.iter().map(AsFd::as_fd));
             if exited_at.is_none() {
                 descriptors.push(self.exit.as_fd());
             }
@@ -151,7 +160,8 @@ impl Process {
                 index += 1;
                 !is_ready || output.take(*stream, pipe, buffer)
             });
-            if exited_at.is_none() && ready[index] {
+            // What a kill leaves behind has its moment too.
+            if !members.is_empty() || (exited_at.is_none() && ready[index]) {
                 exited_at = Some(Instant::now());
             }
         }

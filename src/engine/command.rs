@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::PARENT_GRACE;
 use super::local::Context;
 use crate::event::CANCEL_FILE;
 use crate::model::{Reason, Shell, TaskId, Work};
@@ -59,10 +60,9 @@ impl Command {
         }
         let program = find(&words[0], &env, &dir)?;
         words.remove(0);
-        let stdin =
-            options.stdin.as_deref().map(stdin).transpose().map_err(|error| {
-                Reason::spawn(&format!("cannot keep its standard input: {error}"))
-            })?;
+        let stdin = options.stdin.as_deref().map(|text| stdin(run, text)).transpose();
+        let stdin = stdin
+            .map_err(|error| Reason::spawn(&format!("cannot keep its standard input: {error}")))?;
         Ok(Command { program, arguments: words, env, dir, stdin, _script: file })
     }
 }
@@ -78,8 +78,9 @@ fn check_dir(dir: &Path) -> Result<(), Reason> {
     }
 }
 
-fn stdin(text: &str) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
+fn stdin(run: &Context, text: &str) -> io::Result<File> {
+    // Where the run's folder was taken away the tasks go on all the same.
+    let mut file = tempfile::tempfile_in(&run.dir).or_else(|_| tempfile::tempfile())?;
     file.write_all(text.as_bytes())?;
     file.rewind()?;
     Ok(file)
@@ -135,8 +136,10 @@ fn template(
 
 fn script_file(run: &Context, script: &str, suffix: &str) -> Result<NamedTempFile, Reason> {
     let write = || -> io::Result<NamedTempFile> {
-        let mut file =
-            tempfile::Builder::new().prefix("script-").suffix(suffix).tempfile_in(&run.dir)?;
+        let mut name = tempfile::Builder::new();
+        name.prefix("script-").suffix(suffix);
+        // Where the run's folder was taken away the tasks go on all the same.
+        let mut file = name.tempfile_in(&run.dir).or_else(|_| name.tempfile())?;
         file.write_all(script.as_bytes())?;
         Ok(file)
     };
@@ -157,6 +160,8 @@ fn environment(run: &Context, id: TaskId, attempt: u32) -> Vec<(OsString, OsStri
     set("PYOCO_TASK", task.name().as_ref());
     set("PYOCO_ATTEMPT", attempt.to_string().as_ref());
     set("PYOCO_CANCEL_FILE", run.dir.join(CANCEL_FILE).as_os_str());
+    let grace = run.plan.grace.min(task.options.kill.after);
+    set(PARENT_GRACE, format!("{}ms", grace.0 * 3 / 4).as_ref());
     if let Some(dir) = &run.surroundings.state_dir {
         set("PYOCO_STATE_DIR", dir.as_os_str());
     }

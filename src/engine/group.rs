@@ -25,26 +25,44 @@ pub(super) struct Groups {
 
 #[derive(Debug, Default)]
 struct Table {
-    live: HashMap<(TaskId, u32), Pid>,
+    live: HashMap<(TaskId, u32), Live>,
     leaked: Vec<(Pid, Handle)>,
+}
+
+#[derive(Debug)]
+struct Live {
+    leader: Pid,
+    /// Whether it was sent a signal.
+    is_asked: bool,
+    is_killed: bool,
 }
 
 impl Groups {
     /// Enters the group of an attempt right after its start.
     pub(super) fn enter(&self, task: TaskId, attempt: u32, leader: Pid) {
         let mut table = lock(&self.table);
-        table.live.insert((task, attempt), leader);
-        if self.killed.load(Ordering::SeqCst) {
+        let is_killed = self.killed.load(Ordering::SeqCst);
+        if is_killed {
             send(leader, SIGKILL); // the kill came while this one was being started
         }
+        table.live.insert((task, attempt), Live { leader, is_asked: false, is_killed });
     }
 
     /// Sends a signal to the group of an attempt, if it is still there.
     pub(super) fn signal(&self, task: TaskId, attempt: u32, signal: i32) {
-        let table = lock(&self.table);
-        if let Some(leader) = table.live.get(&(task, attempt)) {
-            send(*leader, signal);
+        let mut table = lock(&self.table);
+        if let Some(live) = table.live.get_mut(&(task, attempt)) {
+            live.is_asked = true;
+            live.is_killed |= signal == SIGKILL;
+            send(live.leader, signal);
         }
+    }
+
+    /// Returns whether the group of an attempt was asked to end and has its grace: it lasts as long
+    /// as any of its processes, not only the leader.
+    pub(super) fn has_grace(&self, task: TaskId, attempt: u32) -> bool {
+        let table = lock(&self.table);
+        table.live.get(&(task, attempt)).is_some_and(|live| live.is_asked && !live.is_killed)
     }
 
     /// Sends a signal to every group that outlived its leader.
@@ -56,8 +74,11 @@ impl Groups {
     /// Kills every group, and all that will still be entered.
     pub(super) fn kill_all(&self) {
         self.killed.store(true, Ordering::SeqCst);
-        let table = lock(&self.table);
-        table.live.values().for_each(|leader| send(*leader, SIGKILL));
+        let mut table = lock(&self.table);
+        for live in table.live.values_mut() {
+            live.is_killed = true;
+            send(live.leader, SIGKILL);
+        }
         table.leaked.iter().for_each(|(leader, _)| send(*leader, SIGKILL));
     }
 
@@ -69,18 +90,23 @@ impl Groups {
     /// Takes out the group of an attempt whose leader has exited, and reaps the leader.
     pub(super) fn reap(&self, task: TaskId, attempt: u32, handle: Handle) -> std::io::Result<()> {
         let mut table = lock(&self.table);
-        table.live.remove(&(task, attempt));
+        if let Some(live) = table.live.remove(&(task, attempt))
+            && live.is_asked
+        {
+            // Where members cannot be seen, some may be left.
+            send(live.leader, SIGKILL);
+        }
         handle.wait().map(drop)
     }
 
     /// Keeps the group of an attempt whose leader has exited while others hold its output open.
     pub(super) fn keep_leaked(&self, task: TaskId, attempt: u32, handle: Handle) {
         let mut table = lock(&self.table);
-        if let Some(leader) = table.live.remove(&(task, attempt)) {
-            if self.killed.load(Ordering::SeqCst) {
-                send(leader, SIGKILL);
+        if let Some(live) = table.live.remove(&(task, attempt)) {
+            if live.is_asked || self.killed.load(Ordering::SeqCst) {
+                send(live.leader, SIGKILL);
             }
-            table.leaked.push((leader, handle));
+            table.leaked.push((live.leader, handle));
         }
     }
 

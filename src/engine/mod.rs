@@ -36,6 +36,10 @@ use runner::Shared;
 /// How much output of one attempt is kept where nothing else is said.
 pub const MAX_LOG: Size = Size(64 << 20);
 
+/// The variable that tells an inner run how long it may take to stop its tasks: less than its own
+/// task is given, so that it is done before it is killed itself.
+pub const PARENT_GRACE: &str = "PYOCO_PARENT_GRACE";
+
 /// Starts runs, and knows those it started. Holds no global state: any number of engines live side
 /// by side in a process.
 ///

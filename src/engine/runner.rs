@@ -328,17 +328,15 @@ impl Runner {
                     self.executor.signal(task, attempt, signal);
                 }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
-                Action::Announce(level) => self.announce(level),
+                Action::Announce { level, running } => self.announce(level, &running),
             }
         }
     }
 
     /// Tells people on a thread of its own: whoever reads the console must not hold up the run.
-    fn announce(&mut self, level: Level) {
+    fn announce(&mut self, level: Level, running: &[Arc<str>]) {
         let Some(hook) = self.on_level.clone() else { return };
-        let running: Vec<String> = self
-            .shared
-            .with_view(|view| view.running().map(|(_, task)| task.name.to_string()).collect());
+        let running: Vec<String> = running.iter().map(ToString::to_string).collect();
         let thread = std::thread::Builder::new().name("announce".into());
         let (said, is_said) = mpsc::channel();
         let announce = move || {

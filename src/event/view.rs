@@ -13,6 +13,9 @@ use crate::model::{
 /// The most tasks that a view makes room for because an event names them; no real flow comes near.
 const MAX_TASKS: u32 = 4_000_000;
 
+/// How many tasks may be missing before one that a line names: more than some damaged lines declare.
+const MAX_LEAP: usize = 1 << 16;
+
 /// The state of a run after some of its lines.
 #[derive(Clone, Debug, Default)]
 pub struct RunView {
@@ -312,10 +315,9 @@ impl RunView {
         let mut list = Vec::new();
         for (offset, task) in declared.tasks.iter().enumerate() {
             let id = TaskId(declared.from.saturating_add(offset as u32));
-            if id.0 >= self.most_tasks() {
+            if !self.make_room(id) {
                 return;
             }
-            self.make_room(id);
             let (needs, needs_any) = self.lists_of(task, &mut list);
             let view = &mut self.tasks[id.index()];
             if view.name.is_empty() {
@@ -364,19 +366,23 @@ impl RunView {
         }
     }
 
-    fn make_room(&mut self, id: TaskId) {
+    /// Makes this task and those before it; returns whether the run can have it.
+    fn make_room(&mut self, id: TaskId) -> bool {
+        if id.0 >= self.most_tasks() || id.index() > self.tasks.len() + MAX_LEAP {
+            return false;
+        }
         if self.tasks.len() <= id.index() {
             self.counts.pending += (id.index() + 1 - self.tasks.len()) as u32;
             self.tasks.resize_with(id.index() + 1, TaskView::default);
         }
+        true
     }
 
     /// Returns the task that a line speaks of, made known by it where its declaration is missing.
     fn known(&mut self, id: TaskId, name: &Arc<str>) -> Option<&mut TaskView> {
-        if id.0 >= self.most_tasks() || id.index() > self.tasks.len() + (1 << 16) {
+        if !self.make_room(id) {
             return None;
         }
-        self.make_room(id);
         let task = &mut self.tasks[id.index()];
         if task.name.is_empty() {
             task.name = name.clone();
@@ -394,6 +400,10 @@ impl RunView {
         let index = match task.attempts.iter().rposition(|attempt| attempt.number == number) {
             Some(index) => index,
             None => {
+                if task.attempts.is_empty() {
+                    // One attempt is the rule, and a vector's first step makes room for four.
+                    task.attempts.reserve_exact(1);
+                }
                 task.attempts.push(AttemptView { number, ..AttemptView::default() });
                 task.attempts.len() - 1
             }
@@ -466,6 +476,15 @@ mod tests {
         assert_eq!(view.list(view.tasks()[1].needs), [TaskId(0)]);
         assert_eq!(view.list(view.tasks()[2].needs), [TaskId(0), TaskId(1)]);
         assert_eq!(view.counts().pending, 3);
+    }
+
+    #[test]
+    fn a_damaged_declaration_makes_no_room_for_millions() {
+        let mut view = RunView::new();
+        let tasks = vec![Declared { name: "far".into(), ..Declared::default() }];
+        let declared = TasksDeclared { from: 3_999_999, tasks, ..TasksDeclared::default() };
+        view.apply(&line(1, Event::TasksDeclared(declared)));
+        assert_eq!(view.tasks().len(), 0);
     }
 
     proptest! {

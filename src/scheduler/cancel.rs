@@ -88,7 +88,8 @@ impl Scheduler {
         let before = self.view.level();
         let CancelRequest { level, by, reason: text } = request;
         self.emit(turn, Event::RunCancelling(RunCancelling { level, by, text }));
-        turn.act(Action::Announce(level));
+        let running = self.view.running().map(|(_, task)| task.name.clone()).collect();
+        turn.act(Action::Announce { level, running });
         if before.is_none() {
             self.end_unstarted(turn, TaskState::Cancelled, &Reason::CANCELLED);
         }

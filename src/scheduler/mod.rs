@@ -113,7 +113,12 @@ pub enum Action {
         signal: i32,
     },
     /// Tell people that a cancel reached this level.
-    Announce(Level),
+    Announce {
+        /// The level.
+        level: Level,
+        /// The names of the tasks that ran when it was taken.
+        running: Vec<Arc<str>>,
+    },
 }
 
 /// Carries out what the scheduler wants: local processes, or a test's simulation.

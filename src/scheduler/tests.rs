@@ -138,7 +138,7 @@ impl<'a> World<'a> {
                     (running.ends, running.code, running.signal) = (self.now, None, Some(signal));
                 }
             }
-            Action::SignalLeaked { .. } | Action::Announce(_) => {}
+            Action::SignalLeaked { .. } | Action::Announce { .. } => {}
         }
     }
 

@@ -178,7 +178,10 @@ impl Project {
         let runs = self.dir.join(".pyoco/runs");
         let Ok(entries) = fs::read_dir(&runs) else { return Vec::new() };
         let paths = entries.map(|entry| entry.expect("the folder can be read").path());
-        let mut paths: Vec<PathBuf> = paths.collect();
+        // A record that is just being made is none yet.
+        let is_hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes()[0] == b'.';
+        let is_record = |path: &PathBuf| path.file_name().is_some_and(|name| !is_hidden(name));
+        let mut paths: Vec<PathBuf> = paths.filter(is_record).collect();
         paths.sort();
         paths.iter().map(|path| Record::open(path)).collect()
     }

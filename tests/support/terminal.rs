@@ -14,6 +14,7 @@ use super::{DEADLINE, Outcome, wait_for};
 /// A program on a terminal; it is stopped with the value.
 pub(crate) struct Terminal {
     session: PtySession,
+    /// What was shown so far, each byte as a character: see [`as_chars`].
     seen: String,
 }
 
@@ -31,12 +32,13 @@ impl Terminal {
     /// Waits until it shows this text; returns what it showed before.
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) -> String {
-        let before = self.session.exp_string(text);
+        let wanted = as_chars(text);
+        let before = self.session.exp_string(&wanted);
         let before =
             before.unwrap_or_else(|error| panic!("no `{text}`: {error}\nbefore: {}", self.seen));
         self.seen.push_str(&before);
-        self.seen.push_str(text);
-        before
+        self.seen.push_str(&wanted);
+        String::from_utf8_lossy(&as_bytes(&before)).into_owned()
     }
 
     /// Presses a key together with the control key.
@@ -61,7 +63,17 @@ impl Terminal {
             WaitStatus::Signaled(_, signal, _) => (None, Some(signal as i32)),
             other => panic!("neither exited nor killed: {other:?}"),
         };
-        let bytes = self.seen.clone().into_bytes();
-        Outcome { code, signal, stdout: self.seen, stderr: String::new(), bytes }
+        let bytes = as_bytes(&self.seen);
+        let stdout = String::from_utf8_lossy(&bytes).into_owned();
+        Outcome { code, signal, stdout, stderr: String::new(), bytes }
     }
+}
+
+/// Returns a text as rexpect sees it: it takes every byte for a character of its own.
+fn as_chars(text: &str) -> String {
+    text.bytes().map(char::from).collect()
+}
+
+fn as_bytes(chars: &str) -> Vec<u8> {
+    chars.chars().map(|c| u8::try_from(c).expect("rexpect makes one of each byte")).collect()
 }

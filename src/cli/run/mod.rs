@@ -2,6 +2,7 @@
 
 mod args;
 mod dry;
+mod nested;
 mod signals;
 
 use std::io::Write;
@@ -11,10 +12,12 @@ use std::time::Duration;
 
 use super::exit::{Exit, Failure, written};
 use super::load::{caller_dir, load};
-use crate::engine::{Engine, RunHandle, RunOptions, StartError, Surroundings, processors};
+use crate::engine::{
+    Engine, PARENT_GRACE, RunHandle, RunOptions, StartError, Surroundings, processors,
+};
 use crate::event::{Retention, RunNoted, RunStarted, RunView};
 use crate::graph::{Selection, SelectionError, select};
-use crate::model::{Flow, Ms, OnFailure, RunStatus, escape};
+use crate::model::{Flow, Level, Ms, OnFailure, RunStatus, escape};
 use crate::record::{self, JsonlStore};
 use crate::scheduler::Plan;
 use crate::spec::Source;
@@ -23,6 +26,7 @@ use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
 pub(crate) use args::RunArgs;
 use args::{on_cancel, parse, setting};
+use nested::InnerRuns;
 use signals::Ladder;
 
 /// How many ended runs of a flow are kept.
@@ -80,6 +84,9 @@ fn plan(args: &RunArgs, targets: &[String], flow: &Flow) -> Result<Plan, Failure
     if let Some(grace) = setting(args.grace, "PYOCO_GRACE", parse)? {
         plan.grace = grace;
     }
+    if let Some(at_most) = setting(None, PARENT_GRACE, parse)? {
+        plan.grace = plan.grace.min(at_most);
+    }
     plan.seed = seed();
     Ok(plan)
 }
@@ -121,6 +128,7 @@ struct Job {
     options: RunOptions,
     console: ConsoleOptions,
     retention: Option<Retention>,
+    inner_runs: InnerRuns,
     /// The folder of the workflow file, whose repository the record speaks of.
     dir: PathBuf,
 }
@@ -143,6 +151,7 @@ impl Job {
                 .map_err(|error| Failure::new(escape(&error.to_string())))?;
             engine = engine.with_store(Arc::new(JsonlStore::new(state_dir.clone())));
         }
+        let inner_runs = InnerRuns::new(&state_dir);
         let surroundings = Surroundings {
             env: environment(args.color),
             caller_dir: caller_dir.to_path_buf(),
@@ -165,46 +174,67 @@ impl Job {
         let path = std::env::var("PATH").unwrap_or_default();
         let console = ConsoleOptions { choice, record: !args.no_record, path };
         let engine = engine.with_surroundings(surroundings);
-        Ok(Job { engine, plan, options, console, retention, dir })
+        Ok(Job { engine, plan, options, console, retention, inner_runs, dir })
     }
 
     fn run(mut self) -> Result<Exit, Failure> {
         let ladder = Ladder::listen()?;
         let console = Console::stdio(self.console);
         let (screen, grace) = (console.screen(), self.plan.grace);
-        self.options.on_level = Some(announcer(screen, grace));
+        self.options.on_level = Some(on_level(screen, grace, self.inner_runs.clone()));
         self.options.trace = Some(Box::new(console));
         let has_repository = self.options.facts.git_commit.is_some();
         let handle = self.engine.start_plan(self.plan, self.options).map_err(start_failure)?;
+        self.inner_runs.belong_to(handle.run_id());
         ladder.lead_to(handle.clone());
+        if let Some(request) = nested::drain_of_outer() {
+            handle.request(request);
+        }
         if has_repository {
             note_later(handle.clone(), self.dir);
         }
         let view = handle.wait();
-        ladder.run_is_over();
         // Retention is a courtesy: what it cannot remove now, the next run or `runs prune` will.
         if let Some(retention) = &self.retention {
             drop(self.engine.store().prune(retention));
         }
-        handle.wait_for_trace();
+        ladder.wait_for_trace(&handle, signal_of(&view));
         Ok(exit_of(&view))
     }
 }
 
-fn announcer(screen: Screen, grace: Ms) -> crate::engine::LevelHook {
-    Arc::new(move |level, running| screen.announce(&announcement(level, running, grace)))
+/// Returns what is done at each level of a cancel: people are told, and a drain is handed on.
+fn on_level(screen: Screen, grace: Ms, inner_runs: InnerRuns) -> crate::engine::LevelHook {
+    Arc::new(move |level, running| {
+        if level == Level::Drain {
+            inner_runs.drain_aside();
+        }
+        screen.announce(&announcement(level, running, grace));
+    })
 }
 
 fn start_failure(error: StartError) -> Failure {
-    Failure::new(escape(&error.to_string()))
-        .hint("nothing was run; try `--no-record`, or another `--state-dir`")
+    let way_out = match &error {
+        StartError::Record(_) => "nothing was run; try `--no-record`, or another `--state-dir`",
+        StartError::PrivateFolder { .. } => {
+            "nothing was run; set `TMPDIR` to a folder that can be written to"
+        }
+        StartError::Thread(_) => "nothing was run; the system has no room for more threads",
+    };
+    Failure::new(escape(&error.to_string())).hint(way_out)
+}
+
+/// Returns the signal that cancelled this run; none where somebody else did, or nobody.
+fn signal_of(view: &RunView) -> Option<i32> {
+    let is_cancelled = view.status() == RunStatus::Cancelled;
+    view.cancelled_by().0.filter(|_| is_cancelled).and_then(signals::by_name)
 }
 
 /// Returns how the program ends after this run; does not return where a signal ends it.
 fn exit_of(view: &RunView) -> Exit {
     match view.status() {
         RunStatus::Completed => Exit::Success,
-        RunStatus::Cancelled => match view.cancelled_by().0.and_then(signals::by_name) {
+        RunStatus::Cancelled => match signal_of(view) {
             Some(signal) => signals::die_by(signal),
             None => Exit::As(signal_hook::consts::SIGINT),
         },

@@ -1,7 +1,9 @@
 //! Signals of `pyoco run`: the ladder of a cancel, and dying by one's own signal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::cli::exit::Failure;
 use crate::engine::RunHandle;
@@ -12,6 +14,9 @@ const HUP: i32 = signal_hook::consts::SIGHUP;
 const INT: i32 = signal_hook::consts::SIGINT;
 const QUIT: i32 = signal_hook::consts::SIGQUIT;
 const TERM: i32 = signal_hook::consts::SIGTERM;
+
+/// How long a kill waits for the record, and after it for the console.
+const KILL_AT_MOST: Duration = Duration::from_secs(1);
 
 /// Where signals go while a run is under way.
 #[derive(Clone, Default)]
@@ -31,6 +36,10 @@ struct Run {
     early: Vec<i32>,
     /// Whether all that is left is a slow reader.
     is_over: bool,
+    /// The signal that cancelled the run that is over.
+    cancelled_by: Option<i32>,
+    /// A signal that came after the last line of the record and before that.
+    late: Option<i32>,
 }
 
 impl Ladder {
@@ -66,20 +75,49 @@ impl Ladder {
         early.into_iter().for_each(|signal| self.signal(signal));
     }
 
-    /// Lets a signal end the program: the run is over, and only a slow reader is waited for.
-    pub(super) fn run_is_over(&self) {
-        self.run().is_over = true;
+    /// Waits until all is shown of a run that is over. From now on a signal ends the program: only a
+    /// slow reader is waited for, and after a kill, which must end us also where the terminal hangs,
+    /// or a signal that came too late for the run, not for long.
+    ///
+    /// `cancelled_by` is the signal that cancelled the run: it ends the program then too.
+    pub(super) fn wait_for_trace(&self, handle: &RunHandle, cancelled_by: Option<i32>) {
+        let mut run = self.run();
+        run.is_over = true;
+        run.cancelled_by = cancelled_by;
+        let late = run.late;
+        drop(run);
+        if late.is_none() && handle.level() < Some(Level::Kill) {
+            return handle.wait_for_trace();
+        }
+        let (shown, is_shown) = std::sync::mpsc::channel::<()>();
+        let handle = handle.clone();
+        let wait = move || {
+            handle.wait_for_trace();
+            drop(shown);
+        };
+        let thread = std::thread::Builder::new().name("trace".into());
+        if thread.spawn(wait).is_ok()
+            // Nothing is ever sent: it ends with the trace, or with our patience.
+            && is_shown.recv_timeout(KILL_AT_MOST) == Err(RecvTimeoutError::Timeout)
+            && let Some(signal) = cancelled_by.or(late)
+        {
+            die_by(signal);
+        }
     }
 
     fn signal(&self, signal: i32) {
         let mut run = self.run();
         if run.is_over {
-            die_by(signal);
+            die_by(run.cancelled_by.unwrap_or(signal));
         }
         let Some(handle) = run.handle.clone() else {
             run.early.push(signal);
             return;
         };
+        if handle.status().is_final() {
+            run.late = Some(signal);
+            return;
+        }
         // What somebody else asked for, say `pyoco runs cancel`, counts as a rung too.
         let before = run.level.max(handle.level());
         let level = self.level(signal, before);
@@ -87,6 +125,9 @@ impl Ladder {
         drop(run);
         let by = signal_name(signal).into_owned();
         handle.request(CancelRequest { level, by, reason: None });
+        if level == Level::Kill {
+            give_up_on(handle, signal);
+        }
     }
 
     fn level(&self, signal: i32, before: Option<Level>) -> Level {
@@ -101,6 +142,18 @@ impl Ladder {
     fn run(&self) -> std::sync::MutexGuard<'_, Run> {
         self.0.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Ends the program by a signal where a killed run does not come to its end: its record cannot be
+/// written, or a task's program is still being loaded.
+fn give_up_on(handle: RunHandle, signal: i32) {
+    let wait = move || {
+        if !handle.is_over_within(KILL_AT_MOST) {
+            die_by(signal);
+        }
+    };
+    // Without a thread it is as slow as the disk.
+    drop(std::thread::Builder::new().name("kill".into()).spawn(wait));
 }
 
 /// Puts right what a careless caller left: a blocked mask, and ignored signals that would change

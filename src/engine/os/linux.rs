@@ -86,6 +86,19 @@ pub(in crate::engine) fn holders(group: Pid, pipes: &[BorrowedFd<'_>]) -> Vec<u3
     found
 }
 
+/// Returns the living processes of `group` as descriptors that become readable when one exits.
+pub(in crate::engine) fn members(group: Pid) -> Vec<OwnedFd> {
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    let member = |entry: io::Result<fs::DirEntry>| {
+        let pid = entry.ok()?.file_name().to_str()?.parse::<u32>().ok()?;
+        let is_member = is_in_group(pid, group);
+        // One that has gone meanwhile, and whose number is another's by now, costs a second look.
+        pidfd_open(Pid::from_raw(is_member.then_some(pid)?.cast_signed())?, PidfdFlags::empty())
+            .ok()
+    };
+    processes.filter_map(member).collect()
+}
+
 fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
     let file = fs::File::from(pipe.try_clone_to_owned().ok()?);
     Some(format!("pipe:[{}]", file.metadata().ok()?.ino()))

@@ -2,7 +2,7 @@
 //! are unknown.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
@@ -48,5 +48,10 @@ pub(in crate::engine) fn peek_end(pid: Pid) -> io::Result<End> {
 
 /// Returns nobody: there is no portable way to find them.
 pub(in crate::engine) fn holders(_group: Pid, _pipes: &[BorrowedFd<'_>]) -> Vec<u32> {
+    Vec::new()
+}
+
+/// Returns nobody: there is no portable way to find them.
+pub(in crate::engine) fn members(_group: Pid) -> Vec<OwnedFd> {
     Vec::new()
 }
