@@ -363,7 +363,11 @@ fn cost(event: &Event<'_>) -> usize {
         Event::Scalar(_, _, anchor, _)
         | Event::SequenceStart(_, anchor, _)
         | Event::MappingStart(_, anchor, _) => {
-            if *anchor == 0 { 1 } else { 10 }
+            if *anchor == 0 {
+                1
+            } else {
+                10
+            }
         }
         Event::Alias(_) => 1,
         _ => 0,
