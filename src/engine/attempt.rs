@@ -14,7 +14,7 @@ use super::leaks::readable;
 use super::local::Context;
 use super::os::{self, ExitWatch};
 use crate::event::{MAX_TAIL, Measured, Stream, TaskLog};
-use crate::model::{Reason, TaskId};
+use crate::model::{Reason, SIGKILL, TaskId};
 use crate::scheduler::{Ended, Input, Started};
 
 /// How long output may stay open after the process has exited.
@@ -74,7 +74,7 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
     let exit = match ExitWatch::new(pid) {
         Ok(exit) => exit,
         Err(error) => {
-            run.groups.signal(task, attempt, 9);
+            run.groups.signal(task, attempt, SIGKILL);
             drop(run.groups.reap(task, attempt, handle));
             return Err(spawn_error(&command, &error));
         }

@@ -12,9 +12,7 @@ use duct::Handle;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::lock;
-use crate::model::TaskId;
-
-const SIGKILL: i32 = 9; // the same on every Unix
+use crate::model::{SIGKILL, TaskId};
 
 /// The groups of one run.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Ms, TaskId};
+use super::{Ms, SIGTERM, TaskId};
 
 /// A checked workflow.
 #[derive(Clone, Debug)]
@@ -251,7 +251,7 @@ pub struct Kill {
 
 impl Default for Kill {
     fn default() -> Kill {
-        Kill { signal: 15, after: Ms::secs(10) } // 15 is SIGTERM on every Unix
+        Kill { signal: SIGTERM, after: Ms::secs(10) }
     }
 }
 

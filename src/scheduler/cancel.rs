@@ -3,10 +3,7 @@
 use super::retry::Timer;
 use super::{Action, Phase, Scheduler, Turn};
 use crate::event::{CancelRequest, Event, RunCancelling, TaskStopping};
-use crate::model::{Level, Ms, OnCancel, Reason, TaskId, TaskState, signal_name};
-
-const SIGKILL: i32 = 9; // the same on every Unix
-const SIGTERM: i32 = 15;
+use crate::model::{Level, Ms, OnCancel, Reason, SIGKILL, SIGTERM, TaskId, TaskState, signal_name};
 
 /// Why a running task is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

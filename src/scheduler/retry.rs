@@ -5,9 +5,7 @@ use std::cmp::Reverse;
 use super::cancel::Why;
 use super::{Action, Phase, Scheduler, Turn};
 use crate::event::{Event, Measured, TaskRetrying};
-use crate::model::{Ms, Reason, TaskId, TaskState};
-
-const SIGKILL: i32 = 9; // the same on every Unix
+use crate::model::{Ms, Reason, SIGKILL, TaskId, TaskState};
 
 /// What a moment brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
