@@ -127,6 +127,16 @@ impl Task {
     pub fn work(&self) -> &Work {
         &self.work
     }
+
+    /// Returns what the task says beyond its work and its needs.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Returns how many lists the task waits for: `needs` and `needs_any`, where they hold anything.
+    pub(crate) fn n_lists(&self) -> u32 {
+        u32::from(self.needs != ListId::EMPTY) + u32::from(self.needs_any != ListId::EMPTY)
+    }
 }
 
 /// What a task does.

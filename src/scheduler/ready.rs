@@ -4,18 +4,7 @@ use std::cmp::Reverse;
 
 use super::{Action, Phase, Scheduler, Turn, cancel::Why};
 use crate::event::{Event, TaskQueued};
-use crate::model::{Flow, ListId, OnFailure, OnTaskFailure, Reason, Task, TaskId, TaskState};
-
-/// How many of a task's two lists are not satisfied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Waits(u8);
-
-impl Waits {
-    pub(super) fn of(task: &Task) -> Waits {
-        let waits_for = |list: ListId| u8::from(list != ListId::EMPTY);
-        Waits(waits_for(task.needs) + waits_for(task.needs_any))
-    }
-}
+use crate::model::{Flow, ListId, OnFailure, OnTaskFailure, Reason, TaskId, TaskState};
 
 /// How far a list of needs has come. One count serves all the tasks that need the list.
 #[derive(Clone, Debug)]
@@ -51,11 +40,11 @@ impl Scheduler {
 
     fn ready_if_satisfied(&mut self, turn: &mut Turn<'_>, id: TaskId) {
         let task = &mut self.tasks[id.index()];
-        if task.phase != Phase::Waiting || task.waits != Waits(0) {
+        if task.phase != Phase::Waiting || task.waits > 0 {
             return;
         }
         task.phase = Phase::Ready;
-        self.ready.push((self.heights[id.index()], Reverse(id.0)));
+        self.ready.push((self.heights[id.index()], Reverse(id)));
         let name = self.name(id);
         self.emit(turn, Event::TaskQueued(TaskQueued { task: id, name }));
     }
@@ -63,7 +52,7 @@ impl Scheduler {
     /// Makes a delayed task wait for a slot again; it stays RUNNING.
     pub(super) fn ready_again(&mut self, id: TaskId) {
         self.tasks[id.index()].phase = Phase::Ready;
-        self.ready.push((self.heights[id.index()], Reverse(id.0)));
+        self.ready.push((self.heights[id.index()], Reverse(id)));
     }
 
     pub(super) fn start_ready(&mut self, turn: &mut Turn<'_>) {
@@ -71,7 +60,6 @@ impl Scheduler {
             && self.held_drain.is_none()
             && let Some((_, Reverse(id))) = self.ready.pop()
         {
-            let id = TaskId(id);
             let task = &mut self.tasks[id.index()];
             if task.phase != Phase::Ready {
                 continue; // it was skipped or cancelled while it waited
@@ -96,7 +84,7 @@ impl Scheduler {
             }
             if ending == Ending::Failed && self.view.level().is_none() {
                 // The consequences inside the graph come first: they have the better reason.
-                self.pending_policy(id);
+                self.note_policy(id);
             }
             if self.ended.is_empty() {
                 self.apply_policy(turn);
@@ -168,7 +156,7 @@ impl Scheduler {
         for index in 0..self.dependents_on(list, which).len() {
             let id = self.dependents_on(list, which)[index];
             let task = &mut self.tasks[id.index()];
-            task.waits = Waits(task.waits.0 - 1);
+            task.waits -= 1;
             self.ready_if_satisfied(turn, id);
         }
     }
@@ -189,13 +177,11 @@ impl Scheduler {
         }
     }
 
-    /// Notes that the failure of `id` stops the run, where its policy says so and no other has.
-    fn pending_policy(&mut self, id: TaskId) {
+    /// Notes that the failure of `id` stops the run, where its policy says so.
+    fn note_policy(&mut self, id: TaskId) {
         match self.plan.on_failure_of(id) {
             OnTaskFailure::Continue | OnTaskFailure::As(OnFailure::Isolate) => {}
-            OnTaskFailure::As(OnFailure::Stop | OnFailure::Kill) => {
-                self.stoppers.push(id);
-            }
+            OnTaskFailure::As(OnFailure::Stop | OnFailure::Kill) => self.stoppers.push(id),
         }
     }
 
