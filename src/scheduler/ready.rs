@@ -128,15 +128,15 @@ impl Scheduler {
 
         if is_first_break {
             let reason = Reason::upstream(&self.name(member));
-            self.skip_all(turn, list, Dependents::Needing, &reason);
+            self.skip_all(turn, list, Edge::Needs, &reason);
         } else if all_ended && !broken {
-            self.satisfied(turn, list, Dependents::Needing);
+            self.satisfied(turn, list, Edge::Needs);
         }
         if is_first_success || (all_ended && all_left_out) {
-            self.satisfied(turn, list, Dependents::NeedingAny);
+            self.satisfied(turn, list, Edge::NeedsAny);
         } else if all_ended && !success {
             let reason = Reason::upstream(&self.name(self.blamed(list)));
-            self.skip_all(turn, list, Dependents::NeedingAny, &reason);
+            self.skip_all(turn, list, Edge::NeedsAny, &reason);
         }
     }
 
@@ -152,7 +152,7 @@ impl Scheduler {
             .unwrap_or(members[0])
     }
 
-    fn satisfied(&mut self, turn: &mut Turn<'_>, list: ListId, which: Dependents) {
+    fn satisfied(&mut self, turn: &mut Turn<'_>, list: ListId, which: Edge) {
         for index in 0..self.dependents_on(list, which).len() {
             let id = self.dependents_on(list, which)[index];
             let task = &mut self.tasks[id.index()];
@@ -161,7 +161,7 @@ impl Scheduler {
         }
     }
 
-    fn skip_all(&mut self, turn: &mut Turn<'_>, list: ListId, which: Dependents, reason: &Reason) {
+    fn skip_all(&mut self, turn: &mut Turn<'_>, list: ListId, which: Edge, reason: &Reason) {
         for index in 0..self.dependents_on(list, which).len() {
             let id = self.dependents_on(list, which)[index];
             if self.tasks[id.index()].phase == Phase::Waiting {
@@ -170,10 +170,10 @@ impl Scheduler {
         }
     }
 
-    fn dependents_on(&self, list: ListId, which: Dependents) -> &[TaskId] {
+    fn dependents_on(&self, list: ListId, which: Edge) -> &[TaskId] {
         match which {
-            Dependents::Needing => self.dependents.needing(list),
-            Dependents::NeedingAny => self.dependents.needing_any(list),
+            Edge::Needs => self.dependents.needing(list),
+            Edge::NeedsAny => self.dependents.needing_any(list),
         }
     }
 
@@ -233,8 +233,9 @@ enum Ending {
     Unsatisfied,
 }
 
+/// By which of its two lists a task depends on others.
 #[derive(Clone, Copy)]
-enum Dependents {
-    Needing,
-    NeedingAny,
+enum Edge {
+    Needs,
+    NeedsAny,
 }
