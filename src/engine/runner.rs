@@ -82,7 +82,8 @@ impl Shared {
             // Past the runner, which may hang in a write.
             self.context.groups.kill_all();
         }
-        drop(self.to_runner.send(Message::Wake));
+        // Once the run is over there is nothing to cancel.
+        let _ = self.to_runner.send(Message::Wake);
     }
 
     pub(super) fn note(&self, noted: RunNoted) {
@@ -91,7 +92,7 @@ impl Shared {
 
     pub(super) fn wait(&self) {
         let over = lock(&self.over);
-        drop(self.ended.wait_while(over, |over| !*over));
+        drop(self.ended.wait_while(over, |over| !*over)); // the lock, which is wanted no longer
         if let Some(runner) = lock(&self.runner).take()
             && let Err(panic) = runner.join()
         {
@@ -298,8 +299,7 @@ impl Runner {
         }
         let result = self.log.append(&decisions.lines);
         self.recorded(result);
-        self.shared.context.console.lines(&decisions.lines);
-        decisions.lines.clear();
+        self.shared.context.console.lines(std::mem::take(&mut decisions.lines));
     }
 
     fn sync(&mut self) {
