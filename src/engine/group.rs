@@ -117,7 +117,7 @@ impl Groups {
             }
             // The leader has exited: this reaps it and cannot block. There is nothing to do about
             // an error, and nobody to tell: the task has long ended.
-            drop(handle.wait());
+            let _ = handle.wait();
         }
     }
 }

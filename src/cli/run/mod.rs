@@ -196,7 +196,7 @@ impl Job {
         let view = handle.wait();
         // Retention is a courtesy: what it cannot remove now, the next run or `runs prune` will.
         if let Some(retention) = &self.retention {
-            drop(self.engine.store().prune(retention));
+            let _ = self.engine.store().prune(retention);
         }
         ladder.wait_for_trace(&handle, signal_of(&view));
         Ok(exit_of(&view))
@@ -296,5 +296,5 @@ fn note_later(handle: RunHandle, dir: PathBuf) {
         }
     };
     // Without a thread the record lacks a remark, and nothing else.
-    drop(std::thread::Builder::new().name("git".into()).spawn(look));
+    let _ = std::thread::Builder::new().name("git".into()).spawn(look);
 }
