@@ -37,7 +37,7 @@ pub(super) struct Context {
     has_log_trouble: AtomicBool,
 }
 
-/// What a run needs for its [`Context`] beyond what is made for it.
+/// What the makers of a [`Context`] hand in; the rest is made with it.
 pub(super) struct ContextParts {
     pub(super) run_id: RunId,
     pub(super) plan: Plan,
@@ -111,7 +111,7 @@ fn base_env(env: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
 }
 
 /// Returns the run whose task we are, as its environment says.
-pub(super) fn parent_run(env: &[(OsString, OsString)]) -> Option<RunId> {
+fn parent_run(env: &[(OsString, OsString)]) -> Option<RunId> {
     let (_, value) = env.iter().find(|(name, _)| name == "PYOCO_RUN_ID")?;
     value.to_str()?.parse().ok()
 }
