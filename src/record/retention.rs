@@ -194,7 +194,7 @@ mod tests {
             assert_eq!(store.prune(&retention).expect("to plan"), removed, "{retention:?}");
         };
         check(all.clone(), &[]);
-        let file = Some("/work/pipeline.yaml".to_owned());
+        let file = Some("/src/pipeline.yaml".to_owned());
         let only = |name: &str, file: &Option<String>| Some((name.to_owned(), file.clone()));
         check(Retention { only: only("a", &file), keep_runs: Some(1), ..all.clone() }, &[ids[0]]);
         check(Retention { only: only("a", &None), keep_runs: Some(0), ..all.clone() }, &[]);

@@ -58,7 +58,7 @@ pub(super) fn run_started(run_id: RunId, flow: &str, n_tasks: u32) -> Event {
     Event::RunStarted(Box::new(RunStarted {
         run_id: Some(run_id),
         flow: flow.to_owned(),
-        file: Some("/work/pipeline.yaml".to_owned()),
+        file: Some("/src/pipeline.yaml".to_owned()),
         jobs: 2,
         n_tasks,
         host: Some("alpha".to_owned()),
@@ -83,7 +83,7 @@ pub(super) fn failing(run_id: RunId, flow: &str) -> Vec<Line> {
             pid: Some(100 + attempt),
             argv: vec!["make".to_owned(), name.to_owned()],
             argv_cut: false,
-            dir: Some("/work".to_owned()),
+            dir: Some("/src".to_owned()),
         }))
     };
     let finished = |task, name: &str, attempt, state, reason, measured| {
