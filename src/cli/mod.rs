@@ -10,6 +10,7 @@ mod run;
 mod runs;
 mod say;
 mod schema;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

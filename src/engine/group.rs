@@ -12,9 +12,7 @@ use duct::Handle;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::lock;
-use crate::model::TaskId;
-
-const SIGKILL: i32 = 9; // the same on every Unix
+use crate::model::{SIGKILL, TaskId};
 
 /// The groups of one run.
 #[derive(Debug, Default)]
@@ -119,7 +117,7 @@ impl Groups {
             }
             // The leader has exited: this reaps it and cannot block. There is nothing to do about
             // an error, and nobody to tell: the task has long ended.
-            drop(handle.wait());
+            let _ = handle.wait();
         }
     }
 }

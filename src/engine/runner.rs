@@ -8,14 +8,13 @@ use std::any::Any;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::console;
-use super::local::{Context, ContextParts, LocalExecutor, parent_run};
+use super::local::{Context, ContextParts, LocalExecutor};
 use super::{LevelHook, MAX_LOG, RunOptions, StartError, Surroundings, lock};
 use crate::event::{
     CANCEL_FILE, CancelRequest, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
@@ -59,6 +58,24 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    fn new(
+        context: Arc<Context>,
+        to_runner: Sender<Message>,
+        trace: Option<JoinHandle<()>>,
+    ) -> Shared {
+        Shared {
+            scheduler: Mutex::new(Scheduler::new(context.plan.clone())),
+            context,
+            token: CancelToken::default(),
+            requests: Mutex::default(),
+            to_runner,
+            over: Mutex::new(false),
+            ended: Condvar::new(),
+            runner: Mutex::default(),
+            trace: Mutex::new(trace),
+        }
+    }
+
     pub(super) fn run_id(&self) -> RunId {
         self.context.run_id
     }
@@ -82,7 +99,8 @@ impl Shared {
             // Past the runner, which may hang in a write.
             self.context.groups.kill_all();
         }
-        drop(self.to_runner.send(Message::Wake));
+        // Once the run is over there is nothing to cancel.
+        let _ = self.to_runner.send(Message::Wake);
     }
 
     pub(super) fn note(&self, noted: RunNoted) {
@@ -91,7 +109,7 @@ impl Shared {
 
     pub(super) fn wait(&self) {
         let over = lock(&self.over);
-        drop(self.ended.wait_while(over, |over| !*over));
+        drop(self.ended.wait_while(over, |over| !*over)); // the lock, which is wanted no longer
         if let Some(runner) = lock(&self.runner).take()
             && let Err(panic) = runner.join()
         {
@@ -122,46 +140,31 @@ pub(super) fn start(
     surroundings: Arc<Surroundings>,
 ) -> Result<Arc<Shared>, StartError> {
     let run_id = RunId::fresh();
-    let source = options.source.take();
-    let log = store.create(&NewRun {
-        run_id,
-        source: source.as_deref(),
-        syntax: plan.flow.syntax,
-        durable: options.durable,
-        max_log: options.max_log.unwrap_or(MAX_LOG),
-    })?;
-    drop(source); // it is as large as the file, and the run needs it no more
-    let private_dir = if log.dir().is_none() { Some(private_dir()?) } else { None };
-    let dir = log.dir().or(private_dir.as_ref().map(tempfile::TempDir::path));
-    let dir = dir.map_or_else(std::env::temp_dir, Path::to_path_buf);
-
+    let log = make_record(store, run_id, &plan, &mut options)?;
+    let (dir, private_dir) = match log.dir() {
+        Some(dir) => (dir.to_owned(), None),
+        None => {
+            let private_dir = private_dir()?;
+            (private_dir.path().to_owned(), Some(private_dir))
+        }
+    };
     let (to_runner, inputs) = mpsc::channel();
     let (console, trace) = console::start(options.trace.take()).map_err(StartError::Thread)?;
-    let facts = RunStarted {
-        run_id: Some(run_id),
-        parent_run: parent_run(&surroundings.env),
-        ..std::mem::take(&mut options.facts)
-    };
     let context = Arc::new(Context::new(ContextParts {
         run_id,
-        plan: plan.clone(),
+        plan,
         dir,
         surroundings,
         log: log.clone(),
         console,
         to_runner: to_runner.clone(),
     }));
-    let shared = Arc::new(Shared {
-        context: context.clone(),
-        scheduler: Mutex::new(Scheduler::new(plan)),
-        token: CancelToken::default(),
-        requests: Mutex::default(),
-        to_runner,
-        over: Mutex::new(false),
-        ended: Condvar::new(),
-        runner: Mutex::default(),
-        trace: Mutex::new(trace),
-    });
+    let shared = Arc::new(Shared::new(context.clone(), to_runner, trace));
+    let facts = RunStarted {
+        run_id: Some(run_id),
+        parent_run: context.parent,
+        ..std::mem::take(&mut options.facts)
+    };
     let executor = LocalExecutor::new(context, queue);
     let close_requests = watch_requests(&shared, &*log).map_err(StartError::Thread)?;
     let runner = Runner {
@@ -179,6 +182,22 @@ pub(super) fn start(
     let thread = thread.spawn(move || runner.run(facts)).map_err(StartError::Thread)?;
     *lock(&shared.runner) = Some(thread);
     Ok(shared)
+}
+
+fn make_record(
+    store: &dyn StateStore,
+    run_id: RunId,
+    plan: &Plan,
+    options: &mut RunOptions,
+) -> Result<Arc<dyn RunLog>, StoreError> {
+    let source = options.source.take(); // as large as the file, and the run needs it no more
+    store.create(&NewRun {
+        run_id,
+        source: source.as_deref(),
+        syntax: plan.flow.syntax,
+        durable: options.durable,
+        max_log: options.max_log.unwrap_or(MAX_LOG),
+    })
 }
 
 fn private_dir() -> Result<tempfile::TempDir, StartError> {
@@ -298,8 +317,7 @@ impl Runner {
         }
         let result = self.log.append(&decisions.lines);
         self.recorded(result);
-        self.shared.context.console.lines(&decisions.lines);
-        decisions.lines.clear();
+        self.shared.context.console.lines(std::mem::take(&mut decisions.lines));
     }
 
     fn sync(&mut self) {

@@ -17,7 +17,7 @@ use crate::engine::{
 };
 use crate::event::{Retention, RunNoted, RunStarted, RunView};
 use crate::graph::{Selection, SelectionError, select};
-use crate::model::{Flow, Level, Ms, OnFailure, RunStatus, escape};
+use crate::model::{Flow, Level, Ms, OnFailure, RunStatus, TaskId, escape};
 use crate::record::{self, JsonlStore};
 use crate::scheduler::Plan;
 use crate::spec::Source;
@@ -29,6 +29,8 @@ use args::{on_cancel, parse, setting};
 use nested::InnerRuns;
 use signals::Ladder;
 
+/// The most names that the hint to an unknown task shows.
+const MAX_NAMES: usize = 20;
 /// How many ended runs of a flow are kept.
 const KEEP_RUNS: u32 = 100;
 /// A run that is over sooner is not worth a look at its repository.
@@ -106,18 +108,19 @@ fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure {
         }
         SelectionError::UnknownTask { near: None, .. }
         | SelectionError::NoMatch { near: None, .. } => {
-            failure.hint(format!("the tasks are: {}", all_names(flow)))
+            let all: Vec<TaskId> = flow.ids().collect();
+            failure.hint(format!("the tasks are: {}", names(flow, &all, MAX_NAMES)))
         }
         SelectionError::NoDefault => failure.hint(super::list::table(flow).trim_end()),
         SelectionError::Nothing => failure,
     }
 }
 
-fn all_names(flow: &Flow) -> String {
-    const MOST: usize = 20;
-    let names: Vec<_> = flow.tasks().iter().take(MOST).map(|task| escape(task.name())).collect();
-    let more = flow.tasks().len() - names.len();
-    let names = names.join(", ");
+/// Returns the first `most` of the tasks by name, and how many more there are.
+fn names(flow: &Flow, ids: &[TaskId], most: usize) -> String {
+    let shown: Vec<_> = ids.iter().take(most).map(|id| escape(flow.task(*id).name())).collect();
+    let more = ids.len() - shown.len();
+    let names = shown.join(", ");
     if more == 0 { names } else { format!("{names} and {more} more") }
 }
 
@@ -196,7 +199,7 @@ impl Job {
         let view = handle.wait();
         // Retention is a courtesy: what it cannot remove now, the next run or `runs prune` will.
         if let Some(retention) = &self.retention {
-            drop(self.engine.store().prune(retention));
+            let _ = self.engine.store().prune(retention);
         }
         ladder.wait_for_trace(&handle, signal_of(&view));
         Ok(exit_of(&view))
@@ -296,5 +299,5 @@ fn note_later(handle: RunHandle, dir: PathBuf) {
         }
     };
     // Without a thread the record lacks a remark, and nothing else.
-    drop(std::thread::Builder::new().name("git".into()).spawn(look));
+    let _ = std::thread::Builder::new().name("git".into()).spawn(look);
 }

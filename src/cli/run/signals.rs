@@ -153,7 +153,7 @@ fn give_up_on(handle: RunHandle, signal: i32) {
         }
     };
     // Without a thread it is as slow as the disk.
-    drop(std::thread::Builder::new().name("kill".into()).spawn(wait));
+    let _ = std::thread::Builder::new().name("kill".into()).spawn(wait);
 }
 
 /// Puts right what a careless caller left: a blocked mask, and ignored signals that would change
@@ -208,7 +208,7 @@ pub(super) fn die_by(signal: i32) -> ! {
     let maximum = getrlimit(Resource::Core).maximum;
     // Without the limit there may be a core file; that is no reason to stay.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
-    drop(signal_hook::low_level::emulate_default_handler(signal));
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
     std::process::exit(128 + signal)
 }
 
