@@ -5,6 +5,7 @@
 //! taken out of it; and the leader of a group that outlived it stays unreaped until the run ends.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,6 +13,7 @@ use duct::Handle;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::lock;
+use super::os::members;
 use crate::model::{SIGKILL, TaskId};
 
 /// The groups of one run.
@@ -106,6 +108,12 @@ impl Groups {
             }
             table.leaked.push((live.leader, handle));
         }
+    }
+
+    /// Returns the living processes of the groups that outlived their leaders.
+    pub(super) fn leaked_members(&self) -> Vec<OwnedFd> {
+        let table = lock(&self.table);
+        table.leaked.iter().flat_map(|(leader, _)| members(*leader)).collect()
     }
 
     /// Lets go of the groups that outlived their leaders; at stop and kill they are killed.

@@ -7,13 +7,15 @@
 use std::any::Any;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::console;
+use super::leaks::readable;
 use super::local::{Context, ContextParts, LocalExecutor};
 use super::{LevelHook, MAX_LOG, RunOptions, StartError, Surroundings, lock};
 use crate::event::{
@@ -175,6 +177,7 @@ pub(super) fn start(
         on_level: options.on_level,
         is_broken: false,
         close_requests,
+        stop_deadline: None,
         announcing: Vec::new(),
         _private_dir: private_dir,
     };
@@ -231,6 +234,8 @@ struct Runner {
     on_level: Option<LevelHook>,
     is_broken: bool,
     close_requests: Option<Closer>,
+    /// When what was stopped is killed, groups that outlived their leaders included.
+    stop_deadline: Option<Instant>,
     /// Announcements on their way; each closes when it is out.
     announcing: Vec<Receiver<()>>,
     _private_dir: Option<tempfile::TempDir>,
@@ -346,7 +351,13 @@ impl Runner {
                     self.executor.signal(task, attempt, signal);
                 }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
-                Action::Announce { level, running } => self.announce(level, &running),
+                Action::Announce { level, running } => {
+                    if level == Level::Stop {
+                        let grace = self.shared.context.plan.grace.duration();
+                        self.stop_deadline = Some(Instant::now() + grace);
+                    }
+                    self.announce(level, &running);
+                }
             }
         }
     }
@@ -368,6 +379,7 @@ impl Runner {
     }
 
     fn end(mut self) {
+        self.wait_for_leaked();
         let level = self.shared.token.level();
         self.shared.context.groups.release_leaked(level >= Some(Level::Stop));
         self.shared.context.drains.close();
@@ -384,6 +396,25 @@ impl Runner {
             self.notice("this run has no complete record".to_owned());
         }
         self.shared.context.console.finish();
+    }
+}
+
+impl Runner {
+    /// Leaves to groups that outlived their leaders what is left of the deadline of level stop.
+    fn wait_for_leaked(&self) {
+        let Some(deadline) = self.stop_deadline else { return };
+        let groups = &self.shared.context.groups;
+        while !groups.is_killed() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let members = groups.leaked_members();
+            if left.is_zero() || members.is_empty() {
+                return;
+            }
+            let members: Vec<_> = members.iter().map(AsFd::as_fd).collect();
+            if readable(&members, Some(left)).is_err() {
+                return;
+            }
+        }
     }
 }
 

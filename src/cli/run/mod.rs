@@ -24,7 +24,7 @@ use crate::spec::Source;
 use crate::trace::mode::{self, Choice, ColourChoice, Descriptor, Flags};
 use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
-pub(crate) use args::RunArgs;
+pub(crate) use args::{RunArgs, is_file};
 use args::{on_cancel, parse, setting};
 use nested::InnerRuns;
 use signals::Ladder;
