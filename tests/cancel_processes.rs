@@ -118,6 +118,26 @@ fn what_leaked_is_killed_at_stop_and_kill() {
 }
 
 #[test]
+fn what_leaked_has_the_whole_grace_too() {
+    let project = Project::with(
+        "
+tasks:
+  a: |
+    (trap 'while [ ! -e go ]; do :; done; : > cleaned; exit' TERM; : > set; sleep 86400 & wait) &
+  b:
+    needs: a
+    run: 'while [ ! -e set ]; do :; done; : > ready; exec sleep 86400'
+",
+    );
+    let running = start(&project, &["run", "--grace", "1d"]);
+    running.signal(Signal::TERM);
+    wait_for("the end in the record", || project.record().status() == RunStatus::Cancelled);
+    project.file("go", "");
+    running.wait().dies_of(15);
+    assert!(project.has("cleaned"));
+}
+
+#[test]
 fn a_cancel_while_the_output_is_drained_leaves_nothing() {
     for signal in [Signal::TERM, Signal::QUIT] {
         // The leader has gone when the signal comes, and its child holds the pipe.

@@ -164,7 +164,7 @@ fn what_is_no_file_is_refused() {
     space.refused("sub", "`sub` is a folder, not a file");
     space.refused("sub", "did you mean `sub/pyoco.yaml`?");
     space.refused("/dev/null", "`/dev/null` is empty");
-    space.refused("/dev/zero", "`/dev/zero` is larger than 64 MiB");
+    space.refused("/dev/zero", "`/dev/zero` is larger than 32 MiB");
     space.write("release.yaml", "tasks: {a: x}\n");
     space.refused("relaese.yaml", "did you mean `release.yaml`?");
     space.refused("nowhere/a.yaml", "there is no folder `nowhere` either");
@@ -192,7 +192,7 @@ fn what_is_too_much_is_refused() {
     let space = Space::new();
     let sparse = fs::File::create(space.path("big.yaml")).expect("created");
     sparse.set_len(1 << 30).expect("a sparse file");
-    space.refused("big.yaml", "`big.yaml` is larger than 64 MiB");
+    space.refused("big.yaml", "`big.yaml` is larger than 32 MiB");
     let mut bomb = "x-a: &a [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
     for (name, before) in ('b'..='l').zip('a'..) {
         let uses = vec![format!("*{before}"); 10].join(",");
@@ -200,7 +200,7 @@ fn what_is_too_much_is_refused() {
     }
     bomb.push_str("tasks: {a: x}\n");
     space.write("bomb.yaml", bomb);
-    space.refused("bomb.yaml", "the aliases of this file stand for more than 10,000,000 values");
+    space.refused("bomb.yaml", "the aliases of this file stand for more than 5,000,000 values");
     for (name, text) in [
         ("lists.yaml", format!("tasks: {}", "[".repeat(10_000))),
         ("maps.yaml", format!("tasks: {}", "{a: ".repeat(10_000))),

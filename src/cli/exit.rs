@@ -1,4 +1,5 @@
 //! The one table of exit codes, and the error that ends a command.
+
 use std::io;
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
 //! What every command does first that reads a workflow file: which file is meant, and loading it.
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 

@@ -6,10 +6,13 @@ mod graph;
 mod init;
 mod list;
 mod load;
+mod other;
 mod run;
 mod runs;
 mod say;
 mod schema;
+
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -49,6 +52,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Print a JSON schema.
     Schema(schema::SchemaArgs),
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
 }
 
 /// Runs the program.
@@ -79,6 +84,7 @@ fn dispatch() -> exit::Exit {
         Command::Init(args) => init::main(args),
         Command::Runs(args) => runs::main(args),
         Command::Schema(args) => schema::main(args),
+        Command::Other(words) => Err(other::refuse(words)),
     };
     result.unwrap_or_else(|failure| {
         failure.print();

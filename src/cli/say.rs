@@ -1,5 +1,6 @@
 //! What a command says beside its data: on standard error, and never at the price of a panic. A
 //! standard error that is gone takes no word, and that is no reason to end otherwise.
+
 use std::fmt::Display;
 use std::io::Write;
 
@@ -10,5 +11,5 @@ pub(crate) fn say(line: impl Display) {
 
 /// Says a text that has its own line ends.
 pub(crate) fn say_text(text: impl Display) {
-    drop(std::io::stderr().write_all(text.to_string().as_bytes()));
+    let _ = std::io::stderr().write_all(text.to_string().as_bytes());
 }

@@ -30,6 +30,8 @@ enum What {
     Events,
     /// What `runs show --json` and `runs list --json` print.
     Run,
+    /// What `check --json` prints (does not work yet in this version).
+    Check,
 }
 
 /// Does it.
@@ -38,6 +40,10 @@ pub(crate) fn main(args: &SchemaArgs) -> Result<Exit, Failure> {
         What::Workflow => spec::workflow_schema(),
         What::Events => record::events_schema(),
         What::Run => record::run_schema(),
+        What::Check => {
+            return Err(Failure::new("`schema check` does not work yet in this version of pyoco")
+                .hint("`pyoco check --json` prints `file`, `ok`, `n_tasks` and `diagnostics`"));
+        }
     };
     written(std::io::stdout().write_all(text.as_bytes()))
 }

@@ -3,18 +3,20 @@
 
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use duct::Handle;
 use rustix::process::Pid;
-use std::os::unix::process::CommandExt;
+use tempfile::NamedTempFile;
 
 use super::command::Command;
 use super::leaks::readable;
 use super::local::Context;
 use super::os::{self, ExitWatch};
 use crate::event::{MAX_TAIL, Measured, Stream, TaskLog};
-use crate::model::{Reason, TaskId};
+use crate::model::{Reason, SIGKILL, TaskId};
 use crate::scheduler::{Ended, Input, Started};
 
 /// How long output may stay open after the process has exited.
@@ -45,16 +47,19 @@ struct Process {
     handle: Handle,
     exit: ExitWatch,
     pipes: Vec<(Stream, PipeReader)>,
+    /// What the interpreter reads, perhaps as it goes: it goes away with the process.
+    _script: Option<NamedTempFile>,
 }
 
 fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
-    let command = Command::prepare(run, task, attempt)?;
-    let cannot = |error: io::Error| spawn_error(&command, &error);
+    let mut command = Command::prepare(run, task, attempt)?;
+    let (env, stdin) = (std::mem::take(&mut command.env), command.stdin.take());
+    let cannot = |error: io::Error| spawn_error(&command.program, &error);
     let (out, out_writer) = io::pipe().map_err(cannot)?;
     let (err, err_writer) = io::pipe().map_err(cannot)?;
     let mut expression = duct::cmd(&command.program, &command.arguments)
         .dir(&command.dir)
-        .full_env(command.env.iter().cloned())
+        .full_env(env)
         .stdout_file(out_writer)
         .stderr_file(err_writer)
         .unchecked()
@@ -62,8 +67,8 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
             command.process_group(0);
             Ok(())
         });
-    expression = match &command.stdin {
-        Some(file) => expression.stdin_file(file.try_clone().map_err(cannot)?),
+    expression = match stdin {
+        Some(file) => expression.stdin_file(file),
         None => expression.stdin_null(),
     };
     let handle = expression.start().map_err(cannot)?;
@@ -74,9 +79,10 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
     let exit = match ExitWatch::new(pid) {
         Ok(exit) => exit,
         Err(error) => {
-            run.groups.signal(task, attempt, 9);
-            drop(run.groups.reap(task, attempt, handle));
-            return Err(spawn_error(&command, &error));
+            run.groups.signal(task, attempt, SIGKILL);
+            // Why it cannot be watched is what is told, whatever comes of its end.
+            let _ = run.groups.reap(task, attempt, handle);
+            return Err(cannot(error));
         }
     };
     let (argv, argv_cut) = argv(&command);
@@ -88,13 +94,12 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         argv_cut,
         dir: Some(cut(&command.dir.to_string_lossy(), MAX_ARGV).to_owned()),
     })));
-    run.keep_until_end(task, attempt, command);
     let pipes = vec![(Stream::Out, out), (Stream::Err, err)];
-    Ok(Process { task, attempt, pid, handle, exit, pipes })
+    Ok(Process { task, attempt, pid, handle, exit, pipes, _script: command.script })
 }
 
-fn spawn_error(command: &Command, error: &io::Error) -> Reason {
-    let program = command.program.to_string_lossy();
+fn spawn_error(program: &Path, error: &io::Error) -> Reason {
+    let program = program.display();
     let text = match error.kind() {
         io::ErrorKind::NotFound => format!("no interpreter for {program}"),
         io::ErrorKind::PermissionDenied => format!("not executable: {program}"),
@@ -181,7 +186,7 @@ impl Process {
         };
         if self.pipes.is_empty() {
             // Its end is known already; reaping it cannot block, and says nothing new.
-            drop(run.groups.reap(self.task, self.attempt, self.handle));
+            let _ = run.groups.reap(self.task, self.attempt, self.handle);
         } else {
             let pipes: Vec<BorrowedFd<'_>> =
                 self.pipes.iter().map(|(_, pipe)| pipe.as_fd()).collect();
@@ -189,7 +194,6 @@ impl Process {
             run.groups.keep_leaked(self.task, self.attempt, self.handle);
             run.drains.add(self.pipes.into_iter().map(|(_, pipe)| pipe).collect());
         }
-        run.forget(self.task, self.attempt);
         measured
     }
 }

@@ -28,8 +28,8 @@ pub(super) struct Command {
     pub(super) dir: PathBuf,
     /// The text on standard input, in a file that has no name; `None`: `/dev/null`.
     pub(super) stdin: Option<File>,
-    /// Holds the script where it is long; it goes away with this.
-    _script: Option<NamedTempFile>,
+    /// The script where it stands in a file, which the process needs to its end.
+    pub(super) script: Option<NamedTempFile>,
 }
 
 impl Command {
@@ -45,14 +45,9 @@ impl Command {
         check_dir(&dir)?;
         let env = environment(run, id, attempt);
         let args = if run.plan.targeted[id.index()] { &*run.plan.args } else { &[] };
-        let mut file = None;
-        let mut words: Vec<OsString> = match &task.work {
-            Work::Cmd(words) => words.iter().map(|word| OsString::from(&**word)).collect(),
-            Work::Run(script) => {
-                let (words, script) = interpreter(run, &options.shell, script, !args.is_empty())?;
-                file = script;
-                words
-            }
+        let (mut words, script) = match &task.work {
+            Work::Cmd(words) => (words.iter().map(|word| OsString::from(&**word)).collect(), None),
+            Work::Run(script) => interpreter(run, &options.shell, script, !args.is_empty())?,
         };
         words.extend(args.iter().map(OsString::from));
         if words.iter().any(|word| word.as_bytes().contains(&0)) {
@@ -63,7 +58,7 @@ impl Command {
         let stdin = options.stdin.as_deref().map(|text| stdin(run, text)).transpose();
         let stdin = stdin
             .map_err(|error| Reason::spawn(&format!("cannot keep its standard input: {error}")))?;
-        Ok(Command { program, arguments: words, env, dir, stdin, _script: file })
+        Ok(Command { program, arguments: words, env, dir, stdin, script })
     }
 }
 

@@ -4,7 +4,6 @@
 //! slow, or has gone, holds up nothing but this thread.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use crate::event::{Chunk, Event, Line, RunView, Trace};
 use crate::model::{Ms, TaskId};
 
 enum Item {
-    Lines(Arc<[Line]>),
+    Lines(Vec<Line>),
     Output { task: TaskId, attempt: u32, chunk: Chunk },
     Notice(String),
     Finish,
@@ -24,10 +23,8 @@ enum Item {
 pub(super) struct ConsoleSender(Option<Sender<Item>>);
 
 impl ConsoleSender {
-    pub(super) fn lines(&self, lines: &[Line]) {
-        if self.0.is_some() && !lines.is_empty() {
-            self.send(Item::Lines(lines.into()));
-        }
+    pub(super) fn lines(&self, lines: Vec<Line>) {
+        self.send(Item::Lines(lines));
     }
 
     pub(super) fn output(&self, task: TaskId, attempt: u32, chunk: Chunk) {
@@ -45,7 +42,7 @@ impl ConsoleSender {
     fn send(&self, item: Item) {
         if let Some(sender) = &self.0 {
             // A console that has gone is no matter of the run's.
-            drop(sender.send(item));
+            let _ = sender.send(item);
         }
     }
 }
@@ -78,7 +75,7 @@ fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
         let at_most = next_tick.map(|at| at.saturating_duration_since(Instant::now()));
         match receive(items, at_most) {
             Ok(Some(Item::Lines(lines))) => {
-                for line in &*lines {
+                for line in &lines {
                     view.apply(line);
                     trace.event(&view, line);
                     if matches!(line.event, Event::TaskStarted(_)) {
@@ -178,14 +175,14 @@ mod tests {
         let declared = TasksDeclared { tasks: declared.collect(), ..TasksDeclared::default() };
         let run = RunStarted { n_tasks: 2, ..RunStarted::default() };
         output(1, "early");
-        console.lines(&[
+        console.lines(vec![
             line(1, Event::RunStarted(Box::new(run))),
             line(2, Event::TasksDeclared(declared)),
             begun(3, 0),
         ]);
         output(0, "in time");
         output(1, "still early");
-        console.lines(&[begun(4, 1)]);
+        console.lines(vec![begun(4, 1)]);
         output(1, "late");
         console.finish();
         thread.expect("there is a trace").join().expect("it does not panic");

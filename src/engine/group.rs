@@ -5,6 +5,7 @@
 //! taken out of it; and the leader of a group that outlived it stays unreaped until the run ends.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,9 +13,8 @@ use duct::Handle;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::lock;
-use crate::model::TaskId;
-
-const SIGKILL: i32 = 9; // the same on every Unix
+use super::os::members;
+use crate::model::{SIGKILL, TaskId};
 
 /// The groups of one run.
 #[derive(Debug, Default)]
@@ -110,6 +110,12 @@ impl Groups {
         }
     }
 
+    /// Returns the living processes of the groups that outlived their leaders.
+    pub(super) fn leaked_members(&self) -> Vec<OwnedFd> {
+        let table = lock(&self.table);
+        table.leaked.iter().flat_map(|(leader, _)| members(*leader)).collect()
+    }
+
     /// Lets go of the groups that outlived their leaders; at stop and kill they are killed.
     pub(super) fn release_leaked(&self, kill: bool) {
         let leaked = std::mem::take(&mut lock(&self.table).leaked);
@@ -119,7 +125,7 @@ impl Groups {
             }
             // The leader has exited: this reaps it and cannot block. There is nothing to do about
             // an error, and nobody to tell: the task has long ended.
-            drop(handle.wait());
+            let _ = handle.wait();
         }
     }
 }

@@ -24,20 +24,21 @@ impl Drains {
         let Ok(end) = self.end_reader() else { return };
         let thread = std::thread::Builder::new().name("leak".into());
         // Without a thread the pipes close: what was left behind then dies of SIGPIPE, if of anything.
-        drop(thread.spawn(move || drain(pipes, &end)));
+        let _ = thread.spawn(move || drain(pipes, &end));
     }
 
     fn end_reader(&self) -> io::Result<PipeReader> {
         let mut end = lock(&self.end);
-        if end.is_none() {
-            *end = Some(io::pipe()?);
-        }
-        end.as_ref().map_or_else(|| Err(io::ErrorKind::NotFound.into()), |(r, _)| r.try_clone())
+        let (reader, _) = match &*end {
+            Some(pipe) => pipe,
+            None => end.insert(io::pipe()?),
+        };
+        reader.try_clone()
     }
 
     /// Ends all drains.
     pub(super) fn close(&self) {
-        drop(lock(&self.end).take());
+        *lock(&self.end) = None;
     }
 }
 

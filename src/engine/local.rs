@@ -1,22 +1,20 @@
 //! Carries out attempts as processes on this machine: a queue, and worker threads that pull from it.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
-use super::command::Command;
 use super::console::ConsoleSender;
 use super::group::Groups;
 use super::leaks::Drains;
 use super::runner::Message;
-use super::{Surroundings, attempt, lock};
+use super::{Surroundings, attempt};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
 use crate::model::{Ms, Reason, RunId, TaskId, Wall};
 use crate::scheduler::{Ended, Executor, Input, Moment, Plan};
@@ -36,12 +34,10 @@ pub(super) struct Context {
     pub(super) drains: Drains,
     pub(super) clock: Clock,
     to_runner: Sender<Message>,
-    /// What the processes under way were started with: script files must outlive them.
-    commands: Mutex<HashMap<(TaskId, u32), Command>>,
     has_log_trouble: AtomicBool,
 }
 
-/// What a run needs for its [`Context`] beyond what is made for it.
+/// What the makers of a [`Context`] hand in; the rest is made with it.
 pub(super) struct ContextParts {
     pub(super) run_id: RunId,
     pub(super) plan: Plan,
@@ -67,27 +63,19 @@ impl Context {
             drains: Drains::default(),
             clock: Clock::start(),
             to_runner: parts.to_runner,
-            commands: Mutex::default(),
             has_log_trouble: AtomicBool::new(false),
         }
     }
 
     /// Tells the runner something. Once the run is over nobody listens, and nothing is lost by it.
     pub(super) fn tell(&self, input: Input) {
-        drop(self.to_runner.send(Message::Input(input)));
+        let _ = self.to_runner.send(Message::Input(input));
     }
 
-    /// Hands a worker's panic to the runner, which kills what runs and goes on with the panic.
+    /// Hands a worker's panic to the runner, which kills what runs and goes on with the panic. Once the
+    /// run is over it can change nothing.
     fn report_bug(&self, panic: Box<dyn Any + Send>) {
-        drop(self.to_runner.send(Message::Bug(panic)));
-    }
-
-    pub(super) fn keep_until_end(&self, task: TaskId, attempt: u32, command: Command) {
-        lock(&self.commands).insert((task, attempt), command);
-    }
-
-    pub(super) fn forget(&self, task: TaskId, attempt: u32) {
-        drop(lock(&self.commands).remove(&(task, attempt)));
+        let _ = self.to_runner.send(Message::Bug(panic));
     }
 
     /// Tells people once that a log could not be kept.
@@ -123,7 +111,7 @@ fn base_env(env: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
 }
 
 /// Returns the run whose task we are, as its environment says.
-pub(super) fn parent_run(env: &[(OsString, OsString)]) -> Option<RunId> {
+fn parent_run(env: &[(OsString, OsString)]) -> Option<RunId> {
     let (_, value) = env.iter().find(|(name, _)| name == "PYOCO_RUN_ID")?;
     value.to_str()?.parse().ok()
 }

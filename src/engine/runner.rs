@@ -7,15 +7,16 @@
 use std::any::Any;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::console;
-use super::local::{Context, ContextParts, LocalExecutor, parent_run};
+use super::leaks::readable;
+use super::local::{Context, ContextParts, LocalExecutor};
 use super::{LevelHook, MAX_LOG, RunOptions, StartError, Surroundings, lock};
 use crate::event::{
     CANCEL_FILE, CancelRequest, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
@@ -59,6 +60,24 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    fn new(
+        context: Arc<Context>,
+        to_runner: Sender<Message>,
+        trace: Option<JoinHandle<()>>,
+    ) -> Shared {
+        Shared {
+            scheduler: Mutex::new(Scheduler::new(context.plan.clone())),
+            context,
+            token: CancelToken::default(),
+            requests: Mutex::default(),
+            to_runner,
+            over: Mutex::new(false),
+            ended: Condvar::new(),
+            runner: Mutex::default(),
+            trace: Mutex::new(trace),
+        }
+    }
+
     pub(super) fn run_id(&self) -> RunId {
         self.context.run_id
     }
@@ -82,7 +101,8 @@ impl Shared {
             // Past the runner, which may hang in a write.
             self.context.groups.kill_all();
         }
-        drop(self.to_runner.send(Message::Wake));
+        // Once the run is over there is nothing to cancel.
+        let _ = self.to_runner.send(Message::Wake);
     }
 
     pub(super) fn note(&self, noted: RunNoted) {
@@ -91,7 +111,7 @@ impl Shared {
 
     pub(super) fn wait(&self) {
         let over = lock(&self.over);
-        drop(self.ended.wait_while(over, |over| !*over));
+        drop(self.ended.wait_while(over, |over| !*over)); // the lock, which is wanted no longer
         if let Some(runner) = lock(&self.runner).take()
             && let Err(panic) = runner.join()
         {
@@ -122,46 +142,31 @@ pub(super) fn start(
     surroundings: Arc<Surroundings>,
 ) -> Result<Arc<Shared>, StartError> {
     let run_id = RunId::fresh();
-    let source = options.source.take();
-    let log = store.create(&NewRun {
-        run_id,
-        source: source.as_deref(),
-        syntax: plan.flow.syntax,
-        durable: options.durable,
-        max_log: options.max_log.unwrap_or(MAX_LOG),
-    })?;
-    drop(source); // it is as large as the file, and the run needs it no more
-    let private_dir = if log.dir().is_none() { Some(private_dir()?) } else { None };
-    let dir = log.dir().or(private_dir.as_ref().map(tempfile::TempDir::path));
-    let dir = dir.map_or_else(std::env::temp_dir, Path::to_path_buf);
-
+    let log = make_record(store, run_id, &plan, &mut options)?;
+    let (dir, private_dir) = match log.dir() {
+        Some(dir) => (dir.to_owned(), None),
+        None => {
+            let private_dir = private_dir()?;
+            (private_dir.path().to_owned(), Some(private_dir))
+        }
+    };
     let (to_runner, inputs) = mpsc::channel();
     let (console, trace) = console::start(options.trace.take()).map_err(StartError::Thread)?;
-    let facts = RunStarted {
-        run_id: Some(run_id),
-        parent_run: parent_run(&surroundings.env),
-        ..std::mem::take(&mut options.facts)
-    };
     let context = Arc::new(Context::new(ContextParts {
         run_id,
-        plan: plan.clone(),
+        plan,
         dir,
         surroundings,
         log: log.clone(),
         console,
         to_runner: to_runner.clone(),
     }));
-    let shared = Arc::new(Shared {
-        context: context.clone(),
-        scheduler: Mutex::new(Scheduler::new(plan)),
-        token: CancelToken::default(),
-        requests: Mutex::default(),
-        to_runner,
-        over: Mutex::new(false),
-        ended: Condvar::new(),
-        runner: Mutex::default(),
-        trace: Mutex::new(trace),
-    });
+    let shared = Arc::new(Shared::new(context.clone(), to_runner, trace));
+    let facts = RunStarted {
+        run_id: Some(run_id),
+        parent_run: context.parent,
+        ..std::mem::take(&mut options.facts)
+    };
     let executor = LocalExecutor::new(context, queue);
     let close_requests = watch_requests(&shared, &*log).map_err(StartError::Thread)?;
     let runner = Runner {
@@ -172,6 +177,7 @@ pub(super) fn start(
         on_level: options.on_level,
         is_broken: false,
         close_requests,
+        stop_deadline: None,
         announcing: Vec::new(),
         _private_dir: private_dir,
     };
@@ -179,6 +185,22 @@ pub(super) fn start(
     let thread = thread.spawn(move || runner.run(facts)).map_err(StartError::Thread)?;
     *lock(&shared.runner) = Some(thread);
     Ok(shared)
+}
+
+fn make_record(
+    store: &dyn StateStore,
+    run_id: RunId,
+    plan: &Plan,
+    options: &mut RunOptions,
+) -> Result<Arc<dyn RunLog>, StoreError> {
+    let source = options.source.take(); // as large as the file, and the run needs it no more
+    store.create(&NewRun {
+        run_id,
+        source: source.as_deref(),
+        syntax: plan.flow.syntax,
+        durable: options.durable,
+        max_log: options.max_log.unwrap_or(MAX_LOG),
+    })
 }
 
 fn private_dir() -> Result<tempfile::TempDir, StartError> {
@@ -212,6 +234,8 @@ struct Runner {
     on_level: Option<LevelHook>,
     is_broken: bool,
     close_requests: Option<Closer>,
+    /// When what was stopped is killed, groups that outlived their leaders included.
+    stop_deadline: Option<Instant>,
     /// Announcements on their way; each closes when it is out.
     announcing: Vec<Receiver<()>>,
     _private_dir: Option<tempfile::TempDir>,
@@ -298,8 +322,7 @@ impl Runner {
         }
         let result = self.log.append(&decisions.lines);
         self.recorded(result);
-        self.shared.context.console.lines(&decisions.lines);
-        decisions.lines.clear();
+        self.shared.context.console.lines(std::mem::take(&mut decisions.lines));
     }
 
     fn sync(&mut self) {
@@ -328,7 +351,13 @@ impl Runner {
                     self.executor.signal(task, attempt, signal);
                 }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
-                Action::Announce { level, running } => self.announce(level, &running),
+                Action::Announce { level, running } => {
+                    if level == Level::Stop {
+                        let grace = self.shared.context.plan.grace.duration();
+                        self.stop_deadline = Some(Instant::now() + grace);
+                    }
+                    self.announce(level, &running);
+                }
             }
         }
     }
@@ -350,6 +379,7 @@ impl Runner {
     }
 
     fn end(mut self) {
+        self.wait_for_leaked();
         let level = self.shared.token.level();
         self.shared.context.groups.release_leaked(level >= Some(Level::Stop));
         self.shared.context.drains.close();
@@ -366,6 +396,25 @@ impl Runner {
             self.notice("this run has no complete record".to_owned());
         }
         self.shared.context.console.finish();
+    }
+}
+
+impl Runner {
+    /// Leaves to groups that outlived their leaders what is left of the deadline of level stop.
+    fn wait_for_leaked(&self) {
+        let Some(deadline) = self.stop_deadline else { return };
+        let groups = &self.shared.context.groups;
+        while !groups.is_killed() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let members = groups.leaked_members();
+            if left.is_zero() || members.is_empty() {
+                return;
+            }
+            let members: Vec<_> = members.iter().map(AsFd::as_fd).collect();
+            if readable(&members, Some(left)).is_err() {
+                return;
+            }
+        }
     }
 }
 

@@ -58,7 +58,8 @@ impl QueueBackend for MemoryQueue {
     }
 }
 
-/// Runs in memory, for as long as the store lives.
+/// Runs in memory, for as long as the store lives. It knows no size of a run: of a [`Retention`] it
+/// ignores `max_size`.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     runs: Mutex<HashMap<RunId, Arc<MemoryLog>>>,
@@ -110,7 +111,9 @@ impl StateStore for MemoryStore {
         }
         if !retention.dry_run {
             let mut runs = lock(&self.runs);
-            removed.iter().for_each(|id| drop(runs.remove(id)));
+            for id in &removed {
+                runs.remove(id);
+            }
         }
         Ok(removed)
     }
@@ -128,13 +131,12 @@ impl RunLog for MemoryLog {
     }
 
     fn read(&self, from_seq: u64, each: &mut dyn FnMut(Line)) -> Result<ReadReport, StoreError> {
-        let lines = lock(&self.lines).clone();
-        let wanted = lines.into_iter().skip_while(|line| line.seq < from_seq);
-        let mut report = ReadReport::default();
-        wanted.for_each(|line| {
-            report.lines += 1;
-            each(line);
-        });
+        let lines = lock(&self.lines);
+        let first = lines.partition_point(|line| line.seq < from_seq);
+        let wanted = lines[first..].to_vec();
+        drop(lines); // `each` may well use the log
+        let report = ReadReport { lines: wanted.len() as u64, ..ReadReport::default() };
+        wanted.into_iter().for_each(each);
         Ok(report)
     }
 

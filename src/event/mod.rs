@@ -231,23 +231,35 @@ pub struct TaskStopping {
     pub signal: String,
 }
 
-/// How an attempt ended, as far as it could be measured.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// How an attempt ended, as far as it could be measured. On the wire, absent facts take no room.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Measured {
     /// The exit code, where the process exited.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// The signal's number, where a signal ended it.
+    /// The signal's number, where a signal ended it; on the wire its name.
+    #[serde(with = "by_name", skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// Processor time of the process and of the children that it waited for.
+    /// Processor time of the process and of the children that it waited for, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_ms: Option<u64>,
     /// The most memory that one of them held, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rss: Option<u64>,
     /// Bytes of output, both streams.
+    #[serde(skip_serializing_if = "is_zero")]
     pub bytes: u64,
     /// The end of the output, at most [`MAX_TAIL`] bytes; only of attempts that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tail: Option<String>,
     /// Processes that kept the output open after their leader had gone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leaked: Vec<u32>,
+}
+
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 /// See [`Event::TaskRetrying`].
@@ -267,7 +279,7 @@ pub struct TaskRetrying {
     /// Why the attempt failed.
     pub reason: Reason,
     /// How it ended.
-    #[serde(flatten, with = "measured")]
+    #[serde(flatten)]
     pub measured: Measured,
 }
 
@@ -288,7 +300,7 @@ pub struct TaskFinished {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// How the last attempt ended.
-    #[serde(flatten, with = "measured")]
+    #[serde(flatten)]
     pub measured: Measured,
 }
 
@@ -325,63 +337,22 @@ fn one() -> u32 {
     1
 }
 
-/// Writes [`Measured`] into the object around it, signals by name; absent facts take no room.
-mod measured {
+/// Writes a signal by its name; a name that this system does not know is read as no signal.
+mod by_name {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::Measured;
     use crate::model::signal_name;
 
-    #[derive(Serialize, Deserialize)]
-    struct Wire {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        exit_code: Option<i32>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        signal: Option<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        cpu_ms: Option<u64>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        max_rss: Option<u64>,
-        #[serde(default, skip_serializing_if = "is_zero")]
-        bytes: u64,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        tail: Option<String>,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        leaked: Vec<u32>,
+    pub(super) fn serialize<S: Serializer>(
+        signal: &Option<i32>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        signal.map(signal_name).serialize(serializer)
     }
 
-    fn is_zero(bytes: &u64) -> bool {
-        *bytes == 0
-    }
-
-    pub(super) fn serialize<S: Serializer>(m: &Measured, serializer: S) -> Result<S::Ok, S::Error> {
-        Wire {
-            exit_code: m.exit_code,
-            signal: m.signal.map(|signal| signal_name(signal).into_owned()),
-            cpu_ms: m.cpu_ms,
-            max_rss: m.max_rss,
-            bytes: m.bytes,
-            tail: m.tail.clone(),
-            leaked: m.leaked.clone(),
-        }
-        .serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Measured, D::Error> {
-        let wire = Wire::deserialize(d)?;
-        Ok(Measured {
-            exit_code: wire.exit_code,
-            signal: wire.signal.as_deref().and_then(number),
-            cpu_ms: wire.cpu_ms,
-            max_rss: wire.max_rss,
-            bytes: wire.bytes,
-            tail: wire.tail,
-            leaked: wire.leaked,
-        })
-    }
-
-    fn number(name: &str) -> Option<i32> {
-        (1..=64).find(|signal| signal_name(*signal) == name)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<i32>, D::Error> {
+        let name = Option::<String>::deserialize(d)?;
+        Ok(name.and_then(|name| (1..=64).find(|signal| signal_name(*signal) == name)))
     }
 }
 

@@ -221,19 +221,18 @@ impl Chunk {
     /// Takes `next` in where it lies right behind this one in the same file and comes from the same
     /// stream; returns whether it did.
     pub fn join(&mut self, next: &Chunk) -> bool {
-        match (&mut self.source, &next.source) {
-            (
-                Source::File { file, offset, len },
-                Source::File { file: next_file, offset: next_offset, len: next_len },
-            ) if self.stream == next.stream
-                && Arc::ptr_eq(file, next_file)
-                && *offset + *len == *next_offset =>
-            {
-                *len += next_len;
-                true
-            }
-            _ => false,
+        let Source::File { file, offset, len } = &mut self.source else { return false };
+        let Source::File { file: next_file, offset: next_offset, len: next_len } = &next.source
+        else {
+            return false;
+        };
+        let follows = self.stream == next.stream
+            && Arc::ptr_eq(file, next_file)
+            && *offset + *len == *next_offset;
+        if follows {
+            *len += next_len;
         }
+        follows
     }
 
     /// Returns the end of the chunk: at most its last `most` bytes.

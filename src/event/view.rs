@@ -5,13 +5,19 @@
 
 use std::sync::Arc;
 
-use super::{Declared, Event, Line, Measured, RunStarted, TasksDeclared};
+use super::{
+    Declared, Event, Line, Measured, RunCancelling, RunFinished, RunStarted, TaskFinished,
+    TaskQueued, TaskRetrying, TaskStarted, TaskStopping, TasksDeclared,
+};
 use crate::model::{
     Counts, Level, ListId, Lists, Ms, Reason, RunId, RunStatus, TaskId, TaskState, Wall,
 };
 
 /// The most tasks that a view makes room for because an event names them; no real flow comes near.
 const MAX_TASKS: u32 = 4_000_000;
+
+/// How many tasks may be missing before one that a line names: more than some damaged lines declare.
+const MAX_LEAP: usize = 1 << 16;
 
 /// The state of a run after some of its lines.
 #[derive(Clone, Debug, Default)]
@@ -209,96 +215,26 @@ impl RunView {
         }
         self.seq = line.seq;
         self.now = self.now.max(line.ms);
-        let ms = line.ms;
         match &line.event {
-            Event::RunStarted(started) => self.run_started(started, line),
+            Event::RunStarted(started) => self.run_started(started, line.ts),
             Event::TasksDeclared(declared) => self.declare(declared),
             Event::RunNoted(noted) => self.git_dirty = noted.git_dirty.or(self.git_dirty),
-            Event::TaskQueued(queued) => {
-                if let Some(task) = self.known(queued.task, &queued.name)
-                    && task.state == TaskState::Pending
-                {
-                    task.queued = Some(ms);
-                    self.set(queued.task, TaskState::Queued);
-                }
-            }
-            Event::TaskStarted(started) => {
-                if let Some(attempt) = self.attempt(started.task, &started.name, started.attempt) {
-                    attempt.started = Some(ms);
-                    attempt.pid = started.pid;
-                    attempt.argv.clone_from(&started.argv);
-                    attempt.dir.clone_from(&started.dir);
-                    self.set(started.task, TaskState::Running);
-                }
-            }
-            Event::TaskStopping(stopping) => {
-                if let Some(attempt) = self.attempt(stopping.task, &stopping.name, stopping.attempt)
-                    && attempt.stopping.is_none()
-                {
-                    attempt.stopping = Some((stopping.why.clone(), stopping.signal.clone()));
-                }
-            }
-            Event::TaskRetrying(retrying) => {
-                if let Some(attempt) = self.attempt(retrying.task, &retrying.name, retrying.attempt)
-                {
-                    attempt.ended = Some(ms);
-                    attempt.reason = Some(retrying.reason.clone());
-                    attempt.retry_after = Some(retrying.after);
-                    attempt.measured = retrying.measured.clone();
-                    self.set(retrying.task, TaskState::Running);
-                }
-            }
-            Event::TaskFinished(finished) => {
-                if !finished.state.is_final() {
-                    return;
-                }
-                if finished.attempt > 0
-                    && let Some(attempt) =
-                        self.attempt(finished.task, &finished.name, finished.attempt)
-                    && attempt.ended.is_none()
-                {
-                    attempt.ended = Some(ms);
-                    attempt.measured = finished.measured.clone();
-                }
-                if let Some(task) = self.known(finished.task, &finished.name)
-                    && !task.state.is_final()
-                {
-                    task.ended = Some(ms);
-                    task.reason.clone_from(&finished.reason);
-                    let name = task.name.clone();
-                    self.set(finished.task, finished.state);
-                    if finished.state == TaskState::Failed && self.first_failure.is_none() {
-                        self.first_failure = Some(name);
-                    }
-                }
-            }
-            Event::RunCancelling(cancelling) => {
-                if !self.status.is_final() && self.level < Some(cancelling.level) {
-                    self.level = Some(cancelling.level);
-                    self.cancel_by = Some(cancelling.by.clone());
-                    if cancelling.text.is_some() || self.cancel_text.is_none() {
-                        self.cancel_text.clone_from(&cancelling.text);
-                    }
-                    self.status = RunStatus::Cancelling;
-                }
-            }
-            Event::RunFinished(finished) => {
-                if !self.status.is_final() && finished.status.is_final() {
-                    self.status = finished.status;
-                    self.reason.clone_from(&finished.reason);
-                    self.ended = Some((line.ts, ms));
-                    self.first_failure.clone_from(&finished.first_failure);
-                }
-            }
+            Event::TaskQueued(queued) => self.task_queued(queued, line.ms),
+            Event::TaskStarted(started) => self.task_started(started, line.ms),
+            Event::TaskStopping(stopping) => self.task_stopping(stopping),
+            Event::TaskRetrying(retrying) => self.task_retrying(retrying, line.ms),
+            Event::TaskFinished(finished) => self.task_finished(finished, line.ms),
+            Event::RunCancelling(cancelling) => self.run_cancelling(cancelling),
+            Event::RunFinished(finished) => self.run_finished(finished, (line.ts, line.ms)),
             Event::Unknown => {}
         }
     }
 
-    fn run_started(&mut self, started: &RunStarted, line: &Line) {
+    fn run_started(&mut self, started: &RunStarted, at: Wall) {
         if self.started.is_some() {
             return;
         }
-        self.started = Some(line.ts);
+        self.started = Some(at);
         self.header = started.clone();
         if self.status == RunStatus::Pending {
             self.status = RunStatus::Running;
@@ -312,10 +248,9 @@ impl RunView {
         let mut list = Vec::new();
         for (offset, task) in declared.tasks.iter().enumerate() {
             let id = TaskId(declared.from.saturating_add(offset as u32));
-            if id.0 >= self.most_tasks() {
+            if !self.make_room(id) {
                 return;
             }
-            self.make_room(id);
             let (needs, needs_any) = self.lists_of(task, &mut list);
             let view = &mut self.tasks[id.index()];
             if view.name.is_empty() {
@@ -356,6 +291,87 @@ impl RunView {
         (needs, needs_any)
     }
 
+    fn task_queued(&mut self, queued: &TaskQueued, ms: Ms) {
+        if let Some(task) = self.known(queued.task, &queued.name)
+            && task.state == TaskState::Pending
+        {
+            task.queued = Some(ms);
+            self.set(queued.task, TaskState::Queued);
+        }
+    }
+
+    fn task_started(&mut self, started: &TaskStarted, ms: Ms) {
+        if let Some(attempt) = self.attempt(started.task, &started.name, started.attempt) {
+            attempt.started = Some(ms);
+            attempt.pid = started.pid;
+            attempt.argv.clone_from(&started.argv);
+            attempt.dir.clone_from(&started.dir);
+            self.set(started.task, TaskState::Running);
+        }
+    }
+
+    fn task_stopping(&mut self, stopping: &TaskStopping) {
+        if let Some(attempt) = self.attempt(stopping.task, &stopping.name, stopping.attempt)
+            && attempt.stopping.is_none()
+        {
+            attempt.stopping = Some((stopping.why.clone(), stopping.signal.clone()));
+        }
+    }
+
+    fn task_retrying(&mut self, retrying: &TaskRetrying, ms: Ms) {
+        if let Some(attempt) = self.attempt(retrying.task, &retrying.name, retrying.attempt) {
+            attempt.ended = Some(ms);
+            attempt.reason = Some(retrying.reason.clone());
+            attempt.retry_after = Some(retrying.after);
+            attempt.measured = retrying.measured.clone();
+            self.set(retrying.task, TaskState::Running);
+        }
+    }
+
+    fn task_finished(&mut self, finished: &TaskFinished, ms: Ms) {
+        if !finished.state.is_final() {
+            return;
+        }
+        if finished.attempt > 0
+            && let Some(attempt) = self.attempt(finished.task, &finished.name, finished.attempt)
+            && attempt.ended.is_none()
+        {
+            attempt.ended = Some(ms);
+            attempt.measured = finished.measured.clone();
+        }
+        if let Some(task) = self.known(finished.task, &finished.name)
+            && !task.state.is_final()
+        {
+            task.ended = Some(ms);
+            task.reason.clone_from(&finished.reason);
+            let name = task.name.clone();
+            self.set(finished.task, finished.state);
+            if finished.state == TaskState::Failed && self.first_failure.is_none() {
+                self.first_failure = Some(name);
+            }
+        }
+    }
+
+    fn run_cancelling(&mut self, cancelling: &RunCancelling) {
+        if !self.status.is_final() && self.level < Some(cancelling.level) {
+            self.level = Some(cancelling.level);
+            self.cancel_by = Some(cancelling.by.clone());
+            if cancelling.text.is_some() || self.cancel_text.is_none() {
+                self.cancel_text.clone_from(&cancelling.text);
+            }
+            self.status = RunStatus::Cancelling;
+        }
+    }
+
+    fn run_finished(&mut self, finished: &RunFinished, at: (Wall, Ms)) {
+        if !self.status.is_final() && finished.status.is_final() {
+            self.status = finished.status;
+            self.reason.clone_from(&finished.reason);
+            self.ended = Some(at);
+            self.first_failure.clone_from(&finished.first_failure);
+        }
+    }
+
     /// Returns how many tasks the run can have: what its first line says, where that was read.
     fn most_tasks(&self) -> u32 {
         match self.header.n_tasks {
@@ -364,19 +380,23 @@ impl RunView {
         }
     }
 
-    fn make_room(&mut self, id: TaskId) {
+    /// Makes this task and those before it; returns whether the run can have it.
+    fn make_room(&mut self, id: TaskId) -> bool {
+        if id.0 >= self.most_tasks() || id.index() > self.tasks.len() + MAX_LEAP {
+            return false;
+        }
         if self.tasks.len() <= id.index() {
             self.counts.pending += (id.index() + 1 - self.tasks.len()) as u32;
             self.tasks.resize_with(id.index() + 1, TaskView::default);
         }
+        true
     }
 
     /// Returns the task that a line speaks of, made known by it where its declaration is missing.
     fn known(&mut self, id: TaskId, name: &Arc<str>) -> Option<&mut TaskView> {
-        if id.0 >= self.most_tasks() || id.index() > self.tasks.len() + (1 << 16) {
+        if !self.make_room(id) {
             return None;
         }
-        self.make_room(id);
         let task = &mut self.tasks[id.index()];
         if task.name.is_empty() {
             task.name = name.clone();
@@ -394,6 +414,10 @@ impl RunView {
         let index = match task.attempts.iter().rposition(|attempt| attempt.number == number) {
             Some(index) => index,
             None => {
+                if task.attempts.is_empty() {
+                    // One attempt is the rule, and a vector's first step makes room for four.
+                    task.attempts.reserve_exact(1);
+                }
                 task.attempts.push(AttemptView { number, ..AttemptView::default() });
                 task.attempts.len() - 1
             }
@@ -418,7 +442,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{RunFinished, TaskFinished, TaskQueued};
 
     fn line(seq: u64, event: Event) -> Line {
         Line { v: 1, seq, ts: Wall(seq as i64), ms: Ms(seq), event }
@@ -466,6 +489,15 @@ mod tests {
         assert_eq!(view.list(view.tasks()[1].needs), [TaskId(0)]);
         assert_eq!(view.list(view.tasks()[2].needs), [TaskId(0), TaskId(1)]);
         assert_eq!(view.counts().pending, 3);
+    }
+
+    #[test]
+    fn a_damaged_declaration_makes_no_room_for_millions() {
+        let mut view = RunView::new();
+        let tasks = vec![Declared { name: "far".into(), ..Declared::default() }];
+        let declared = TasksDeclared { from: 3_999_999, tasks, ..TasksDeclared::default() };
+        view.apply(&line(1, Event::TasksDeclared(declared)));
+        assert_eq!(view.tasks().len(), 0);
     }
 
     proptest! {

@@ -9,6 +9,6 @@ mod render;
 mod select;
 
 pub use cycle::{find_cycle, find_cycles};
-pub use order::{Dependents, heights, topological};
+pub(crate) use order::{Dependents, heights};
 pub use render::{Picture, draw};
 pub use select::{Selected, Selection, SelectionError, glob_matches, select};

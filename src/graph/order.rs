@@ -1,13 +1,13 @@
 //! The graph turned round, and what follows from it: a topological order and the heights of tasks.
 
-use crate::model::{Flow, ListId, TaskId};
+use crate::model::{Flow, ListId, Task, TaskId};
 
 /// For each task the lists it stands in, and for each list the tasks that need it.
 ///
 /// Arrays of ids with offsets (CSR), so that a flow of 100,000 tasks costs a few megabytes and a
 /// walk touches memory in order.
 #[derive(Clone, Debug)]
-pub struct Dependents {
+pub(crate) struct Dependents {
     lists_of_task: Csr<ListId>,
     needed_by: Csr<TaskId>,
     any_needed_by: Csr<TaskId>,
@@ -45,13 +45,13 @@ impl<T: Copy + Default> Csr<T> {
 
 impl Dependents {
     /// Turns the graph of a flow round.
-    pub fn of(flow: &Flow) -> Dependents {
+    pub(crate) fn of(flow: &Flow) -> Dependents {
         let (n_tasks, n_lists) = (flow.tasks.len(), flow.lists.len());
         let members = flow
             .lists
             .ids()
             .flat_map(|list| flow.lists.get(list).iter().map(move |task| (task.index(), list)));
-        let needed = |of: fn(&crate::model::Task) -> ListId| {
+        let needed = |of: fn(&Task) -> ListId| {
             flow.ids()
                 .map(move |id| (of(flow.task(id)).index(), id))
                 .filter(|(list, _)| *list != ListId::EMPTY.index())
@@ -64,30 +64,26 @@ impl Dependents {
     }
 
     /// Returns the lists that `task` stands in.
-    pub fn lists_of(&self, task: TaskId) -> &[ListId] {
+    pub(crate) fn lists_of(&self, task: TaskId) -> &[ListId] {
         self.lists_of_task.row(task.index())
     }
 
     /// Returns the tasks whose `needs` is `list`.
-    pub fn needing(&self, list: ListId) -> &[TaskId] {
+    pub(crate) fn needing(&self, list: ListId) -> &[TaskId] {
         self.needed_by.row(list.index())
     }
 
     /// Returns the tasks whose `needs_any` is `list`.
-    pub fn needing_any(&self, list: ListId) -> &[TaskId] {
+    pub(crate) fn needing_any(&self, list: ListId) -> &[TaskId] {
         self.any_needed_by.row(list.index())
     }
 }
 
 /// Returns all tasks so that each comes after all that it needs.
-pub fn topological(flow: &Flow, dependents: &Dependents) -> Vec<TaskId> {
+fn topological(flow: &Flow, dependents: &Dependents) -> Vec<TaskId> {
     let mut left_of_list: Vec<u32> =
         flow.lists.ids().map(|list| flow.lists.get(list).len() as u32).collect();
-    let lists_waited_for = |id: TaskId| {
-        let task = flow.task(id);
-        u8::from(task.needs != ListId::EMPTY) + u8::from(task.needs_any != ListId::EMPTY)
-    };
-    let mut left_of_task: Vec<u8> = flow.ids().map(lists_waited_for).collect();
+    let mut left_of_task: Vec<u32> = flow.tasks.iter().map(Task::n_lists).collect();
     let mut order: Vec<TaskId> = flow.ids().filter(|id| left_of_task[id.index()] == 0).collect();
     let mut next = 0;
     while let Some(&task) = order.get(next) {
@@ -110,7 +106,7 @@ pub fn topological(flow: &Flow, dependents: &Dependents) -> Vec<TaskId> {
 
 /// Returns for each task the length of the longest path from it to an end, itself included, each
 /// task counting as one.
-pub fn heights(flow: &Flow, dependents: &Dependents) -> Vec<u32> {
+pub(crate) fn heights(flow: &Flow, dependents: &Dependents) -> Vec<u32> {
     let mut of_list = vec![0u32; flow.lists.len()];
     let mut of_task = vec![0u32; flow.tasks.len()];
     for &id in topological(flow, dependents).iter().rev() {

@@ -1,8 +1,9 @@
 //! Which tasks of a flow a run is about.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::model::{Flow, ListId, Lists, TaskId};
+use crate::model::{Flow, ListId, Lists, Task, TaskId};
 
 /// What the command line says of the tasks to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,18 +66,14 @@ pub fn select(flow: &Flow, selection: &Selection) -> Result<Selected, SelectionE
         None => flow.clone(),
         Some(targets) => narrow(flow, targets),
     };
-    let mut targeted = vec![false; narrowed.tasks.len()];
-    if !selection.targets.is_empty() {
-        for name in &selection.targets {
-            if let Some(index) = narrowed.tasks.iter().position(|task| *task.name == **name) {
-                targeted[index] = true;
-            }
-        }
-    }
+    let named: HashSet<&str> = selection.targets.iter().map(String::as_str).collect();
+    let targeted = narrowed.tasks.iter().map(|task| named.contains(task.name())).collect();
     let only = globs(&narrowed, "--only", &selection.only)?;
     let skip = globs(&narrowed, "--skip", &selection.skip)?;
-    let left_out: Vec<bool> = (0..narrowed.tasks.len())
-        .map(|index| (!selection.only.is_empty() && !only[index]) || skip[index])
+    let left_out: Vec<bool> = only
+        .iter()
+        .zip(&skip)
+        .map(|(only, skip)| (!selection.only.is_empty() && !only) || *skip)
         .collect();
     if !left_out.is_empty() && left_out.iter().all(|left_out| *left_out) {
         return Err(SelectionError::Nothing);
@@ -125,7 +122,7 @@ fn globs(flow: &Flow, option: &'static str, globs: &[String]) -> Result<Vec<bool
 }
 
 fn near(flow: &Flow, name: &str) -> Option<String> {
-    let close = |task: &crate::model::Task| {
+    let close = |task: &Task| {
         let likeness = strsim::damerau_levenshtein(&task.name, name);
         (likeness <= 1 + name.len() / 4).then(|| (likeness, task.name.to_string()))
     };

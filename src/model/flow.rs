@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Ms, TaskId};
+use super::{Ms, SIGTERM, TaskId};
 
 /// A checked workflow.
 #[derive(Clone, Debug)]
@@ -126,6 +126,16 @@ impl Task {
     /// Returns what the task does.
     pub fn work(&self) -> &Work {
         &self.work
+    }
+
+    /// Returns what the task says beyond its work and its needs.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Returns how many lists the task waits for: `needs` and `needs_any`, where they hold anything.
+    pub(crate) fn n_lists(&self) -> u32 {
+        u32::from(self.needs != ListId::EMPTY) + u32::from(self.needs_any != ListId::EMPTY)
     }
 }
 
@@ -251,7 +261,7 @@ pub struct Kill {
 
 impl Default for Kill {
     fn default() -> Kill {
-        Kill { signal: 15, after: Ms::secs(10) } // 15 is SIGTERM on every Unix
+        Kill { signal: SIGTERM, after: Ms::secs(10) }
     }
 }
 

@@ -252,6 +252,11 @@ impl fmt::Display for Reason {
     }
 }
 
+/// The number of SIGKILL, the same on every Unix.
+pub(crate) const SIGKILL: i32 = 9;
+/// The number of SIGTERM, the same on every Unix.
+pub(crate) const SIGTERM: i32 = 15;
+
 /// Returns the name of a signal: `SIGTERM`, or `SIG64` for one without a name.
 pub fn signal_name(signal: i32) -> Cow<'static, str> {
     match signal_hook::low_level::signal_name(signal) {

@@ -18,15 +18,14 @@ use super::logs::FileLog;
 use super::reader::{Cursor, Lock, Record, Seen, judge, read_events, test_lock};
 use super::requests::{FifoRequests, make_fifo};
 use super::state_dir::{StateDirError, make_state_dir};
-use super::{retention, summary::Summary};
+use super::summary::Summary;
+use super::writer::Writer;
+use super::{lines, retention};
 use crate::event::{
-    Line, MAX_LINE, NewRun, ReadReport, Requests, Retention, RunLog, RunView, StateStore,
-    StoreError, TaskLog, WAKE_FIFO,
+    Line, NewRun, ReadReport, Requests, Retention, RunLog, RunView, StateStore, StoreError,
+    TaskLog, WAKE_FIFO,
 };
 use crate::model::{RunId, Size, Syntax, TaskId};
-
-/// How much of what could not be written is kept for another try.
-const MAX_BACKLOG: usize = 8 << 20;
 
 /// How often a reader looks whether another process has written: a follower is promised 100 ms.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -75,7 +74,7 @@ impl JsonlStore {
         Summary::read(run_id, &dir, &self.here).or_else(|error| self.or_gone(run_id, error))
     }
 
-    /// Finds out where a run stands whose events so far are `view`'s. Cheap: it reads nothing of an
+    /// Finds out where a run stands whose events so far are `view`'s. Cheap: it reads nothing of a
     /// run under way.
     ///
     /// # Errors
@@ -104,9 +103,9 @@ impl JsonlStore {
         let path = self.existing(run_id)?.join(EVENTS_FILE);
         let mut read = || -> io::Result<()> {
             let file = open_regular(&path)?;
-            let mut lines = super::lines::Lines::new(&file, 0);
+            let mut lines = lines::Lines::new(&file, 0);
             while let Some(line) = lines.next()? {
-                if let super::lines::RawLine::Whole(bytes) = line {
+                if let lines::RawLine::Whole(bytes) = line {
                     each(bytes)?;
                 }
             }
@@ -193,7 +192,11 @@ impl StateStore for JsonlStore {
         let mut ids = Vec::new();
         for entry in entries {
             let entry = entry.map_err(failed("read", &runs))?;
-            if let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // A link or a file that only has a run's name must not stand for the latest run.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 ids.push(id);
             }
         }
@@ -246,85 +249,9 @@ struct JsonlLog {
     cursor: Mutex<Cursor>,
 }
 
-#[derive(Debug)]
-struct Writer {
-    /// Holds the run's lock until it is closed.
-    file: File,
-    /// Where the last whole line ends.
-    end: u64,
-    /// Whether bytes of a line that could not be finished may stand behind `end`.
-    torn: bool,
-    /// Lines that are not written.
-    backlog: Vec<u8>,
-    /// Lines that were given up because the backlog was full.
-    given_up: u64,
-    /// The number of the last line taken, and of the last one that was surely written.
-    taken: u64,
-    written: u64,
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is behind these locks is whole after every single step, also one that panicked.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Writer {
-    fn new(file: File) -> Writer {
-        Writer { file, end: 0, torn: false, backlog: Vec::new(), given_up: 0, taken: 0, written: 0 }
-    }
-
-    fn take(&mut self, lines: &[Line]) {
-        for line in lines {
-            let start = self.backlog.len();
-            line.write(&mut self.backlog);
-            let length = self.backlog.len() - start;
-            debug_assert!(length <= MAX_LINE, "BUG: a line of {length} bytes");
-            if length > MAX_LINE || (start > 0 && self.backlog.len() > MAX_BACKLOG) {
-                self.backlog.truncate(start);
-                self.given_up += 1;
-            }
-            self.taken = self.taken.max(line.seq);
-        }
-    }
-
-    /// Writes the backlog, or as many whole lines of it as the disk takes.
-    fn flush(&mut self) -> io::Result<()> {
-        if rustix::fs::fstat(&self.file)?.st_nlink == 0 {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "it was deleted"));
-        }
-        if self.torn {
-            self.file.set_len(self.end)?;
-            self.torn = false;
-        }
-        let mut written = 0;
-        let result = loop {
-            if written == self.backlog.len() {
-                break Ok(());
-            }
-            match self.file.write(&self.backlog[written..]) {
-                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
-                Ok(more) => written += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => break Err(error),
-            }
-        };
-        let whole = memchr::memrchr(b'\n', &self.backlog[..written]).map_or(0, |at| at + 1);
-        self.end += whole as u64;
-        self.torn = whole < written;
-        self.backlog.drain(..whole);
-        if self.torn && self.file.set_len(self.end).is_ok() {
-            self.torn = false;
-        }
-        result
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        // Closing alone would not do: a process that is just being started holds a copy of the
-        // descriptor until its program begins.
-        let _ = self.file.unlock();
-    }
 }
 
 impl JsonlLog {
@@ -356,17 +283,9 @@ impl JsonlLog {
 impl RunLog for JsonlLog {
     fn append(&self, lines: &[Line]) -> Result<(), StoreError> {
         let mut writer = self.writer()?;
-        writer.take(lines);
-        let mut result = writer.flush();
-        if result.is_ok() {
-            writer.written = writer.taken;
-        }
-        if result.is_ok() && self.durable {
-            result = writer.file.sync_data();
-        }
-        if result.is_ok() && writer.given_up > 0 {
-            let lost = format!("{} lines could not be kept", writer.given_up);
-            result = Err(io::Error::other(lost));
+        let mut result = writer.append(lines);
+        if self.durable {
+            result = result.and(writer.file.sync_data());
         }
         drop(writer);
         self.grown.notify_all();
@@ -401,9 +320,9 @@ impl RunLog for JsonlLog {
         if let Some(writer) = &self.writer {
             let (writer, _) = self
                 .grown
-                .wait_timeout_while(lock(writer), at_most, |writer| writer.written <= seq)
+                .wait_timeout_while(lock(writer), at_most, |writer| writer.written() <= seq)
                 .unwrap_or_else(PoisonError::into_inner);
-            return Ok(writer.written > seq);
+            return Ok(writer.written() > seq);
         }
         let file = self.open_events()?;
         let path = self.events();
@@ -445,13 +364,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::event::{Event, TaskQueued};
-    use crate::record::testing::{create, failing, numbered, store};
-
-    fn queued(n: u64) -> Vec<Line> {
-        let event = Event::TaskQueued(TaskQueued { task: TaskId(0), name: "t".into() });
-        numbered(vec![event; n as usize])
-    }
+    use crate::record::testing::{create, failing, queued, store};
 
     #[test]
     fn a_run_reads_back_as_it_was_written() {
@@ -501,38 +414,6 @@ mod tests {
             }
             log.append(&lines[1..]).expect("to append");
         });
-    }
-
-    #[test]
-    fn what_the_disk_refuses_is_written_later_and_never_torn() {
-        let full = File::options().append(true).open("/dev/full");
-        let Ok(full) = full else { return }; // only Linux has one
-        let mut writer = Writer::new(full);
-        let lines = queued(3);
-        writer.take(&lines[..2]);
-        assert!(writer.flush().is_err());
-        let mut file = tempfile::NamedTempFile::new().expect("a file");
-        writer.file = file.reopen().expect("to open");
-        writer.take(&lines[2..]);
-        writer.flush().expect("this disk has room");
-        let mut text = String::new();
-        io::Read::read_to_string(&mut file, &mut text).expect("to read");
-        assert_eq!(text.lines().count(), 3);
-        assert_eq!(writer.end, text.len() as u64);
-    }
-
-    #[test]
-    fn a_backlog_is_bounded_and_its_loss_is_told() {
-        let full = File::options().append(true).open("/dev/full");
-        let Ok(full) = full else { return }; // only Linux has one
-        let mut writer = Writer::new(full);
-        let lines = queued(5_000);
-        for _ in 0..30 {
-            writer.take(&lines);
-        }
-        assert!(writer.backlog.len() <= MAX_BACKLOG);
-        assert!(writer.given_up > 0);
-        assert!(writer.backlog.ends_with(b"\n"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{LOGS_DIR, log_stem, open_regular};
 use super::lines::{Lines, RawLine};
-use super::logs::{index_path, segment_path};
+use super::logs::{MAX_INDEX, index_path, segment_path};
 use crate::event::Stream;
 use crate::model::{Ms, TaskId};
 
@@ -108,14 +108,35 @@ impl AttemptLog {
             }
         }
         if end == End::Reached {
+            let explained = self.at;
             self.rest(each)?;
-            let read = self.segment;
-            for segment in self.segments().into_iter().filter(|segment| *segment > read) {
-                self.unknown |= segment > self.segment + 1;
-                self.enter(segment);
-                self.rest(each)?;
+            if self.at > explained || self.may_go_on() {
+                self.other_segments(each)?;
             }
             self.tell_missing(each)?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether there can be segments of which the index does not speak.
+    ///
+    /// Searching for them for nothing is dear: the folder holds the files of all tasks.
+    fn may_go_on(&self) -> bool {
+        let has_no_index = self.index_at == 0 && self.file.is_some();
+        let next = segment_path(&self.stem, self.segment.saturating_add(1));
+        has_no_index || self.index_at >= MAX_INDEX || self.astray || next.exists()
+    }
+
+    /// Gives the segments after the current one, as one stream.
+    fn other_segments(
+        &mut self,
+        each: &mut dyn FnMut(Piece<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let read = self.segment;
+        for segment in self.segments().into_iter().filter(|segment| *segment > read) {
+            self.unknown |= segment > self.segment.saturating_add(1);
+            self.enter(segment);
+            self.rest(each)?;
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ pub const DEFAULT_MAX_LOG: Size = Size(64 << 20);
 
 /// The longest index. Output in crumbs would else make it far longer than the log; what comes later
 /// is read back as one stream.
-const MAX_INDEX: u64 = 16 << 20;
+pub(super) const MAX_INDEX: u64 = 16 << 20;
 
 /// Returns the path of a segment, or of the index, beside the others of the attempt.
 pub(super) fn segment_path(stem: &Path, segment: u32) -> PathBuf {

@@ -29,6 +29,7 @@ mod schema;
 mod select;
 mod state_dir;
 mod summary;
+mod writer;
 
 pub use facts::{boot_id, ci_url, git_commit, git_dirty, host};
 pub use family::{Child, children};

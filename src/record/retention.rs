@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::files::{EVENTS_FILE, open_regular, runs_dir};
+use super::files::{EVENTS_FILE, failed, open_regular, runs_dir};
 use super::jsonl::{HIDDEN_NEW, JsonlStore};
 use super::reader::{Lock, test_lock};
 use super::summary::Summary;
@@ -23,12 +23,16 @@ const HIDDEN_GONE: &str = ".gone-";
 const LEFTOVER_AFTER: Duration = Duration::from_secs(3600); // making one takes milliseconds
 
 /// Removes what `retention` does not keep; returns it, the newest first.
+///
+/// # Errors
+/// Where the store cannot be read, or, once all others are gone, a run cannot be removed.
 pub(super) fn prune(store: &JsonlStore, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
     let runs = runs_dir(store.state_dir());
     if !retention.dry_run {
         remove_leftovers(&runs);
     }
     let mut removed = Vec::new();
+    let mut trouble = None;
     let (mut kept, mut bytes) = (0, 0);
     for id in store.list()? {
         // A run that cannot be read at all has no flow, and its age is that of its file.
@@ -48,13 +52,20 @@ pub(super) fn prune(store: &JsonlStore, retention: &Retention) -> Result<Vec<Run
         let too_many = retention.keep_runs.is_some_and(|most| kept > most);
         let too_old = retention.ended_after.is_some_and(|after| ended < after);
         let too_big = retention.max_size.is_some_and(|most| bytes > most.0);
-        if (too_many || too_old || too_big)
-            && (retention.dry_run || remove(&runs, id, summary.is_some()))
-        {
+        if !(too_many || too_old || too_big) {
+            continue;
+        }
+        if retention.dry_run {
             removed.push(id);
+            continue;
+        }
+        match remove(&runs, id, summary.is_some()) {
+            Ok(true) => removed.push(id),
+            Ok(false) => {}
+            Err(error) => trouble = trouble.or(Some(error)),
         }
     }
-    Ok(removed)
+    trouble.map_or(Ok(removed), Err)
 }
 
 fn is_ours(retention: &Retention, summary: Option<&Summary>) -> bool {
@@ -68,10 +79,11 @@ fn is_ours(retention: &Retention, summary: Option<&Summary>) -> bool {
 }
 
 /// Removes a run unless it may be under way; returns whether it was this call that did.
-fn remove(runs: &Path, id: RunId, known_over: bool) -> bool {
+fn remove(runs: &Path, id: RunId, known_over: bool) -> Result<bool, StoreError> {
     use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
     let dir = runs.join(id.to_string());
-    let removable = match open_regular(&dir.join(EVENTS_FILE)) {
+    let path = dir.join(EVENTS_FILE);
+    let removable = match open_regular(&path) {
         Ok(file) => match test_lock(&file) {
             Lock::Free => true,
             Lock::Held => false,
@@ -81,19 +93,25 @@ fn remove(runs: &Path, id: RunId, known_over: bool) -> bool {
         // nothing of the run.
         Err(error) => {
             let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
-            is_link || matches!(error.kind(), NotFound | InvalidInput | NotADirectory)
+            if !is_link && !matches!(error.kind(), NotFound | InvalidInput | NotADirectory) {
+                return Err(failed("read", &path)(error));
+            }
+            true
         }
     };
     if !removable {
-        return false;
+        return Ok(false);
     }
     let hidden = runs.join(format!("{HIDDEN_GONE}{id}"));
-    // Of two prunes only one gets it.
-    if fs::rename(&dir, &hidden).is_err() {
-        return false;
+    match fs::rename(&dir, &hidden) {
+        Ok(()) => {
+            let _ = fs::remove_dir_all(&hidden); // what is left of it the next prune takes
+            Ok(true)
+        }
+        // Of two prunes only one gets it.
+        Err(error) if error.kind() == NotFound => Ok(false),
+        Err(error) => Err(failed("remove", &dir)(error)),
     }
-    let _ = fs::remove_dir_all(&hidden); // what is left of it the next prune takes
-    true
 }
 
 fn remove_leftovers(runs: &Path) {
@@ -133,8 +151,7 @@ fn size_of(dir: &Path) -> u64 {
             match entry.metadata() {
                 Ok(metadata) if metadata.is_dir() => dirs.push(entry.path()),
                 Ok(metadata) => total += metadata.len(),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(_) => {}
+                Err(_) => {} // gone meanwhile, or nothing that can be told
             }
         }
     }
@@ -177,7 +194,7 @@ mod tests {
             assert_eq!(store.prune(&retention).expect("to plan"), removed, "{retention:?}");
         };
         check(all.clone(), &[]);
-        let file = Some("/work/pipeline.yaml".to_owned());
+        let file = Some("/src/pipeline.yaml".to_owned());
         let only = |name: &str, file: &Option<String>| Some((name.to_owned(), file.clone()));
         check(Retention { only: only("a", &file), keep_runs: Some(1), ..all.clone() }, &[ids[0]]);
         check(Retention { only: only("a", &None), keep_runs: Some(0), ..all.clone() }, &[]);

@@ -66,17 +66,12 @@ pub fn resolve(store: &JsonlStore, text: &str) -> Result<RunId, SelectError> {
         "running" => running(store),
         _ => match text.strip_prefix("latest~") {
             Some(back) => match back.parse() {
-                Ok(back) if back_is_plain(back, text) => nth(store, text, back),
+                Ok(back) if !text.contains('+') => nth(store, text, back),
                 Ok(_) | Err(_) => Err(SelectError::NotAnId(text.to_owned())),
             },
             None => by_digits(store, text),
         },
     }
-}
-
-/// Returns whether the number was written as digits alone.
-fn back_is_plain(back: usize, text: &str) -> bool {
-    text.ends_with(&back.to_string()) && !text.contains('+')
 }
 
 fn nth(store: &JsonlStore, text: &str, back: usize) -> Result<RunId, SelectError> {

@@ -47,12 +47,18 @@ pub(super) fn numbered(events: Vec<Event>) -> Vec<Line> {
     events.into_iter().enumerate().map(number).collect()
 }
 
+/// Returns lines that say the same again and again.
+pub(super) fn queued(n_lines: usize) -> Vec<Line> {
+    let event = Event::TaskQueued(TaskQueued { task: TaskId(0), name: "t".into() });
+    numbered(vec![event; n_lines])
+}
+
 /// Returns the first line's event.
 pub(super) fn run_started(run_id: RunId, flow: &str, n_tasks: u32) -> Event {
     Event::RunStarted(Box::new(RunStarted {
         run_id: Some(run_id),
         flow: flow.to_owned(),
-        file: Some("/work/pipeline.yaml".to_owned()),
+        file: Some("/src/pipeline.yaml".to_owned()),
         jobs: 2,
         n_tasks,
         host: Some("alpha".to_owned()),
@@ -77,7 +83,7 @@ pub(super) fn failing(run_id: RunId, flow: &str) -> Vec<Line> {
             pid: Some(100 + attempt),
             argv: vec!["make".to_owned(), name.to_owned()],
             argv_cut: false,
-            dir: Some("/work".to_owned()),
+            dir: Some("/src".to_owned()),
         }))
     };
     let finished = |task, name: &str, attempt, state, reason, measured| {

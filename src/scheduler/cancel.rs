@@ -3,10 +3,7 @@
 use super::retry::Timer;
 use super::{Action, Phase, Scheduler, Turn};
 use crate::event::{CancelRequest, Event, RunCancelling, TaskStopping};
-use crate::model::{Level, Ms, OnCancel, Reason, TaskId, TaskState, signal_name};
-
-const SIGKILL: i32 = 9; // the same on every Unix
-const SIGTERM: i32 = 15;
+use crate::model::{Level, Ms, OnCancel, Reason, SIGKILL, SIGTERM, TaskId, TaskState, signal_name};
 
 /// Why a running task is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +55,7 @@ impl Scheduler {
             return;
         } else if self.is_starting(None) {
             self.held_drain = Some(request);
-            return self.timer(turn.now.ms + HOLD_AT_MOST, TaskId(u32::MAX), Timer::TakeDrain);
+            return self.timer(turn.now.ms + HOLD_AT_MOST, Timer::TakeDrain);
         }
         self.take_cancel(turn, request);
     }
@@ -108,7 +105,7 @@ impl Scheduler {
             Level::Drain => {}
             Level::Stop => {
                 turn.act(Action::SignalLeaked { signal: SIGTERM });
-                self.timer(turn.now.ms + self.plan.grace, TaskId(u32::MAX), Timer::KillLeaked);
+                self.timer(turn.now.ms + self.plan.grace, Timer::KillLeaked);
             }
             Level::Kill => turn.act(Action::SignalLeaked { signal: SIGKILL }),
         }
@@ -149,7 +146,7 @@ impl Scheduler {
             turn.act(Action::Signal { task: id, attempt, signal });
         }
         if let Some(grace) = grace {
-            self.timer(turn.now.ms + grace.max(Ms(1)), id, Timer::Kill { attempt });
+            self.timer(turn.now.ms + grace.max(Ms(1)), Timer::Kill { task: id, attempt });
         }
     }
 }

@@ -39,24 +39,13 @@ pub(super) fn declarations(flow: &Flow) -> Vec<Event> {
             events.push(Event::TasksDeclared(std::mem::replace(&mut open, next)));
             size = 0;
         }
-        for more in more_needs.chunks(IDS) {
-            let more_needs = ids(more);
-            let from = id.0;
-            events.push(Event::TasksDeclared(TasksDeclared {
-                from,
-                more_needs,
-                ..Default::default()
-            }));
-        }
-        for more in more_needs_any.chunks(IDS) {
-            let more_needs_any = ids(more);
-            let from = id.0;
-            events.push(Event::TasksDeclared(TasksDeclared {
-                from,
-                more_needs_any,
-                ..Default::default()
-            }));
-        }
+        let rest = TasksDeclared { from: id.0, ..TasksDeclared::default() };
+        events.extend(more_needs.chunks(IDS).map(|more| {
+            Event::TasksDeclared(TasksDeclared { more_needs: ids(more), ..rest.clone() })
+        }));
+        events.extend(more_needs_any.chunks(IDS).map(|more| {
+            Event::TasksDeclared(TasksDeclared { more_needs_any: ids(more), ..rest.clone() })
+        }));
     }
     if !open.tasks.is_empty() {
         events.push(Event::TasksDeclared(open));

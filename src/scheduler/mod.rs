@@ -15,6 +15,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
@@ -29,7 +30,6 @@ pub use order::start_order;
 pub use plan::{Plan, STOP_GRACE};
 
 use cancel::Why;
-use ready::Waits;
 use retry::Timer;
 
 /// A moment: since the start of the run on a monotonic clock, and on the wall.
@@ -168,7 +168,8 @@ enum Phase {
 struct TaskPlan {
     phase: Phase,
     attempt: u32,
-    waits: Waits,
+    /// How many of its two lists are not satisfied.
+    waits: u32,
 }
 
 /// Decides what happens in one run.
@@ -180,9 +181,11 @@ pub struct Scheduler {
     view: RunView,
     tasks: Vec<TaskPlan>,
     lists: Vec<ready::ListPlan>,
-    ready: BinaryHeap<(u32, std::cmp::Reverse<u32>)>,
+    /// The tasks that wait for a slot, by height: the highest first, and among these the first in the
+    /// file.
+    ready: BinaryHeap<(u32, Reverse<TaskId>)>,
     free_slots: u32,
-    timers: BinaryHeap<std::cmp::Reverse<(Ms, u32, Timer)>>,
+    timers: BinaryHeap<Reverse<(Ms, Timer)>>,
     /// Final states whose consequences have not been drawn yet.
     ended: VecDeque<TaskId>,
     /// Failures whose policy stops the run, not applied yet.
@@ -210,7 +213,7 @@ impl Scheduler {
             .flow
             .tasks()
             .iter()
-            .map(|task| TaskPlan { phase: Phase::Waiting, attempt: 0, waits: Waits::of(task) })
+            .map(|task| TaskPlan { phase: Phase::Waiting, attempt: 0, waits: task.n_lists() })
             .collect();
         let lists = ready::ListPlan::all(&plan.flow);
         Scheduler {
@@ -319,7 +322,8 @@ impl Scheduler {
             })),
         );
         if let Some(timeout) = self.plan.flow.task(id).options.timeout {
-            self.timer(turn.now.ms + timeout, id, Timer::Limit { attempt: started.attempt });
+            let limit = Timer::Limit { task: id, attempt: started.attempt };
+            self.timer(turn.now.ms + timeout, limit);
         }
         if let Some(why) = stop {
             self.stop_task(turn, id, why);

@@ -4,18 +4,7 @@ use std::cmp::Reverse;
 
 use super::{Action, Phase, Scheduler, Turn, cancel::Why};
 use crate::event::{Event, TaskQueued};
-use crate::model::{Flow, ListId, OnFailure, OnTaskFailure, Reason, Task, TaskId, TaskState};
-
-/// How many of a task's two lists are not satisfied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Waits(u8);
-
-impl Waits {
-    pub(super) fn of(task: &Task) -> Waits {
-        let waits_for = |list: ListId| u8::from(list != ListId::EMPTY);
-        Waits(waits_for(task.needs) + waits_for(task.needs_any))
-    }
-}
+use crate::model::{Flow, ListId, OnFailure, OnTaskFailure, Reason, TaskId, TaskState};
 
 /// How far a list of needs has come. One count serves all the tasks that need the list.
 #[derive(Clone, Debug)]
@@ -51,11 +40,11 @@ impl Scheduler {
 
     fn ready_if_satisfied(&mut self, turn: &mut Turn<'_>, id: TaskId) {
         let task = &mut self.tasks[id.index()];
-        if task.phase != Phase::Waiting || task.waits != Waits(0) {
+        if task.phase != Phase::Waiting || task.waits > 0 {
             return;
         }
         task.phase = Phase::Ready;
-        self.ready.push((self.heights[id.index()], Reverse(id.0)));
+        self.ready.push((self.heights[id.index()], Reverse(id)));
         let name = self.name(id);
         self.emit(turn, Event::TaskQueued(TaskQueued { task: id, name }));
     }
@@ -63,7 +52,7 @@ impl Scheduler {
     /// Makes a delayed task wait for a slot again; it stays RUNNING.
     pub(super) fn ready_again(&mut self, id: TaskId) {
         self.tasks[id.index()].phase = Phase::Ready;
-        self.ready.push((self.heights[id.index()], Reverse(id.0)));
+        self.ready.push((self.heights[id.index()], Reverse(id)));
     }
 
     pub(super) fn start_ready(&mut self, turn: &mut Turn<'_>) {
@@ -71,7 +60,6 @@ impl Scheduler {
             && self.held_drain.is_none()
             && let Some((_, Reverse(id))) = self.ready.pop()
         {
-            let id = TaskId(id);
             let task = &mut self.tasks[id.index()];
             if task.phase != Phase::Ready {
                 continue; // it was skipped or cancelled while it waited
@@ -96,7 +84,7 @@ impl Scheduler {
             }
             if ending == Ending::Failed && self.view.level().is_none() {
                 // The consequences inside the graph come first: they have the better reason.
-                self.pending_policy(id);
+                self.note_policy(id);
             }
             if self.ended.is_empty() {
                 self.apply_policy(turn);
@@ -140,15 +128,15 @@ impl Scheduler {
 
         if is_first_break {
             let reason = Reason::upstream(&self.name(member));
-            self.skip_all(turn, list, Dependents::Needing, &reason);
+            self.skip_all(turn, list, Edge::Needs, &reason);
         } else if all_ended && !broken {
-            self.satisfied(turn, list, Dependents::Needing);
+            self.satisfied(turn, list, Edge::Needs);
         }
         if is_first_success || (all_ended && all_left_out) {
-            self.satisfied(turn, list, Dependents::NeedingAny);
+            self.satisfied(turn, list, Edge::NeedsAny);
         } else if all_ended && !success {
             let reason = Reason::upstream(&self.name(self.blamed(list)));
-            self.skip_all(turn, list, Dependents::NeedingAny, &reason);
+            self.skip_all(turn, list, Edge::NeedsAny, &reason);
         }
     }
 
@@ -164,16 +152,16 @@ impl Scheduler {
             .unwrap_or(members[0])
     }
 
-    fn satisfied(&mut self, turn: &mut Turn<'_>, list: ListId, which: Dependents) {
+    fn satisfied(&mut self, turn: &mut Turn<'_>, list: ListId, which: Edge) {
         for index in 0..self.dependents_on(list, which).len() {
             let id = self.dependents_on(list, which)[index];
             let task = &mut self.tasks[id.index()];
-            task.waits = Waits(task.waits.0 - 1);
+            task.waits -= 1;
             self.ready_if_satisfied(turn, id);
         }
     }
 
-    fn skip_all(&mut self, turn: &mut Turn<'_>, list: ListId, which: Dependents, reason: &Reason) {
+    fn skip_all(&mut self, turn: &mut Turn<'_>, list: ListId, which: Edge, reason: &Reason) {
         for index in 0..self.dependents_on(list, which).len() {
             let id = self.dependents_on(list, which)[index];
             if self.tasks[id.index()].phase == Phase::Waiting {
@@ -182,20 +170,18 @@ impl Scheduler {
         }
     }
 
-    fn dependents_on(&self, list: ListId, which: Dependents) -> &[TaskId] {
+    fn dependents_on(&self, list: ListId, which: Edge) -> &[TaskId] {
         match which {
-            Dependents::Needing => self.dependents.needing(list),
-            Dependents::NeedingAny => self.dependents.needing_any(list),
+            Edge::Needs => self.dependents.needing(list),
+            Edge::NeedsAny => self.dependents.needing_any(list),
         }
     }
 
-    /// Notes that the failure of `id` stops the run, where its policy says so and no other has.
-    fn pending_policy(&mut self, id: TaskId) {
+    /// Notes that the failure of `id` stops the run, where its policy says so.
+    fn note_policy(&mut self, id: TaskId) {
         match self.plan.on_failure_of(id) {
             OnTaskFailure::Continue | OnTaskFailure::As(OnFailure::Isolate) => {}
-            OnTaskFailure::As(OnFailure::Stop | OnFailure::Kill) => {
-                self.stoppers.push(id);
-            }
+            OnTaskFailure::As(OnFailure::Stop | OnFailure::Kill) => self.stoppers.push(id),
         }
     }
 
@@ -247,8 +233,9 @@ enum Ending {
     Unsatisfied,
 }
 
+/// By which of its two lists a task depends on others.
 #[derive(Clone, Copy)]
-enum Dependents {
-    Needing,
-    NeedingAny,
+enum Edge {
+    Needs,
+    NeedsAny,
 }

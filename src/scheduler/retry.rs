@@ -5,59 +5,62 @@ use std::cmp::Reverse;
 use super::cancel::Why;
 use super::{Action, Phase, Scheduler, Turn};
 use crate::event::{Event, Measured, TaskRetrying};
-use crate::model::{Ms, Reason, TaskId, TaskState};
-
-const SIGKILL: i32 = 9; // the same on every Unix
+use crate::model::{Ms, Reason, SIGKILL, TaskId, TaskState};
 
 /// What a moment brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// An attempt has taken as long as it may.
-    Limit { attempt: u32 },
+    Limit { task: TaskId, attempt: u32 },
     /// An attempt that was asked to end has had its grace.
-    Kill { attempt: u32 },
+    Kill { task: TaskId, attempt: u32 },
     /// The pause before another attempt is over.
-    Retry { attempt: u32 },
-    /// The groups that outlived their leaders have had their grace; belongs to no task.
+    Retry { task: TaskId, attempt: u32 },
+    /// The groups that outlived their leaders have had their grace.
     KillLeaked,
-    /// A drain has waited long enough for processes to be started; belongs to no task.
+    /// A drain has waited long enough for processes to be started.
     TakeDrain,
 }
 
 impl Scheduler {
-    pub(super) fn timer(&mut self, at: Ms, task: TaskId, timer: Timer) {
-        self.timers.push(Reverse((at, task.0, timer)));
+    pub(super) fn timer(&mut self, at: Ms, timer: Timer) {
+        self.timers.push(Reverse((at, timer)));
     }
 
     pub(super) fn run_timers(&mut self, turn: &mut Turn<'_>) {
-        while let Some(&Reverse((at, task, timer))) = self.timers.peek()
+        while let Some(&Reverse((at, timer))) = self.timers.peek()
             && at <= turn.now.ms
         {
             self.timers.pop();
-            self.run_timer(turn, TaskId(task), timer);
+            self.run_timer(turn, timer);
         }
     }
 
-    fn run_timer(&mut self, turn: &mut Turn<'_>, id: TaskId, timer: Timer) {
-        let attempt = match timer {
-            Timer::KillLeaked => return turn.act(Action::SignalLeaked { signal: SIGKILL }),
-            Timer::TakeDrain => return self.take_drain_now(turn),
-            Timer::Limit { attempt } | Timer::Kill { attempt } | Timer::Retry { attempt } => {
-                attempt
+    /// Does what a moment brings, unless the attempt that it is about is not where it was.
+    fn run_timer(&mut self, turn: &mut Turn<'_>, timer: Timer) {
+        match timer {
+            Timer::Limit { task, attempt } => {
+                if self.phase_of(task, attempt) == Some(Phase::Running { stop: None }) {
+                    self.stop_task(turn, task, Why::Timeout);
+                }
             }
-        };
-        let Some(task) = self.current(id, attempt) else { return };
-        match (timer, task.phase) {
-            (Timer::Limit { .. }, Phase::Running { stop: None }) => {
-                self.stop_task(turn, id, Why::Timeout);
+            Timer::Kill { task, attempt } => {
+                if let Some(Phase::Running { stop: Some(_) }) = self.phase_of(task, attempt) {
+                    turn.act(Action::Signal { task, attempt, signal: SIGKILL });
+                }
             }
-            (Timer::Kill { .. }, Phase::Running { stop: Some(_) }) => {
-                turn.act(Action::Signal { task: id, attempt, signal: SIGKILL });
+            Timer::Retry { task, attempt } => {
+                if self.phase_of(task, attempt) == Some(Phase::Delayed) {
+                    self.ready_again(task);
+                }
             }
-            (Timer::Retry { .. }, Phase::Delayed) => self.ready_again(id),
-            (Timer::Limit { .. } | Timer::Kill { .. } | Timer::Retry { .. }, _) => {}
-            (Timer::KillLeaked | Timer::TakeDrain, _) => {}
+            Timer::KillLeaked => turn.act(Action::SignalLeaked { signal: SIGKILL }),
+            Timer::TakeDrain => self.take_drain_now(turn),
         }
+    }
+
+    fn phase_of(&mut self, task: TaskId, attempt: u32) -> Option<Phase> {
+        self.current(task, attempt).map(|plan| plan.phase)
     }
 
     /// Returns how long to wait before another attempt, or `None` where there shall be none.
@@ -108,7 +111,7 @@ impl Scheduler {
                 measured,
             })),
         );
-        self.timer(turn.now.ms + pause, id, Timer::Retry { attempt });
+        self.timer(turn.now.ms + pause, Timer::Retry { task: id, attempt });
     }
 
     /// Fails a task that waits for another attempt with what its last one said; returns whether it

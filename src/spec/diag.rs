@@ -14,7 +14,8 @@ use super::tree::{LineIndex, Span};
 use crate::model::escape;
 
 const SHOWN: usize = 50; // what a person reads at once
-const KEPT: usize = 10_000; // a generated file may be wrong in every line
+const KEPT: usize = 10_000; // of errors, and of warnings: a generated file may be wrong everywhere
+const LONGEST: usize = 2_000; // bytes of one message: names in it may be as long as the file
 const WINDOW: usize = 400; // bytes shown of a longer source line
 
 /// How bad it is.
@@ -40,8 +41,8 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Makes an error.
     pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
-        let (labels, help) = (Vec::new(), Vec::new());
-        Diagnostic { severity: Severity::Error, code, message: message.into(), labels, help }
+        let (message, labels, help) = (shortened(message.into()), Vec::new(), Vec::new());
+        Diagnostic { severity: Severity::Error, code, message, labels, help }
     }
 
     /// Makes a warning.
@@ -57,14 +58,14 @@ impl Diagnostic {
     /// Adds a place with a word about it.
     pub(crate) fn label(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
         if span.is_some() {
-            self.labels.push((span, text.into()));
+            self.labels.push((span, shortened(text.into())));
         }
         self
     }
 
     /// Adds a way out.
     pub(crate) fn help(mut self, text: impl Into<String>) -> Diagnostic {
-        self.help.push(text.into());
+        self.help.push(shortened(text.into()));
         self
     }
 
@@ -97,6 +98,16 @@ impl std::fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
+/// Cuts the middle out of a text that is too long to be read.
+fn shortened(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let head = text.floor_char_boundary(LONGEST * 3 / 4);
+    let tail = text.ceil_char_boundary(text.len() - LONGEST / 5);
+    format!("{} … {}", &text[..head], &text[tail..])
+}
+
 /// Gathers diagnostics.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
@@ -104,6 +115,7 @@ pub(crate) struct Diagnostics {
     /// An alias shows the same mistake once for each of its uses.
     seen: HashSet<(Span, &'static str, String)>,
     n_errors: usize,
+    n_warnings: usize,
     /// The task that is being read: named where there is no place to show.
     pub(crate) subject: Option<String>,
 }
@@ -116,10 +128,11 @@ impl Diagnostics {
         {
             diagnostic.message = format!("task `{subject}`: {}", diagnostic.message);
         }
-        if diagnostic.severity == Severity::Error {
-            self.n_errors += 1;
-        }
-        if self.list.len() >= KEPT {
+        let kept = match diagnostic.severity {
+            Severity::Error => &mut self.n_errors,
+            Severity::Warning => &mut self.n_warnings,
+        };
+        if *kept >= KEPT {
             return;
         }
         if let Some((span, _)) = diagnostic.labels.first()
@@ -127,7 +140,16 @@ impl Diagnostics {
         {
             return;
         }
+        *kept += 1;
         self.list.push(diagnostic);
+    }
+
+    /// Adds an error, which is made only where it is kept: a file of keys that are all unknown costs
+    /// no suggestion for each of them.
+    pub(crate) fn push_error(&mut self, error: impl FnOnce() -> Diagnostic) {
+        if self.n_errors < KEPT {
+            self.push(error());
+        }
     }
 
     /// Returns whether there is an error.
@@ -177,7 +199,7 @@ fn body(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool) -> St
         bytes: &source.bytes,
     });
     let mut text = String::new();
-    for diagnostic in diagnostics.iter().take(SHOWN) {
+    for diagnostic in shown(diagnostics) {
         text.push_str(&renderer.render(&[group(file.as_ref(), diagnostic)]));
         text.push_str("\n\n");
     }
@@ -186,6 +208,21 @@ fn body(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool) -> St
         text.push_str(&format!("... and {hidden} more\n\n"));
     }
     text
+}
+
+/// Returns as many as a person reads, in order; no warning stands in the way of an error.
+fn shown(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
+    let mut errors = SHOWN;
+    let mut warnings = SHOWN.saturating_sub(count(diagnostics).0);
+    diagnostics.iter().filter(move |diagnostic| {
+        let left = match diagnostic.severity {
+            Severity::Error => &mut errors,
+            Severity::Warning => &mut warnings,
+        };
+        let is_shown = *left > 0;
+        *left = left.saturating_sub(1);
+        is_shown
+    })
 }
 
 /// Returns what is counted: `3 errors, 1 warning in pipeline.yaml`.
@@ -209,7 +246,7 @@ pub fn report_json(source: Option<&Source>, diagnostics: &[Diagnostic]) -> serde
     let place = |span: Span, label: &str| {
         let (source, index) = (source?, index.as_ref()?);
         let (start, end) = (span.start as usize, span.end as usize);
-        let at = |byte: usize| (index.line(byte), column(&source.bytes, index, byte));
+        let at = |byte: usize| (index.line(byte), index.column(&source.bytes, byte));
         let ((line, column), (end_line, end_column)) = (at(start), at(end));
         let label = (!label.is_empty()).then_some(label);
         Some(json!({
@@ -237,13 +274,6 @@ struct File<'a> {
     name: Cow<'a, str>,
     index: LineIndex,
     bytes: &'a [u8],
-}
-
-/// Returns the column, from 1 and in characters, of a byte.
-fn column(bytes: &[u8], index: &LineIndex, at: usize) -> usize {
-    let (start, _) = index.bounds(index.line(at));
-    let before = bytes.get(start..at.min(bytes.len())).unwrap_or_default();
-    String::from_utf8_lossy(before).chars().count() + 1
 }
 
 /// Lays a diagnostic out for the renderer.
@@ -286,19 +316,17 @@ fn snippet<'a>(
     // A line may be as long as the file: only the part around the place is shown.
     let long = to - from > 2 * WINDOW;
     let (first, last) = if long {
-        (start.saturating_sub(WINDOW / 2).max(from), (end.min(start + WINDOW) + WINDOW / 2).min(to))
+        let first = start.saturating_sub(WINDOW / 2).max(from);
+        let last = (end.min(start + WINDOW) + WINDOW / 2).min(to);
+        (whole_character(file.bytes, first), whole_character(file.bytes, last))
     } else {
         (from, to)
     };
-    let piece = |from: usize, to: usize| {
-        let text = String::from_utf8_lossy(file.bytes.get(from..to).unwrap_or_default());
-        let text = text.trim_matches('\u{fffd}').to_owned();
-        escape_line(&text)
-    };
+    let piece = |from: usize, to: usize| escape_line(file.bytes.get(from..to).unwrap_or_default());
     let (before, marked, after) =
         (piece(first, start), piece(start, end.min(last)), piece(end.min(last), last));
     let place = before.len()..before.len() + marked.len();
-    let column = column(file.bytes, &file.index, start);
+    let column = file.index.column(file.bytes, start);
     let snippet = Snippet::source(format!("{before}{marked}{after}"))
         .line_start(line)
         .fold(false)
@@ -310,7 +338,22 @@ fn snippet<'a>(
     group.element(Origin::path(file.name.clone()).line(line).char_column(column)).element(snippet)
 }
 
-/// Escapes a source line, but for tabs: the renderer widens them itself and counts them as one.
-fn escape_line(text: &str) -> String {
-    text.split('\t').map(escape).collect::<Vec<_>>().join("\t")
+/// Returns the byte at or after this one at which a character begins.
+fn whole_character(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count()
+}
+
+/// Escapes a piece of a source line, but for tabs: the renderer widens them itself and counts them as
+/// one. What is no UTF-8 is shown as its bytes.
+fn escape_line(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        let parts: Vec<_> = chunk.valid().split('\t').map(escape).collect();
+        shown.push_str(&parts.join("\t"));
+        for byte in chunk.invalid() {
+            shown.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    shown
 }

@@ -67,11 +67,11 @@ pub(crate) fn fields<'n, 's>(
                 );
             }
             Some(_) if is_foreign_here(entry, place) => {
-                found.push(unknown(entry, place, &mut meant))
+                found.push_error(|| unknown(entry, place, &mut meant))
             }
             Some(_) => {}
             None if place == Place::Top && name.starts_with("x-") => {}
-            None => found.push(unknown(entry, place, &mut meant)),
+            None => found.push_error(|| unknown(entry, place, &mut meant)),
         }
     }
     Fields { entries, place, meant }

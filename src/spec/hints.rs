@@ -20,7 +20,8 @@ pub(crate) fn suggest<'a>(
             continue;
         }
         let distance = strsim::damerau_levenshtein(&wanted, &other);
-        if distance <= most && best.is_none_or(|(least, _)| distance < least) {
+        // Of a word of one letter nothing would be left.
+        if distance <= most && distance < length && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, candidate));
         }
     }

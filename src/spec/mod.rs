@@ -13,17 +13,19 @@ mod lower;
 mod notation;
 mod schema;
 mod source;
+mod task;
 mod toml;
 mod tree;
 mod values;
 mod wiring;
 mod yaml;
+mod yaml_errors;
 
 use sha2::{Digest, Sha256};
 
 use crate::model::{Flow, Syntax};
 use diag::Diagnostics;
-use tree::{LineIndex, Span};
+use tree::{Kind, LineIndex, Span};
 
 pub use builder::{FlowBuilder, TaskBuilder};
 pub use diag::{Diagnostic, Severity, report, report_json, report_parts};
@@ -49,7 +51,9 @@ pub fn load(source: &Source) -> Loaded {
             Syntax::Yaml => yaml::read(text, &mut found),
             Syntax::Toml => toml::read(text, &mut found),
         };
-        Some((text, tree?))
+        // `---` and `null` say no more than an empty file.
+        let tree = tree.filter(|tree| !matches!(tree.kind(), Kind::Null))?;
+        Some((text, tree))
     });
     let Some((text, tree)) = tree else {
         if !found.has_error() {

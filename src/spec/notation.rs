@@ -8,6 +8,8 @@
 //!
 //! It is parsed, never evaluated, and knows no task: what a name means is for `lower`.
 
+const TOKENS: usize = 5_000_000; // a million edges, each on a line of its own, are 4,000,000
+
 /// Some tasks between two arrows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Group<'t> {
@@ -40,12 +42,25 @@ enum Token<'t> {
 
 /// Parses a text into its lines; a line with a mistake is left out.
 pub(crate) fn parse(text: &str) -> (Vec<Vec<Group<'_>>>, Vec<Mistake>) {
+    parse_within(text, TOKENS)
+}
+
+/// Parses a text of so many names and signs at most.
+pub(super) fn parse_within(text: &str, most: usize) -> (Vec<Vec<Group<'_>>>, Vec<Mistake>) {
     let (mut lines, mut mistakes) = (Vec::new(), Vec::new());
     let mut tokens: Vec<(Token<'_>, usize)> = Vec::new();
     let mut scanner = Scanner { text, at: 0 };
+    let mut n_tokens = 0;
     loop {
         let start = scanner.skip();
         let token = scanner.token();
+        n_tokens += 1;
+        if n_tokens > most {
+            let message = format!("more than {most} names and signs");
+            let help = "a graph of that size is a mistake".to_owned();
+            mistakes.push(Mistake { at: start, length: 1, message, help });
+            return (lines, mistakes);
+        }
         if let Some(Token::End) | None = token
             && !tokens.is_empty()
         {
@@ -225,7 +240,9 @@ impl<'t> Line<'_, 't> {
             Some(Token::End) => unreachable!("BUG: a line holds no line end"),
         };
         let help = match self.peek() {
-            Some(Token::Odd(">")) => "an arrow is written `>>`",
+            Some(Token::Odd(">") | Token::Name("-" | "--" | "→" | "=" | "=>")) => {
+                "an arrow is written `>>`"
+            }
             Some(Token::Odd("\"" | "'")) => "names stand without quotes",
             Some(Token::Odd(",")) => "a group is written `(a & b)`",
             Some(Token::Name(_)) if wanted.starts_with("`>>`") => {

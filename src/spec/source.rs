@@ -17,7 +17,7 @@ use super::diag::Diagnostic;
 use super::hints::{quoted_list, suggest};
 use crate::model::Syntax;
 
-const LIMIT: u64 = 64 << 20; // 100,000 tasks need 10 MiB, a million needs 8 MiB
+const LIMIT: u64 = 32 << 20; // 100,000 tasks need 10 MiB, a million needs 8 MiB
 const PATIENCE: Duration = Duration::from_secs(2); // for somebody to open a FIFO for writing
 const NAMES: [&str; 3] = ["pyoco.yaml", "pyoco.yml", "pyoco.toml"];
 
@@ -44,6 +44,10 @@ pub struct Source {
 /// # Errors
 /// With a diagnostic that says what is wrong with the file as a whole, and the way out.
 pub fn read(file: &str, caller_dir: &Path) -> Result<Source, Box<Diagnostic>> {
+    if file.is_empty() {
+        let wrong = Diagnostic::error("no-file", "the name of the file is empty");
+        return Err(Box::new(wrong.help("name a file, or `-` for standard input")));
+    }
     if file == "-" {
         let bytes = limited(io::stdin().lock()).map_err(|error| unreadable(file, &error))?;
         return piped(file, caller_dir, bytes);
@@ -230,7 +234,9 @@ fn missing(file: &str, path: &Path) -> Box<Diagnostic> {
     let there = workflow_names(folder);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let diagnostic = Diagnostic::error("no-file", format!("there is no file `{file}`"));
-    Box::new(if !folder.is_dir() {
+    Box::new(if let Ok(target) = path.read_link() {
+        diagnostic.help(format!("it is a link to `{}`, which is not there", target.display()))
+    } else if !folder.is_dir() {
         let folder = file.rsplit_once('/').map_or("/", |(folder, _)| folder);
         diagnostic.help(format!("there is no folder `{folder}` either"))
     } else if let Some(near) = suggest(&name, there.iter().map(String::as_str)) {

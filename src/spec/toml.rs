@@ -9,11 +9,30 @@ use toml::de::{DeTable, DeValue};
 use super::diag::{Diagnostic, Diagnostics};
 use super::tree::{Entry, Kind, Node, Span, Style};
 
+const LARGEST: usize = 8 << 20; // bytes: the parser takes 50 for each of a file of signs alone
+const PARTS: usize = 1_000_000; // signs that part keys and values: 100,000 tasks of three lines have half
+const RECOVERED: usize = 256 << 10; // bytes of a file of which more than the first mistake is sought
+
 /// Reads a file; `None` where an error leaves no tree.
 pub(crate) fn read<'s>(text: &'s str, found: &mut Diagnostics) -> Option<Node<'s>> {
+    if let Some((at, message)) = too_large(text) {
+        found.push(
+            Diagnostic::error("too-large", message)
+                .at(Span::new(at, at + 1))
+                .help("keep data in files that tasks read, or write a flow of that size as YAML"),
+        );
+        return None;
+    }
+    // The list of all mistakes may be a thousand times as large as the file.
+    if text.len() > RECOVERED
+        && let Err(error) = DeTable::parse(text)
+    {
+        found.push(syntax_error(text, error.message(), error.span()));
+        return None;
+    }
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
-        found.push(syntax_error(text, error.message(), error.span()));
+        found.push_error(|| syntax_error(text, error.message(), error.span()));
     }
     // A second key of the same name leaves a tree with the first one: the rest can be checked too.
     if !errors.iter().all(is_duplicate) {
@@ -22,6 +41,16 @@ pub(crate) fn read<'s>(text: &'s str, found: &mut Diagnostics) -> Option<Node<'s
     let entries = entries(text, table.into_inner());
     let span = entries.first().map_or(Span::new(0, 0), |entry| entry.span);
     Some(Node { span, kind: Kind::Map(entries) })
+}
+
+/// Returns from where on a file is too large, and why.
+fn too_large(text: &str) -> Option<(usize, String)> {
+    if text.len() > LARGEST {
+        return Some((0, format!("this file is larger than {} MiB", LARGEST >> 20)));
+    }
+    let parts = |(_, byte): &(usize, u8)| matches!(byte, b'\n' | b',' | b'.' | b'[' | b'{');
+    let (at, _) = text.bytes().enumerate().filter(parts).nth(PARTS)?;
+    Some((at, format!("this file holds more than {PARTS} keys and values")))
 }
 
 fn is_duplicate(error: &toml::de::Error) -> bool {

@@ -204,20 +204,45 @@ fn escape_at(text: &str) -> (Option<char>, usize) {
 #[derive(Debug)]
 pub(crate) struct LineIndex {
     starts: Vec<u32>,
+    /// How many characters begin before each block of bytes: a line may be as long as the file.
+    characters: Vec<u32>,
 }
+
+const BLOCK: usize = 1 << 12; // bytes that are counted anew for each column
 
 impl LineIndex {
     /// Returns the index of a file's lines.
     pub(crate) fn new(bytes: &[u8]) -> LineIndex {
         let ends = memchr::memchr_iter(b'\n', bytes);
         let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        LineIndex { starts: std::iter::once(0).chain(ends.map(|end| narrow(end + 1))).collect() }
+        // The mark of the byte order is no part of the first line.
+        let first = if bytes.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+        let starts = std::iter::once(first).chain(ends.map(|end| narrow(end + 1))).collect();
+        let mut n_characters = 0;
+        let characters = bytes.chunks(BLOCK).map(|block| {
+            let before = n_characters;
+            n_characters += count_characters(block);
+            narrow(before)
+        });
+        LineIndex { starts, characters: characters.collect() }
+    }
+
+    /// Returns the column, from 1 and in characters, of a byte.
+    pub(crate) fn column(&self, bytes: &[u8], at: usize) -> usize {
+        let before = |at: usize| {
+            let at = at.min(bytes.len());
+            let block = (at / BLOCK).min(self.characters.len().saturating_sub(1));
+            let counted = self.characters.get(block).map_or(0, |count| *count as usize);
+            counted + count_characters(&bytes[block * BLOCK..at])
+        };
+        let (start, _) = self.bounds(self.line(at));
+        before(at).saturating_sub(before(start)) + 1
     }
 
     /// Returns the number of the line, from 1, that holds this byte.
     pub(crate) fn line(&self, at: usize) -> usize {
         let at = u32::try_from(at).unwrap_or(u32::MAX);
-        self.starts.partition_point(|start| *start <= at)
+        self.starts.partition_point(|start| *start <= at).max(1)
     }
 
     /// Returns the first byte of a line, and of the one after it where there is one.
@@ -225,6 +250,11 @@ impl LineIndex {
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
         (start as usize, self.starts.get(line).map(|next| *next as usize))
     }
+}
+
+/// Counts the bytes that begin a character.
+fn count_characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 #[cfg(test)]
@@ -251,5 +281,15 @@ mod tests {
         assert_eq!([0, 1, 2, 4, 5, 6, 7].map(|at| index.line(at)), [1, 1, 2, 2, 3, 4, 4]);
         assert_eq!(index.bounds(2), (2, Some(5)));
         assert_eq!(index.bounds(4), (6, None));
+    }
+
+    #[test]
+    fn columns_are_counted_in_characters_from_the_start_of_the_line() {
+        let text = format!("a\n{}b\u{e9}c", "\u{65e5}".repeat(10_000));
+        let index = LineIndex::new(text.as_bytes());
+        let column = |word| index.column(text.as_bytes(), text.find(word).expect("it is there"));
+        assert_eq!((column("a"), column("b"), column("c")), (1, 10_001, 10_003));
+        let text = "\u{feff}ab";
+        assert_eq!(LineIndex::new(text.as_bytes()).column(text.as_bytes(), 4), 2);
     }
 }

@@ -75,38 +75,40 @@ pub(crate) fn int(
     (least, most): (u32, u32),
     found: &mut Diagnostics,
 ) -> Option<u32> {
-    let range = format!("a whole number from {least} to {most}");
-    let digits = match node.kind() {
-        Kind::Plain(text) => text.strip_prefix('+').unwrap_or(text).replace('_', ""),
-        Kind::Null => {
-            found.push(no_value(key, node.span).help(format!("it takes {range}")));
-            return None;
-        }
-        Kind::Text(text, _) => {
-            let mut wrong = Diagnostic::error("wrong-type", format!("`{key}` takes {range}"));
-            if text.parse::<u32>().is_ok() {
-                wrong = wrong.help(format!("write it without quotes: `{key}: {text}`"));
-            }
-            found.push(wrong.at(node.span));
-            return None;
-        }
-        Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => {
-            let example = format!("for example `{key}: {}`", least.max(1));
-            found.push(wrong_type(key, &range, node).help(example));
-            return None;
-        }
-    };
-    let value = digits.parse::<u32>().ok().filter(|value| (least..=most).contains(value));
-    if value.is_none() || digits.len() > 1 && digits.starts_with('0') {
-        let message = format!("`{key}` takes {range}");
-        found.push(
-            Diagnostic::error("wrong-value", message)
-                .at(node.span)
-                .help(format!("for example `{key}: {}`", least.max(1))),
-        );
-        return None;
+    if let Kind::Plain(text) = node.kind()
+        && let Some(value) = whole(text).filter(|value| (least..=most).contains(value))
+    {
+        return Some(value);
     }
-    value
+    found.push_error(|| {
+        let range = format!("a whole number from {least} to {most}");
+        let message = format!("`{key}` takes {range}");
+        let example = format!("for example `{key}: {}`", least.max(1));
+        match node.kind() {
+            Kind::Plain(_) => Diagnostic::error("wrong-value", message).at(node.span).help(example),
+            Kind::Null => no_value(key, node.span).help(format!("it takes {range}")),
+            Kind::Text(text, _) => {
+                Diagnostic::error("wrong-type", message).at(node.span).help(match whole(text) {
+                    Some(_) => format!("write it without quotes: `{key}: {text}`"),
+                    None => example,
+                })
+            }
+            Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => {
+                wrong_type(key, &range, node).help(example)
+            }
+        }
+    });
+    None
+}
+
+/// Returns the value of decimal digits, which TOML lets underscores part.
+fn whole(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let is_whole = digits
+        .split('_')
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_octal = digits.len() > 1 && digits.starts_with('0');
+    if is_whole && !is_octal { digits.replace('_', "").parse().ok() } else { None }
 }
 
 /// Returns a list of whole numbers in a range; one of them may stand alone.
@@ -123,15 +125,15 @@ pub(crate) fn ints(
         found.push(Diagnostic::error("empty", message).at(node.span).help(help));
         return None;
     }
-    let mut codes = Vec::with_capacity(items.len().min(256));
-    for item in items {
-        let code = i32::try_from(int(item, key, range, found)?).unwrap_or(i32::MAX);
-        if !codes.contains(&code) {
-            codes.push(code);
-        }
-    }
+    let mut codes: Vec<i32> = items
+        .iter()
+        .filter_map(|item| int(item, key, range, found))
+        .map(|code| i32::try_from(code).unwrap_or(i32::MAX))
+        .collect();
+    let is_whole = codes.len() == items.len();
     codes.sort_unstable();
-    Some(codes.into())
+    codes.dedup();
+    is_whole.then(|| codes.into())
 }
 
 /// Returns a number from 1 on, in thousandths.
@@ -222,7 +224,7 @@ pub(crate) fn words(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Opti
         return None;
     }
     let words: Vec<Box<str>> =
-        items.iter().filter_map(|item| text(item, key, found)).map(Box::from).collect();
+        items.iter().filter_map(|item| word(item, key, found)).map(Box::from).collect();
     if words.len() == items.len() && words[0].is_empty() {
         let message = format!("the first word of `{key}` is empty");
         found.push(
@@ -233,6 +235,17 @@ pub(crate) fn words(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Opti
         return None;
     }
     (words.len() == items.len()).then_some(words)
+}
+
+/// Returns a word of a list.
+fn word<'n>(node: &'n Node<'_>, key: &str, found: &mut Diagnostics) -> Option<&'n str> {
+    let word = node.scalar();
+    if word.is_none() {
+        let message = format!("a word of `{key}` cannot be {}", node.noun());
+        let help = "write one text for each word; an empty one is `\"\"`";
+        found.push(Diagnostic::error("wrong-type", message).at(node.span).help(help));
+    }
+    word
 }
 
 /// Returns a map of environment variables, laid over another one.
@@ -286,7 +299,7 @@ pub(crate) fn env(node: &Node<'_>, below: &Env, found: &mut Diagnostics) -> Env 
 pub(crate) fn no_value(key: &str, span: Span) -> Diagnostic {
     Diagnostic::error("no-value", format!("`{key}` has no value"))
         .at(span)
-        .help(format!("give it one, or remove the key; an empty text is written `{key}: \"\"`"))
+        .help("give it one, or remove the key")
 }
 
 /// Returns the diagnostic for a value of the wrong type.

@@ -13,7 +13,8 @@ use crate::graph::find_cycles;
 use crate::model::{ListId, Lists, Task, TaskId};
 
 const COMPARED: usize = 1_000_000; // names that are looked through for suggestions, in all
-const CYCLE_SHOWN: usize = 12; // tasks of one cycle
+const WRONG: usize = 10_000; // mistakes in one graph that are looked up
+const CYCLE_SHOWN: usize = 50; // tasks of one cycle: those that people write are shown whole
 
 /// The ids of all names.
 pub(crate) type Names<'n> = HashMap<&'n str, TaskId>;
@@ -110,8 +111,7 @@ impl<'n> Wiring<'n> {
             }
             let Some(name) = values::plain_text(item, key, found) else { continue };
             let Some(task) = self.names.get(name) else {
-                let diagnostic = self.unknown(name);
-                found.push(diagnostic.at(item.span));
+                found.push_error(|| self.unknown(name).at(item.span));
                 continue;
             };
             if self.seen[task.index()] == self.n_seen {
@@ -224,7 +224,9 @@ impl<'n> Wiring<'n> {
                 let mut tasks = Vec::with_capacity(group.entries.len());
                 for (name, at) in &group.entries {
                     let Some(task) = self.names.get(name) else {
-                        wrong.push((*at, name.len(), self.unknown(name)));
+                        if wrong.len() < WRONG {
+                            wrong.push((*at, name.len(), self.unknown(name)));
+                        }
                         continue;
                     };
                     if self.seen[task.index()] == self.n_seen {

@@ -9,17 +9,30 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use serde_yaml::granit_parser::{
-    ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as Range, StrInput, Tag,
+    Event, Options, Parser, ScalarStyle, Span as Range, StrInput, Tag,
 };
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::tree::{Entry, Kind, Node, Span, Style};
+use super::yaml_errors::syntax_error;
 
-const DEPTH: usize = 100; // the format itself needs 5
-const EXPANDED: u64 = 10_000_000; // values that all aliases and merge keys together may stand for
+pub(crate) const DEPTH: usize = 100; // the format itself needs 5
+const VALUES: usize = 2_500_000; // of a file: a million tasks are 2,000,000, and take 1.5 s to read
+const EXPANDED: u64 = 5_000_000; // values that all aliases and merge keys together may stand for
+const COPIED: u64 = 4; // what a merged value counts for: it is looked up by its key, and copied
+const WEIGHT: usize = 8; // bytes of a text that weigh as much as one more value
 
 /// Reads a file; `None` where there is nothing in it, or an error that leaves no tree.
 pub(crate) fn read<'s>(text: &'s str, found: &mut Diagnostics) -> Option<Node<'s>> {
+    read_within(text, VALUES, found)
+}
+
+/// Reads a file of so many keys and values at most.
+pub(super) fn read_within<'s>(
+    text: &'s str,
+    most: usize,
+    found: &mut Diagnostics,
+) -> Option<Node<'s>> {
     let mut options = Options::default();
     options.flow_nesting_limit = DEPTH;
     options.block_nesting_limit = DEPTH;
@@ -27,62 +40,33 @@ pub(crate) fn read<'s>(text: &'s str, found: &mut Diagnostics) -> Option<Node<'s
     let mut reader =
         Reader { text, found, stack: Vec::new(), anchors: HashMap::new(), expanded: 0 };
     let mut root = None;
-    let mut n_documents = 0;
+    let (mut n_documents, mut n_values) = (0, 0);
     for event in Parser::<StrInput<'s>>::new_from_str_with_options(text, options) {
         let (event, range) = match event {
             Ok(event) => event,
             Err(error) => {
-                let place = place_of_error(text, &error);
-                reader.found.push(syntax_error(text, &error, place));
+                reader.found.push(syntax_error(text, &error));
                 return None;
             }
         };
         let span = span_of(range);
-        let node = match event {
-            Event::DocumentStart(..) => {
-                n_documents += 1;
-                if n_documents > 1 {
-                    let start = span.start as usize;
-                    let mark = Span::new(start, (start + 3).min(text.len()));
-                    reader.found.push(
-                        Diagnostic::error("second-document", "a second YAML document begins here")
-                            .at(mark)
-                            .help("a workflow file holds one document: remove the `---`"),
-                    );
-                    return None;
-                }
-                None
-            }
-            Event::Scalar(value, style, anchor, tag) => {
-                let kind = reader.scalar(value, style, tag.as_deref(), span);
-                reader.finish(Node { span, kind }, anchor, 1)
-            }
-            Event::SequenceStart(_, anchor, tag) => {
-                reader.tag(tag.as_deref(), &["seq"], span);
-                reader.stack.push(Frame::list(span, anchor));
-                None
-            }
-            Event::MappingStart(_, anchor, tag) => {
-                reader.tag(tag.as_deref(), &["map"], span);
-                reader.stack.push(Frame::map(span, anchor));
-                None
-            }
-            Event::SequenceEnd | Event::MappingEnd => reader.close(span),
-            Event::Alias(anchor) => match reader.alias(anchor, span) {
-                Ok((node, size)) => reader.finish(node, 0, size),
-                Err(diagnostic) => {
-                    reader.found.push(*diagnostic);
-                    return None;
-                }
-            },
-            // Streams, document ends and whatever a later parser may add carry no value.
-            _ => None,
-        };
-        if reader.expanded > EXPANDED {
-            reader.found.push(bomb(span));
+        n_documents += usize::from(matches!(event, Event::DocumentStart(..)));
+        if n_documents > 1 {
+            reader.found.push(second_document(text, span));
+            break; // what is wrong with the first one is said all the same
+        }
+        n_values += cost(&event);
+        if n_values > most {
+            reader.found.push(too_much(span, most));
             return None;
         }
-        root = node.or(root);
+        match reader.event(event, span) {
+            Ok(node) => root = node.or(root),
+            Err(diagnostic) => {
+                reader.found.push(*diagnostic);
+                return None;
+            }
+        }
     }
     root
 }
@@ -98,7 +82,15 @@ struct Frame<'s> {
 
 enum Body<'s> {
     List(Vec<Node<'s>>),
-    Map { entries: Vec<Entry<'s>>, key: Option<(Cow<'s, str>, Span, bool)>, merges: bool },
+    Map { entries: Vec<Entry<'s>>, key: Option<Key<'s>>, merges: bool },
+}
+
+/// A key whose value is still to come.
+struct Key<'s> {
+    /// `None` where it is no key: its value is passed over.
+    text: Option<Cow<'s, str>>,
+    span: Span,
+    is_merge: bool,
 }
 
 impl<'s> Frame<'s> {
@@ -121,6 +113,48 @@ struct Reader<'s, 'd> {
 }
 
 impl<'s> Reader<'s, '_> {
+    /// Takes what the parser found; returns the document where it is whole.
+    fn event(&mut self, event: Event<'s>, span: Span) -> Result<Option<Node<'s>>, Box<Diagnostic>> {
+        let node = match event {
+            Event::Scalar(value, style, anchor, tag) => {
+                let size = weight(&value);
+                let span = self.visible_scalar(&value, style, span);
+                let kind = self.scalar(value, style, tag.as_deref(), span);
+                self.finish(Node { span, kind }, anchor, size)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.tag(tag.as_deref(), &["seq"], span);
+                self.stack.push(Frame::list(span, anchor));
+                None
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.tag(tag.as_deref(), &["map"], span);
+                self.stack.push(Frame::map(span, anchor));
+                None
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::Alias(anchor) => {
+                let (node, size) = self.alias(anchor, span)?;
+                self.finish(node, 0, size)
+            }
+            // Streams, documents and whatever a later parser may add carry no value.
+            _ => None,
+        };
+        if self.expanded > EXPANDED { Err(Box::new(bomb(span))) } else { Ok(node) }
+    }
+
+    /// Returns what a caret can point at: a block of nothing has no line of its own, and so its key is
+    /// taken.
+    fn visible_scalar(&self, value: &str, style: ScalarStyle, span: Span) -> Span {
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        match self.stack.last().map(|frame| &frame.body) {
+            Some(Body::Map { key: Some(key), .. }) if is_block && value.trim().is_empty() => {
+                key.span
+            }
+            _ => span,
+        }
+    }
+
     fn scalar(
         &mut self,
         value: Cow<'s, str>,
@@ -183,32 +217,12 @@ impl<'s> Reader<'s, '_> {
         match &mut frame.body {
             Body::List(items) => items.push(node),
             Body::Map { entries, key, merges } => match key.take() {
-                Some((key, span, is_merge)) => {
+                Some(Key { text: Some(key), span, is_merge }) => {
                     *merges |= is_merge;
                     entries.push(Entry { key, span, value: node });
                 }
-                None => {
-                    let is_merge = matches!(&node.kind, Kind::Plain(text) if text == "<<");
-                    let text = match node.kind {
-                        Kind::Plain(text) | Kind::Text(text, _) => Some(text),
-                        Kind::Null if node.span.start < node.span.end => Some(Cow::Borrowed(
-                            &self.text[node.span.start as usize..node.span.end as usize],
-                        )),
-                        Kind::Shared(inner) => {
-                            inner.scalar().map(|text| Cow::Owned(text.to_owned()))
-                        }
-                        Kind::Null | Kind::List(_) | Kind::Map(_) => None,
-                    };
-                    let text = text.unwrap_or_else(|| {
-                        self.found.push(
-                            Diagnostic::error("yaml-key", "a key must be a word or a text")
-                                .at(node.span)
-                                .help("write `key: value`"),
-                        );
-                        Cow::Borrowed("x-")
-                    });
-                    *key = Some((text, node.span, is_merge));
-                }
+                Some(Key { text: None, .. }) => {}
+                None => *key = Some(key_of(node, self.text, self.found)),
             },
         }
         None
@@ -224,10 +238,10 @@ impl<'s> Reader<'s, '_> {
             }
             Body::Map { mut entries, merges, .. } => {
                 let first = entries.first().map(|entry| entry.span);
+                self.unique(&mut entries);
                 if merges {
                     entries = self.merged(entries);
                 }
-                self.unique(&mut entries);
                 (visible(self.text, frame.span, first, end), Kind::Map(entries))
             }
         };
@@ -251,7 +265,7 @@ impl<'s> Reader<'s, '_> {
                 };
                 for entry in map {
                     if self.expanded <= EXPANDED && names.insert(entry.key.to_string()) {
-                        self.expanded += size_of(&entry.value);
+                        self.expanded += COPIED * size_of(&entry.value);
                         own.push(entry.clone());
                     }
                 }
@@ -265,7 +279,7 @@ impl<'s> Reader<'s, '_> {
         let twice = duplicates(entries);
         for (first, second) in &twice {
             let (first, second) = (&entries[*first], &entries[*second]);
-            self.found.push(duplicate_key(&second.key, second.span, first.span));
+            self.found.push_error(|| duplicate_key(&second.key, second.span, first.span));
         }
         let mut place = 0..;
         let gone: HashSet<usize> = twice.into_iter().map(|(_, second)| second).collect();
@@ -273,6 +287,25 @@ impl<'s> Reader<'s, '_> {
             entries.retain(|_| !gone.contains(&place.next().expect("the range has no end")));
         }
     }
+}
+
+/// Takes a value as a key.
+fn key_of<'s>(node: Node<'s>, text: &'s str, found: &mut Diagnostics) -> Key<'s> {
+    let span = node.span;
+    let is_merge = matches!(&node.kind, Kind::Plain(text) if text == "<<");
+    let key = match node.kind {
+        Kind::Plain(text) | Kind::Text(text, _) => Some(text),
+        Kind::Null if span.start < span.end => {
+            Some(Cow::Borrowed(&text[span.start as usize..span.end as usize]))
+        }
+        Kind::Shared(inner) => inner.scalar().map(|text| Cow::Owned(text.to_owned())),
+        Kind::Null | Kind::List(_) | Kind::Map(_) => None,
+    };
+    if key.is_none() {
+        let error = Diagnostic::error("yaml-key", "a key must be a word or a text");
+        found.push(error.at(span).help("write `key: value`"));
+    }
+    Key { text: key, span, is_merge }
 }
 
 /// Returns the indices of entries with the same key: the first one, and each later one.
@@ -292,28 +325,71 @@ fn duplicates(entries: &[Entry<'_>]) -> Vec<(usize, usize)> {
     twice
 }
 
-/// Returns the diagnostic for a key that is there already.
-pub(crate) fn duplicate_key(key: &str, span: Span, first: Span) -> Diagnostic {
+fn duplicate_key(key: &str, span: Span, first: Span) -> Diagnostic {
     Diagnostic::error("duplicate-key", format!("the key `{key}` is there already"))
         .label(span, "again here")
         .label(first, "first here")
-        .help("keep one of the two")
+        .help(match key {
+            "<<" => "name all maps in one list: `<<: [*a, *b]`",
+            _ => "keep one of the two",
+        })
 }
 
 /// Counts the values in a tree that a merge copies; what is shared is not copied.
 fn size_of(node: &Node<'_>) -> u64 {
     match &node.kind {
-        Kind::Null | Kind::Plain(_) | Kind::Text(..) | Kind::Shared(_) => 1,
+        Kind::Null | Kind::Shared(_) => 1,
+        Kind::Plain(text) | Kind::Text(text, _) => weight(text),
         Kind::List(items) => 1 + items.iter().map(size_of).sum::<u64>(),
         Kind::Map(entries) => 1 + entries.iter().map(|entry| size_of(&entry.value)).sum::<u64>(),
     }
 }
 
+/// Returns what a text counts for: each use of an alias may copy it.
+fn weight(text: &str) -> u64 {
+    1 + (text.len() / WEIGHT) as u64
+}
+
 fn bomb(span: Span) -> Diagnostic {
-    let message = "the aliases of this file stand for more than 10,000,000 values";
+    let message = "the aliases of this file stand for more than 5,000,000 values or 40 MB";
     Diagnostic::error("alias-bomb", message)
         .at(span)
         .help("a workflow needs no such file; use fewer aliases of aliases")
+}
+
+/// Returns what an event counts for; the parser remembers every anchor, which takes it ten times as long.
+fn cost(event: &Event<'_>) -> usize {
+    match event {
+        Event::Scalar(_, _, anchor, _)
+        | Event::SequenceStart(_, anchor, _)
+        | Event::MappingStart(_, anchor, _) => {
+            if *anchor == 0 {
+                1
+            } else {
+                10
+            }
+        }
+        Event::Alias(_) => 1,
+        _ => 0,
+    }
+}
+
+fn too_much(span: Span, most: usize) -> Diagnostic {
+    let message = format!("this file holds more than {most} keys and values");
+    Diagnostic::error("too-large", message)
+        .at(span)
+        .help("keep data in files that tasks read, and run a flow of that size in parts")
+}
+
+fn second_document(text: &str, start: Span) -> Diagnostic {
+    let at = start.start as usize;
+    let (mark, help) = match text[at..].starts_with("---") {
+        true => (3, "a workflow file holds one document: remove the `---`"),
+        false => (1, "a workflow file holds one document: remove the `...` before this"),
+    };
+    Diagnostic::error("second-document", "a second YAML document begins here")
+        .at(Span::new(at, (at + mark).min(text.len())))
+        .help(help)
 }
 
 fn span_of(range: Range) -> Span {
@@ -329,119 +405,4 @@ fn visible(text: &str, start: Span, first: Option<Span>, end: Span) -> Span {
         return if one_line { Span::new(at, end) } else { Span::new(at, at + 1) };
     }
     first.unwrap_or(Span::new(at, at + 1))
-}
-
-/// Returns a place that exists for an error that may lie behind the end.
-fn place_of_error(text: &str, error: &ScanError) -> Span {
-    let mut at = error.marker().byte_offset().unwrap_or(0).min(text.len());
-    if at == text.len() {
-        // The last character that can be seen: a caret below an empty line says nothing.
-        at = text.trim_end().char_indices().next_back().map_or(0, |(at, _)| at);
-    }
-    let length = text[at..].chars().next().map_or(0, char::len_utf8);
-    Span::new(at, at + length)
-}
-
-/// Puts an error of the syntax into our words, with a way out.
-fn syntax_error(text: &str, error: &ScanError, place: Span) -> Diagnostic {
-    let before = text[..place.start as usize].rfind('\n').map_or(0, |end| end + 1);
-    let indent = text[before..].len() - text[before..].trim_start_matches([' ', '\t']).len();
-    if let Some(tab) = text[before..before + indent].find('\t') {
-        return Diagnostic::error("yaml-tab", "a tab cannot indent YAML")
-            .at(Span::new(before + tab, before + tab + 1))
-            .help("indent with spaces: two for each level");
-    }
-    let (message, help) = words(error.kind());
-    Diagnostic::error("yaml-syntax", message).at(place).help(help)
-}
-
-fn words(kind: &ErrorKind) -> (String, &'static str) {
-    let fixed = |message: &str, help| (message.to_owned(), help);
-    match kind {
-        ErrorKind::TabNotAllowed
-        | ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabInIndentation
-        | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => {
-            fixed("a tab cannot stand here", "use spaces, and put a text with a tab in quotes")
-        }
-        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => fixed(
-            "a `:` cannot stand here",
-            "put a text that holds `: ` in quotes, or write it as a block below `|`",
-        ),
-        ErrorKind::UnclosedQuotedScalar => fixed("this quote is never closed", "close the quote"),
-        ErrorKind::UnclosedFlowCollection { open } => {
-            (format!("this `{open}` is never closed"), "close the bracket")
-        }
-        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-            (format!("`{open}` is closed by `{close}`"), "use brackets of one kind")
-        }
-        ErrorKind::MisplacedFlowCollectionEnd => {
-            fixed("this bracket closes nothing", "remove it, or put the text in quotes")
-        }
-        ErrorKind::ExpectedFlowMappingSeparator => {
-            fixed("a `,` or `}` is missing before this", "separate entries with `, `")
-        }
-        ErrorKind::ExpectedFlowSequenceSeparator => {
-            fixed("a `,` or `]` is missing before this", "separate items with `, `")
-        }
-        ErrorKind::UnexpectedEofFlowSequence
-        | ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::UnexpectedEofImplicitFlowMapping => {
-            fixed("the file ends inside brackets", "close the bracket")
-        }
-        ErrorKind::ExpectedBlockMappingKey
-        | ErrorKind::ExpectedBlockSequenceEntry
-        | ErrorKind::InvalidIndentation
-        | ErrorKind::InvalidFlowScalarIndent
-        | ErrorKind::InvalidQuotedScalarIndent
-        | ErrorKind::InvalidBlockScalarIndent
-        | ErrorKind::ExpectedDocumentStart => fixed(
-            "this line does not fit the indentation above it",
-            "give all keys of one map, and all items of one list, the same indentation",
-        ),
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => fixed(
-            "a `:` is missing after this key",
-            "write `key: value`; a text of several lines stands below `|`",
-        ),
-        ErrorKind::BlockSequenceEntryNotAllowed
-        | ErrorKind::BlockEntryInFlowCollection
-        | ErrorKind::InvalidBlockEntryWhitespace
-        | ErrorKind::PlainScalarStartsWithDashFlowIndicator => fixed(
-            "a list item cannot begin here",
-            "begin a list on its own line, with `- ` before each item; put other text in quotes",
-        ),
-        ErrorKind::UnknownAnchor => fixed(
-            "this alias names no anchor before it",
-            "define it with `&name`; put a text that begins with `*` in quotes",
-        ),
-        ErrorKind::MissingAnchorOrAliasName => fixed(
-            "`&` and `*` begin anchors and aliases here",
-            "put a text that begins with `&` or `*` in quotes",
-        ),
-        ErrorKind::UnexpectedCharacter { character } => {
-            (format!("a value cannot begin with `{character}`"), "put the text in quotes")
-        }
-        ErrorKind::RecursionLimitExceeded => {
-            (format!("more than {DEPTH} levels of nesting"), "a workflow file needs five")
-        }
-        ErrorKind::UnknownQuotedScalarEscape
-        | ErrorKind::InvalidQuotedScalarHexEscape
-        | ErrorKind::InvalidUnicodeEscape => fixed(
-            "this escape does not exist",
-            "write `\\\\` for a backslash, or use single quotes, in which nothing is escaped",
-        ),
-        ErrorKind::InvalidTrailingSingleQuotedScalar
-        | ErrorKind::InvalidTrailingDoubleQuotedScalar => fixed(
-            "text follows the closing quote",
-            "put the whole value in quotes, with the inner quotes doubled (`''`) or escaped (`\\\"`)",
-        ),
-        ErrorKind::CommentNotSeparated | ErrorKind::InvalidBlockScalarHeader => {
-            fixed("this cannot stand behind the value", "put a space before a `#` comment")
-        }
-        // The parser has some fifty more, which only odd files meet; its own words serve for those.
-        other => {
-            (format!("this is not YAML: {other}"), "put text with special characters in quotes")
-        }
-    }
 }

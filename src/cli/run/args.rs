@@ -124,7 +124,7 @@ impl RunArgs {
 }
 
 /// Returns whether a word is a FILE. A `/` inside brackets belongs to a matrix value.
-fn is_file(word: &str) -> bool {
+pub(crate) fn is_file(word: &str) -> bool {
     let outside = word.split_once('[').map_or(word, |(before, _)| before);
     word == "-"
         || outside.contains('/')

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::names;
 use crate::model::{TaskId, escape};
 use crate::scheduler::{Plan, start_order};
 
@@ -28,9 +29,9 @@ pub(super) fn describe(plan: &Plan) -> String {
     let left_out: Vec<TaskId> = plan.flow.ids().filter(|id| plan.left_out[id.index()]).collect();
     if !left_out.is_empty() {
         let _ = writeln!(text, "left out by --only and --skip, counted as satisfied:");
-        left_out.iter().for_each(|id| {
-            let _ = writeln!(text, "      {}", name(*id));
-        });
+        for id in left_out {
+            let _ = writeln!(text, "      {}", name(id));
+        }
     }
     text
 }
@@ -38,24 +39,17 @@ pub(super) fn describe(plan: &Plan) -> String {
 /// Returns why a task stands where it stands.
 fn reasons(plan: &Plan, id: TaskId) -> String {
     let mut reasons = Vec::new();
+    let names = |ids| names(&plan.flow, ids, MAX_NAMES);
     let needs = plan.flow.needs(id);
     if !needs.is_empty() {
-        reasons.push(format!("after {}", names(plan, needs)));
+        reasons.push(format!("after {}", names(needs)));
     }
     let needs_any = plan.flow.needs_any(id);
     if !needs_any.is_empty() {
-        reasons.push(format!("after one of {}", names(plan, needs_any)));
+        reasons.push(format!("after one of {}", names(needs_any)));
     }
     if plan.targeted[id.index()] {
         reasons.push("named".to_owned());
     }
     reasons.join("; ")
-}
-
-fn names(plan: &Plan, ids: &[TaskId]) -> String {
-    let shown: Vec<_> =
-        ids.iter().take(MAX_NAMES).map(|id| escape(plan.flow.task(*id).name())).collect();
-    let more = ids.len() - shown.len();
-    let names = shown.join(", ");
-    if more == 0 { names } else { format!("{names} and {more} more") }
 }

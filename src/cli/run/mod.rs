@@ -18,18 +18,20 @@ use crate::engine::{
 };
 use crate::event::{Retention, RunNoted, RunStarted, RunView};
 use crate::graph::{Selection, SelectionError, select};
-use crate::model::{Flow, Level, Ms, OnFailure, RunStatus, escape};
+use crate::model::{Flow, Level, Ms, OnFailure, RunStatus, TaskId, escape};
 use crate::record::{self, JsonlStore};
 use crate::scheduler::Plan;
 use crate::spec::Source;
 use crate::trace::mode::{self, Choice, ColourChoice, Descriptor, Flags};
 use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
-pub(crate) use args::RunArgs;
+pub(crate) use args::{RunArgs, is_file};
 use args::{jobs, on_cancel, parse, setting};
 use nested::InnerRuns;
 use signals::Ladder;
 
+/// The most names that the hint to an unknown task shows.
+const MAX_NAMES: usize = 20;
 /// How many ended runs of a flow are kept.
 const KEEP_RUNS: u32 = 100;
 /// A run that is over sooner is not worth a look at its repository.
@@ -108,18 +110,19 @@ fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure {
         }
         SelectionError::UnknownTask { near: None, .. }
         | SelectionError::NoMatch { near: None, .. } => {
-            failure.hint(format!("the tasks are: {}", all_names(flow)))
+            let all: Vec<TaskId> = flow.ids().collect();
+            failure.hint(format!("the tasks are: {}", names(flow, &all, MAX_NAMES)))
         }
         SelectionError::NoDefault => failure.hint(super::list::table(flow).trim_end()),
         SelectionError::Nothing => failure,
     }
 }
 
-fn all_names(flow: &Flow) -> String {
-    const MOST: usize = 20;
-    let names: Vec<_> = flow.tasks().iter().take(MOST).map(|task| escape(task.name())).collect();
-    let more = flow.tasks().len() - names.len();
-    let names = names.join(", ");
+/// Returns the first `most` of the tasks by name, and how many more there are.
+fn names(flow: &Flow, ids: &[TaskId], most: usize) -> String {
+    let shown: Vec<_> = ids.iter().take(most).map(|id| escape(flow.task(*id).name())).collect();
+    let more = ids.len() - shown.len();
+    let names = shown.join(", ");
     if more == 0 { names } else { format!("{names} and {more} more") }
 }
 
@@ -198,9 +201,9 @@ impl Job {
         let view = handle.wait();
         // Retention is a courtesy: what it cannot remove now, the next run or `runs prune` will.
         if let Some(retention) = &self.retention {
-            drop(self.engine.store().prune(retention));
+            let _ = self.engine.store().prune(retention);
         }
-        ladder.wait_for_trace(&handle);
+        ladder.wait_for_trace(&handle, signal_of(&view));
         Ok(exit_of(&view))
     }
 }
@@ -226,11 +229,17 @@ fn start_failure(error: StartError) -> Failure {
     Failure::new(escape(&error.to_string())).hint(way_out)
 }
 
+/// Returns the signal that cancelled this run; none where somebody else did, or nobody.
+fn signal_of(view: &RunView) -> Option<i32> {
+    let is_cancelled = view.status() == RunStatus::Cancelled;
+    view.cancelled_by().0.filter(|_| is_cancelled).and_then(signals::by_name)
+}
+
 /// Returns how the program ends after this run; does not return where a signal ends it.
 fn exit_of(view: &RunView) -> Exit {
     match view.status() {
         RunStatus::Completed => Exit::Success,
-        RunStatus::Cancelled => match view.cancelled_by().0.and_then(signals::by_name) {
+        RunStatus::Cancelled => match signal_of(view) {
             Some(signal) => signals::die_by(signal),
             None => Exit::As(signal_hook::consts::SIGINT),
         },
@@ -292,5 +301,5 @@ fn note_later(handle: RunHandle, dir: PathBuf) {
         }
     };
     // Without a thread the record lacks a remark, and nothing else.
-    drop(std::thread::Builder::new().name("git".into()).spawn(look));
+    let _ = std::thread::Builder::new().name("git".into()).spawn(look);
 }

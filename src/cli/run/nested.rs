@@ -33,7 +33,7 @@ impl InnerRuns {
         let inner_runs = self.clone();
         let thread = std::thread::Builder::new().name("inner".into());
         // Without a thread the inner runs go on, as their tasks do that are named as running.
-        drop(thread.spawn(move || inner_runs.drain()));
+        let _ = thread.spawn(move || inner_runs.drain());
     }
 
     /// Before the run has its id there are none.
@@ -45,7 +45,7 @@ impl InnerRuns {
             let is_over = store.summary(child.run_id).is_ok_and(|run| run.seen.is_over());
             if !is_over {
                 // One that cannot be asked goes on; its task is named among those still running.
-                drop(ask_cancel(&store.run_dir(child.run_id), &request));
+                let _ = ask_cancel(&store.run_dir(child.run_id), &request);
             }
         }
     }

@@ -36,6 +36,8 @@ struct Run {
     early: Vec<i32>,
     /// Whether all that is left is a slow reader.
     is_over: bool,
+    /// The signal that cancelled the run that is over.
+    cancelled_by: Option<i32>,
     /// A signal that came after the last line of the record and before that.
     late: Option<i32>,
 }
@@ -76,9 +78,12 @@ impl Ladder {
     /// Waits until all is shown of a run that is over. From now on a signal ends the program: only a
     /// slow reader is waited for, and after a kill, which must end us also where the terminal hangs,
     /// or a signal that came too late for the run, not for long.
-    pub(super) fn wait_for_trace(&self, handle: &RunHandle) {
+    ///
+    /// `cancelled_by` is the signal that cancelled the run: it ends the program then too.
+    pub(super) fn wait_for_trace(&self, handle: &RunHandle, cancelled_by: Option<i32>) {
         let mut run = self.run();
         run.is_over = true;
+        run.cancelled_by = cancelled_by;
         let late = run.late;
         drop(run);
         if late.is_none() && handle.level() < Some(Level::Kill) {
@@ -94,7 +99,7 @@ impl Ladder {
         if thread.spawn(wait).is_ok()
             // Nothing is ever sent: it ends with the trace, or with our patience.
             && is_shown.recv_timeout(KILL_AT_MOST) == Err(RecvTimeoutError::Timeout)
-            && let Some(signal) = late
+            && let Some(signal) = cancelled_by.or(late)
         {
             die_by(signal);
         }
@@ -103,7 +108,7 @@ impl Ladder {
     fn signal(&self, signal: i32) {
         let mut run = self.run();
         if run.is_over {
-            die_by(signal);
+            die_by(run.cancelled_by.unwrap_or(signal));
         }
         let Some(handle) = run.handle.clone() else {
             run.early.push(signal);
@@ -148,7 +153,7 @@ fn give_up_on(handle: RunHandle, signal: i32) {
         }
     };
     // Without a thread it is as slow as the disk.
-    drop(std::thread::Builder::new().name("kill".into()).spawn(wait));
+    let _ = std::thread::Builder::new().name("kill".into()).spawn(wait);
 }
 
 /// Puts right what a careless caller left: a blocked mask, and ignored signals that would change
@@ -205,7 +210,7 @@ pub(super) fn die_by(signal: i32) -> ! {
     let maximum = getrlimit(Resource::Core).maximum;
     // Without the limit there may be a core file; that is no reason to stay.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
-    drop(signal_hook::low_level::emulate_default_handler(signal));
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
     std::process::exit(128 + signal)
 }
 

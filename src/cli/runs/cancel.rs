@@ -72,7 +72,7 @@ fn refuse_if_over(store: &JsonlStore, run_id: RunId) -> Result<(), Failure> {
             Err(Failure::new(format!("run {short} has ended: {status}")))
         }
         Seen::Known(_) => Ok(()),
-        Seen::Lost => Err(Failure::new(format!("run {short} is LOST: its runner has died"))),
+        Seen::Lost => Err(Failure::new(format!("run {short} is LOST: its runner is gone"))),
         Seen::Elsewhere(_) => Err(Failure::new(format!("run {short} is {seen}"))
             .hint("cancel it on the machine where it runs")),
     }
@@ -89,7 +89,7 @@ fn wait(store: &JsonlStore, run_id: RunId) -> Result<Exit, Failure> {
             return Ok(Exit::Success);
         }
         if !log.wait(view.seq(), LOOK_AGAIN)? && store.summary(run_id)?.seen == Seen::Lost {
-            say(format_args!("run {}: LOST: its runner has died", run_id.short()));
+            say(format_args!("run {}: LOST: its runner is gone", run_id.short()));
             return Ok(Exit::Failed);
         }
     }

@@ -74,7 +74,7 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
             }
         }
     }
-    if runs.is_empty() && !args.json {
+    if runs.is_empty() && !more && !args.json {
         let dir = store.state_dir().display().to_string();
         let such = if ids.is_empty() { "" } else { " such" };
         say(format_args!("no{such} runs in `{}`", escape(&dir)));
@@ -82,6 +82,7 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
     }
     let exit = written(match args.json {
         true => print_json(&runs),
+        false if runs.is_empty() => Ok(()),
         false => io::stdout().lock().write_all(table(&runs, now).as_bytes()),
     })?;
     if more {

@@ -1,4 +1,5 @@
 //! `pyoco runs logs`: the output of a run's tasks, also while it grows.
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::show::find;
 use super::{IdArgs, StateArgs, text};
 use crate::cli::exit::{Exit, Failure, written};
 use crate::cli::say::say;
-use crate::event::{RunLog, RunView, StateStore, Stream};
+use crate::event::{RunLog, RunView, StateStore, Stream, TaskView};
 use crate::model::{RunId, TaskId, TaskState, escape};
 use crate::record::{AttemptLog, End, JsonlStore, Piece, Seen};
 
@@ -97,13 +98,14 @@ struct Follower<'a> {
     only: Option<TaskId>,
     shape: ViewWord,
     reader: Reader,
-    feeds: Vec<Feed>,
+    feeds: BTreeMap<Attempt, Feed>,
 }
+
+/// A task and the number of its attempt.
+type Attempt = (TaskId, u32);
 
 /// The output of one attempt.
 struct Feed {
-    task: TaskId,
-    attempt: u32,
     log: AttemptLog,
     output: Output,
     /// Whether all of it was printed.
@@ -150,7 +152,7 @@ impl<'a> Follower<'a> {
             only,
             shape,
             reader,
-            feeds: Vec::new(),
+            feeds: BTreeMap::new(),
         })
     }
 
@@ -163,7 +165,7 @@ impl<'a> Follower<'a> {
             let result = result.and_then(|()| out.flush());
             if result.is_err() || over {
                 if self.seen == Seen::Lost {
-                    say(format_args!("run {} is LOST: its runner has died", self.run_id.short()));
+                    say(format_args!("run {} is LOST: its runner is gone", self.run_id.short()));
                 }
                 return written(result);
             }
@@ -194,13 +196,14 @@ impl<'a> Follower<'a> {
     fn step(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.add_feeds();
         let mut feeds = std::mem::take(&mut self.feeds);
-        let result = feeds.iter_mut().filter(|feed| !feed.done).try_for_each(|feed| {
-            let ended = self.has_ended(feed.task, feed.attempt);
+        let mut open = feeds.iter_mut().filter(|(_, feed)| !feed.done);
+        let result = open.try_for_each(|(attempt, feed)| {
+            let ended = self.has_ended(*attempt);
             // A block comes whole, once there is no more to come.
             if self.shape == ViewWord::Group && !ended && self.args.follow {
                 return Ok(());
             }
-            self.print(feed, ended, out)
+            self.print(*attempt, feed, ended, out)
         });
         self.feeds = feeds;
         result
@@ -208,7 +211,7 @@ impl<'a> Follower<'a> {
 
     /// Ends lines that will never be ended by their task.
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        for feed in &mut self.feeds {
+        for feed in self.feeds.values_mut() {
             feed.output.finish(out)?;
         }
         Ok(())
@@ -223,30 +226,32 @@ impl<'a> Follower<'a> {
             if !wanted {
                 continue;
             }
-            for attempt in &task.attempts {
-                let number = attempt.number;
-                let is_last = task.last().is_some_and(|last| last.number == number);
+            for number in task.attempts.iter().map(|attempt| attempt.number) {
                 let chosen = match self.args.attempt {
                     Some(chosen) => chosen == number,
-                    // One that came and went between two looks of a follower is not left out.
-                    None => {
-                        let earlier = |feed: &Feed| feed.task == id && feed.attempt < number;
-                        is_last || (self.args.follow && self.feeds.iter().any(earlier))
-                    }
+                    None => self.is_followed(id, number),
                 };
-                let known = |feed: &Feed| feed.task == id && feed.attempt == number;
-                if chosen && !self.feeds.iter().any(known) {
+                if chosen && !self.feeds.contains_key(&(id, number)) {
                     new.push((id, number));
                 }
             }
         }
-        for (task, attempt) in new {
-            let feed = self.feed(task, attempt);
-            self.feeds.push(feed);
+        for attempt in new {
+            let feed = self.feed(attempt);
+            self.feeds.insert(attempt, feed);
         }
     }
 
-    fn feed(&self, task: TaskId, attempt: u32) -> Feed {
+    /// Returns whether this is the last attempt of its task, or comes after one that is followed:
+    /// one that came and went between two looks is not left out.
+    fn is_followed(&self, id: TaskId, number: u32) -> bool {
+        let last = self.view.task(id).and_then(TaskView::last);
+        let has_earlier = || self.feeds.range((id, 0)..(id, number)).next().is_some();
+        last.is_some_and(|last| last.number == number) || (self.args.follow && has_earlier())
+    }
+
+    fn feed(&self, attempt: Attempt) -> Feed {
+        let (task, number) = attempt;
         let prefix = (self.shape == ViewWord::Prefix)
             .then(|| format!("{} | ", escape(self.view.task(task).map_or("", |task| &task.name))));
         let style = Style {
@@ -258,28 +263,32 @@ impl<'a> Follower<'a> {
             }),
             reader: self.reader,
         };
-        let skip = self
-            .args
-            .tail
-            .map_or(0, |tail| self.n_lines(task, attempt, &style).saturating_sub(tail));
-        let log = AttemptLog::new(&self.run_dir, task, attempt);
-        Feed { task, attempt, log, output: Output::new(style, skip), done: false }
+        let skip =
+            self.args.tail.map_or(0, |tail| self.n_lines(attempt, &style).saturating_sub(tail));
+        let log = AttemptLog::new(&self.run_dir, task, number);
+        Feed { log, output: Output::new(style, skip), done: false }
     }
 
-    fn has_ended(&self, task: TaskId, attempt: u32) -> bool {
+    fn has_ended(&self, (task, number): Attempt) -> bool {
         let Some(task) = self.view.task(task) else { return true };
-        let attempt = task.attempts.iter().find(|known| known.number == attempt);
+        let attempt = task.attempts.iter().find(|known| known.number == number);
         self.seen.is_over()
             || task.state().is_final()
             || attempt.is_some_and(|attempt| attempt.ended.is_some())
     }
 
     /// Prints what an attempt has to say that was not printed.
-    fn print(&self, feed: &mut Feed, ended: bool, out: &mut dyn Write) -> io::Result<()> {
+    fn print(
+        &self,
+        attempt: Attempt,
+        feed: &mut Feed,
+        ended: bool,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let end = if ended { End::Reached } else { End::Open };
         let (output, log) = (&mut feed.output, &mut feed.log);
         let mut head = match self.shape {
-            ViewWord::Group => Some(self.block_head(feed.task, feed.attempt)),
+            ViewWord::Group => Some(self.block_head(attempt)),
             ViewWord::Raw | ViewWord::Prefix => None,
         };
         log.advance(end, &mut |piece| {
@@ -298,24 +307,24 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    fn block_head(&self, task: TaskId, attempt: u32) -> String {
+    fn block_head(&self, (task, number): Attempt) -> String {
         let Some(task) = self.view.task(task) else { return String::new() };
         let mut head = format!("=== {}  {}", escape(&task.name), task.state());
         if let Some(reason) = &task.reason {
             head.push_str(&format!("  {}", escape(reason.as_str())));
         }
         if task.attempts.len() > 1 {
-            head.push_str(&format!("  attempt {attempt} of {}", task.attempts.len()));
+            head.push_str(&format!("  attempt {number} of {}", task.attempts.len()));
         }
         head.push('\n');
         head
     }
 
     /// Returns how many lines an attempt's output has now.
-    fn n_lines(&self, task: TaskId, attempt: u32, style: &Style) -> u64 {
-        let mut log = AttemptLog::new(&self.run_dir, task, attempt);
+    fn n_lines(&self, attempt: Attempt, style: &Style) -> u64 {
+        let mut log = AttemptLog::new(&self.run_dir, attempt.0, attempt.1);
         let mut output = Output::new(style.clone(), u64::MAX);
-        let end = if self.has_ended(task, attempt) { End::Reached } else { End::Open };
+        let end = if self.has_ended(attempt) { End::Reached } else { End::Open };
         // What cannot be read is met again, and told, when it is printed.
         let _ = log.advance(end, &mut |piece: Piece<'_>| output.piece(piece, &mut io::sink()));
         if end == End::Reached {

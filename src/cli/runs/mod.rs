@@ -130,7 +130,7 @@ fn refused(store: &JsonlStore, error: &SelectError) -> Failure {
             if *n > candidates.len() {
                 lines.push(format!("… and {} older ones", n - candidates.len()));
             }
-            failure.hint(lines.join("\n  "))
+            failure.hint(lines.join("\n"))
         }
         SelectError::Empty | SelectError::NotAnId(_) | SelectError::TooShort(_) => failure.hint(
             "name a run by its id, by four or more digits of its beginning or end, or by \

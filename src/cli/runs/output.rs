@@ -77,6 +77,9 @@ impl Output {
                 if self.skip > self.lines {
                     return Ok(());
                 }
+                if !std::mem::replace(&mut self.at_start, true) {
+                    to.write_all(b"\n")?;
+                }
                 match bytes {
                     Some(bytes) => writeln!(to, "… {} cut …", Size(bytes)),
                     None => writeln!(to, "… output cut …"),
@@ -215,6 +218,17 @@ mod tests {
         check(PLAIN, 1, &two, "two\nthree");
         check(PLAIN, 2, &two, "three");
         check(Style { stream: Some(Stream::Err), ..PLAIN }, 0, &two, "");
+    }
+
+    #[test]
+    fn a_cut_is_marked_on_a_line_of_its_own() {
+        let mut output = Output::new(PLAIN, 0);
+        let mut to = Vec::new();
+        let bytes = |bytes| Piece::Bytes { stream: Stream::Out, ms: None, bytes };
+        for piece in [bytes(b"one\ntw"), Piece::Cut { bytes: Some(2048) }, bytes(b"ee\n")] {
+            output.piece(piece, &mut to).expect("memory takes all");
+        }
+        assert_eq!(String::from_utf8_lossy(&to), "one\ntw\n… 2.0 KiB cut …\nee\n");
     }
 
     #[test]

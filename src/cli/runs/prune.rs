@@ -49,11 +49,18 @@ pub(super) fn main(args: &PruneArgs) -> Result<Exit, Failure> {
     let planned = store.prune(&retention)?;
     let lines: HashMap<RunId, String> =
         planned.iter().filter_map(|id| Some((*id, candidate(&store.summary(*id).ok()?)))).collect();
-    let removed = if args.dry_run {
-        planned
+    let (removed, trouble) = if args.dry_run {
+        (planned, None)
     } else {
         retention.dry_run = false;
-        store.prune(&retention)?
+        match store.prune(&retention) {
+            Ok(removed) => (removed, None),
+            // The others are gone all the same.
+            Err(error) => {
+                let left = store.list()?;
+                (planned.into_iter().filter(|id| !left.contains(id)).collect(), Some(error))
+            }
+        }
     };
     let mut text = String::new();
     for id in &removed {
@@ -61,6 +68,9 @@ pub(super) fn main(args: &PruneArgs) -> Result<Exit, Failure> {
         text.push('\n');
     }
     let exit = written(io::stdout().lock().write_all(text.as_bytes()))?;
+    if let Some(error) = trouble {
+        return Err(error.into());
+    }
     let (n, s) = plural(removed.len() as u64);
     say(format_args!("{} {n} run{s}", if args.dry_run { "would remove" } else { "removed" }));
     Ok(exit)

@@ -195,7 +195,7 @@ fn header(record: &Record, children: &[crate::record::Child], now: Wall) -> Stri
         line("on", format!("{host}{pid}, {} at once, pyoco {}", facts.jobs, escape(&facts.pyoco)));
     }
     if record.seen == Seen::Lost {
-        line("lost", "its runner has died; the tasks are shown as it last saw them".to_owned());
+        line("lost", "its runner is gone; the tasks are shown as it last recorded them".to_owned());
     }
     text
 }
@@ -241,7 +241,9 @@ pub(super) fn failure(task: &TaskView, most: usize) -> String {
         let _ = writeln!(text, "  $ {}", command_line(&last.argv));
     }
     let (n, s) = plural(task.attempts.len() as u64);
-    let took = task.took(task.ended.unwrap_or_default()).map(|ms| format!(", after {ms}"));
+    let says_when = task.reason.as_ref().is_some_and(|reason| reason.kind() == "timeout");
+    let took = task.took(task.ended.unwrap_or_default()).filter(|_| !says_when || n > 1);
+    let took = took.map(|ms| format!(", after {ms}"));
     let attempts = if n > 1 { format!(", {n} attempt{s}") } else { String::new() };
     let _ = writeln!(text, "  {}{}{attempts}", explained(task), took.unwrap_or_default());
     for line in tail_lines(last.measured.tail.as_deref().unwrap_or_default(), most) {

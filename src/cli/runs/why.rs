@@ -1,4 +1,5 @@
 //! `pyoco runs show --why`: the chain of reasons from a task down to the command that failed.
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::show::failure;
@@ -13,43 +14,78 @@ const TAIL: usize = 40;
 /// How many of the tasks that one waits for are named.
 const MAX_NEEDS: usize = 20;
 
+/// How many tasks of a longer chain are shown at its beginning, and at its end.
+const MAX_STEPS: usize = 20;
+
 /// Returns the chain as text.
 pub(super) fn render(record: &Record, task: TaskId) -> String {
     let view = &record.view;
+    let (chain, end) = chain(view, task);
     let mut text = String::new();
-    let mut seen = Vec::new();
-    let mut at = Some(task);
-    while let Some(id) = at.take() {
-        let Some(task) = view.task(id) else { break };
-        // A damaged record may lead round in a circle.
-        if seen.contains(&id) {
-            let _ = writeln!(text, "(the reasons lead back to `{}`)", escape(&task.name));
-            break;
-        }
-        let indent = "  ".repeat(seen.len());
-        let arrow = if seen.is_empty() { "" } else { "because " };
-        seen.push(id);
-        if task.state() == TaskState::Failed {
-            let shown = failure(task, TAIL);
-            let first = if arrow.is_empty() { String::new() } else { format!("{indent}{arrow}") };
-            let rest = shown.trim_end().replace('\n', &format!("\n{indent}"));
-            let _ = writeln!(text, "{first}{rest}");
-            break;
-        }
-        let state = state_style(task.state()).apply_to(task.state());
-        let reason = task.reason.as_ref().map(|r| format!("  {}", escape(r.as_str())));
-        let name = escape(&task.name);
-        let _ = writeln!(text, "{indent}{arrow}{state} {name}{}", reason.unwrap_or_default());
-        match next(view, task) {
-            Next::Task(id) => at = Some(id),
-            Next::Words(words) if words.is_empty() => {}
-            Next::Words(words) => {
-                let _ = writeln!(text, "{indent}  {words}");
+    let mut indent = String::new();
+    for (step, task) in chain.iter().filter_map(|id| view.task(*id)).enumerate() {
+        let from_end = chain.len() - step;
+        if step >= MAX_STEPS && from_end > MAX_STEPS {
+            if step == MAX_STEPS {
+                let between = chain.len() - 2 * MAX_STEPS;
+                let _ = writeln!(text, "{indent}… and {between} more, each because of the next …");
             }
+            continue;
         }
+        let because = if step == 0 { "" } else { "because " };
+        let shown = match task.state() {
+            TaskState::Failed => failure(task, TAIL),
+            TaskState::Pending
+            | TaskState::Queued
+            | TaskState::Running
+            | TaskState::Succeeded
+            | TaskState::Cancelled
+            | TaskState::Skipped => stands(task),
+        };
+        let shown = shown.trim_end().replace('\n', &format!("\n{indent}"));
+        let _ = writeln!(text, "{indent}{because}{shown}");
+        indent.push_str("  ");
+    }
+    if !end.is_empty() {
+        let _ = writeln!(text, "{indent}{end}");
     }
     text
 }
+
+/// A task in one line: its state and the reason for it.
+fn stands(task: &TaskView) -> String {
+    let state = state_style(task.state()).apply_to(task.state());
+    let reason = task.reason.as_ref().map(|reason| format!("  {}", escape(reason.as_str())));
+    format!("{state} {}{}", escape(&task.name), reason.unwrap_or_default())
+}
+
+/// Returns the tasks from this one down to that with which it began, and what is to be said of the
+/// last one.
+fn chain(view: &RunView, task: TaskId) -> (Vec<TaskId>, String) {
+    // By name, as reasons name tasks; of two with one name (a damaged record) the first.
+    let mut by_name = HashMap::new();
+    for (id, task) in view.iter() {
+        by_name.entry(&*task.name).or_insert(id);
+    }
+    let mut chain = Vec::new();
+    let mut seen = HashSet::new();
+    let mut at = task;
+    while let Some(task) = view.task(at) {
+        if !seen.insert(at) {
+            // A damaged record may lead round in a circle.
+            return (chain, format!("(the reasons lead back to `{}`)", escape(&task.name)));
+        }
+        chain.push(at);
+        match next(view, &by_name, task) {
+            Next::Task(id) => at = id,
+            Next::Words(words) => return (chain, words),
+        }
+    }
+    (chain, String::new())
+}
+
+/// The tasks of a run by name.
+type ByName<'a> = HashMap<&'a str, TaskId>;
 
 /// Where a reason leads.
 enum Next {
@@ -57,28 +93,29 @@ enum Next {
     Words(String),
 }
 
-fn next(view: &RunView, task: &TaskView) -> Next {
+fn next(view: &RunView, by_name: &ByName<'_>, task: &TaskView) -> Next {
     let words = |words: &str| Next::Words(words.to_owned());
     match task.state() {
         TaskState::Succeeded => words("it ended as it should"),
         TaskState::Running => words("it is under way"),
         TaskState::Queued => words("it is ready and waits for a slot"),
         TaskState::Pending => Next::Words(waits_for(view, task)),
-        TaskState::Failed | TaskState::Cancelled | TaskState::Skipped => match &task.reason {
+        TaskState::Failed => words(""), // the command stands there
+        TaskState::Cancelled | TaskState::Skipped => match &task.reason {
             None => words("the record does not say why"),
-            Some(reason) => follow(view, reason),
+            Some(reason) => follow(view, by_name, reason),
         },
     }
 }
 
-fn follow(view: &RunView, reason: &Reason) -> Next {
+fn follow(view: &RunView, by_name: &ByName<'_>, reason: &Reason) -> Next {
     let words = |words: &str| Next::Words(words.to_owned());
     match (reason.kind(), reason.argument()) {
         ("upstream" | "stopped_by" | "failed", Some(name)) => {
             // Where none of several succeeded they are named together.
-            let first = view.find(name).or_else(|| view.find(name.split(',').next()?.trim()));
-            match first {
-                Some(id) => Next::Task(id),
+            let first = name.split(',').next().unwrap_or_default().trim();
+            match by_name.get(name).or_else(|| by_name.get(first)) {
+                Some(id) => Next::Task(*id),
                 None => Next::Words(format!("the record knows no task `{}`", escape(name))),
             }
         }

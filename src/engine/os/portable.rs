@@ -18,7 +18,7 @@ impl ExitWatch {
         let (reader, writer) = io::pipe()?;
         std::thread::Builder::new().name("exit".into()).spawn(move || {
             // Whatever comes of it, the end of the wait is the news; `peek_end` has the details.
-            drop(peek_end(pid));
+            let _ = peek_end(pid);
             drop(writer);
         })?;
         Ok(ExitWatch(reader))

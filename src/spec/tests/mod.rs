@@ -2,6 +2,7 @@
 
 mod errors;
 mod flows;
+mod limits;
 mod properties;
 mod values;
 

@@ -70,10 +70,7 @@ fn values_are_checked() {
         "needs: {a: b}",
         "4:12 wrong-type `needs` takes a task's name or a list of names, not a map; write `needs: [a, b]`",
     );
-    check(
-        "needs:",
-        "4:10 no-value `needs` has no value; give it one, or remove the key; an empty text is written `needs: \"\"`",
-    );
+    check("needs:", "4:10 no-value `needs` has no value; give it one, or remove the key");
     check(
         "needs: 'b[x=1]'",
         "4:12 not-yet `b[x=1]`: members of a matrix do not work yet in this version of pyoco; name a task",
@@ -128,7 +125,7 @@ fn values_are_checked() {
         "name: \"a\\nb\"",
         "1:7 flow-name the flow's `name` holds a control character; write one short line, or remove the key: the file's name serves then",
     );
-    top("default: [b]", "1:11 unknown-task unknown task `b`; did you mean `a`?; write `a`");
+    top("default: [b]", "1:11 unknown-task unknown task `b`; the tasks are `a`");
     top(
         "defaults: [a]",
         "1:11 wrong-type `defaults` takes a map of keys, not a list; write `defaults:` and below it, say, `  timeout: 10m`",
@@ -261,7 +258,7 @@ fn toml_has_the_same_mistakes() {
     );
     check(
         "[tasks.a]\nrun = 'x'\nneeds = ['b']\n",
-        &["3:10 unknown-task unknown task `b`; did you mean `a`?; write `a`"],
+        &["3:10 unknown-task unknown task `b`; the tasks are `a`"],
     );
     check(
         "tasks = 3\n",
@@ -298,4 +295,59 @@ fn what_a_terminal_would_obey_is_escaped_and_long_lines_are_cut() {
     let report =
         said(&format!("tasks:\n  b: x\n  c: {{run: x, needs: [a, {list}]}}\n"), Syntax::Yaml);
     assert!(report.len() < 100_000 && report.contains("... and 4950 more"), "{}", report.len());
+}
+
+#[test]
+fn values_that_only_look_right_are_refused_and_every_one_of_a_list_is_said() {
+    task(
+        "run: x\nok_codes: [0, x, 256]\nretry: ++1",
+        &[
+            "4:19 wrong-value `ok_codes` takes a whole number from 0 to 255; for example `ok_codes: 1`",
+            "4:22 wrong-value `ok_codes` takes a whole number from 0 to 255; for example `ok_codes: 1`",
+            "5:12 wrong-value `retry` takes a whole number from 0 to 10000; for example `retry: 1`",
+        ],
+    );
+    task(
+        "cmd: [a, ~, [b]]",
+        &[
+            "3:14 wrong-type a word of `cmd` cannot be nothing; write one text for each word; an empty one is `\"\"`",
+            "3:17 wrong-type a word of `cmd` cannot be a list; write one text for each word; an empty one is `\"\"`",
+        ],
+    );
+    let quoted = "1:10 version `version` takes the number 1, not a text; write it without quotes: `version: 1`";
+    lines("version: \"1\"\ntasks: {a: x}\n", &[quoted]);
+}
+
+#[test]
+fn what_is_wrong_beside_a_mistake_of_the_syntax_has_its_place() {
+    lines(
+        "tasks:\n  a: {rnu: x}\n---\ntasks: {}\n",
+        &[
+            "2:7 unknown-key unknown key `rnu` in a task; did you mean `run`?; write `run`",
+            "3:1 second-document a second YAML document begins here; a workflow file holds one document: remove the `---`",
+        ],
+    );
+    lines(
+        "tasks:\n  a: |\n  b: x\n",
+        &["2:3 no-work the script is empty; write a command; `\":\"` does nothing"],
+    );
+    lines(
+        "tasks:\n  [a]: x\n  {b: c}: x\n  d: x\n",
+        &[
+            "2:3 yaml-key a key must be a word or a text; write `key: value`",
+            "3:3 yaml-key a key must be a word or a text; write `key: value`",
+        ],
+    );
+    lines(
+        "x-a: &a {run: x}\ntasks:\n  a: {<<: *a, <<: *a}\n",
+        &[
+            "3:15 duplicate-key the key `<<` is there already; name all maps in one list: `<<: [*a, *b]`",
+        ],
+    );
+    lines(
+        "tasks: {a: \"\x1b\"}\n",
+        &[
+            "1:13 yaml-syntax the character `\x1b` cannot stand in YAML; write it as an escape in double quotes: `\"\\e\"`, `\"\\x07\"`",
+        ],
+    );
 }

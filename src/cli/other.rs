@@ -1,0 +1,56 @@
+//! A first word that is no command: one that does not work yet, a slip, or a file without `run`.
+
+use std::ffi::OsString;
+
+use super::exit::Failure;
+use super::run::is_file;
+use crate::model::escape;
+
+/// The commands of this version.
+const COMMANDS: [&str; 8] =
+    ["run", "check", "list", "list-tasks", "graph", "init", "runs", "schema"];
+
+/// The commands that the command line has and this version does not.
+const LATER: [&str; 9] =
+    ["plan", "shell", "watch", "server", "worker", "import", "explain", "completions", "man"];
+
+/// The least likeness of a word to a command that it was meant for.
+const LIKENESS: f64 = 0.75;
+
+/// Says what is wrong with the first word, and what to write instead.
+pub(crate) fn refuse(words: &[OsString]) -> Failure {
+    let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+    if LATER.contains(&&*word) {
+        return Failure::new(format!("`{word}` does not work yet in this version of pyoco"));
+    }
+    let failure = Failure::new(format!("unknown command `{}`", escape(&word)));
+    if is_file(&word) {
+        return failure.hint(format!("write `pyoco run {}`", escape(&word)));
+    }
+    let likeness = |command: &&str| strsim::jaro_winkler(command, &word);
+    let near = COMMANDS
+        .into_iter()
+        .filter(|command| likeness(command) >= LIKENESS)
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match near {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure.hint("`pyoco --help` lists the commands"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_is_answered() {
+        let check = |word: &str, message: &str, hint: Option<&str>| {
+            let failure = refuse(&[word.into()]);
+            assert_eq!((failure.message.as_str(), failure.hint.as_deref()), (message, hint));
+        };
+        check("plan", "`plan` does not work yet in this version of pyoco", None);
+        check("chek", "unknown command `chek`", Some("did you mean `check`?"));
+        check("a.yaml", "unknown command `a.yaml`", Some("write `pyoco run a.yaml`"));
+        check("\x1b[2J", "unknown command `\\x1b[2J`", Some("`pyoco --help` lists the commands"));
+    }
+}

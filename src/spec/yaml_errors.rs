@@ -1,0 +1,130 @@
+//! What the YAML parser says, in our words, with a place that can be seen and a way out.
+
+use serde_yaml::granit_parser::{ErrorKind, ScanError};
+
+use super::diag::Diagnostic;
+use super::tree::Span;
+use super::yaml::DEPTH;
+
+/// Returns a place that exists for an error that may lie behind the end.
+fn place_of_error(text: &str, error: &ScanError) -> Span {
+    let mut at = error.marker().byte_offset().unwrap_or(0).min(text.len());
+    if at == text.len() {
+        // The last character that can be seen: a caret below an empty line says nothing.
+        at = text.trim_end().char_indices().next_back().map_or(0, |(at, _)| at);
+    }
+    let length = text[at..].chars().next().map_or(0, char::len_utf8);
+    Span::new(at, at + length)
+}
+
+/// Puts an error of the syntax into our words, with a way out.
+pub(crate) fn syntax_error(text: &str, error: &ScanError) -> Diagnostic {
+    let place = place_of_error(text, error);
+    let before = text[..place.start as usize].rfind('\n').map_or(0, |end| end + 1);
+    let indent = text[before..].len() - text[before..].trim_start_matches([' ', '\t']).len();
+    if let Some(tab) = text[before..before + indent].find('\t') {
+        return Diagnostic::error("yaml-tab", "a tab cannot indent YAML")
+            .at(Span::new(before + tab, before + tab + 1))
+            .help("indent with spaces: two for each level");
+    }
+    let (message, help) = words(error.kind());
+    Diagnostic::error("yaml-syntax", message).at(place).help(help)
+}
+
+fn words(kind: &ErrorKind) -> (String, &'static str) {
+    let fixed = |message: &str, help| (message.to_owned(), help);
+    match kind {
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabAtBlockScalarStart
+        | ErrorKind::TabInPlainScalar => {
+            fixed("a tab cannot stand here", "use spaces, and put a text with a tab in quotes")
+        }
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => fixed(
+            "a `:` cannot stand here",
+            "put a text that holds `: ` in quotes, or write it as a block below `|`",
+        ),
+        ErrorKind::UnclosedQuotedScalar => fixed("this quote is never closed", "close the quote"),
+        ErrorKind::UnclosedFlowCollection { open } => {
+            (format!("this `{open}` is never closed"), "close the bracket")
+        }
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            (format!("`{open}` is closed by `{close}`"), "use brackets of one kind")
+        }
+        ErrorKind::MisplacedFlowCollectionEnd => {
+            fixed("this bracket closes nothing", "remove it, or put the text in quotes")
+        }
+        ErrorKind::ExpectedFlowMappingSeparator => {
+            fixed("a `,` or `}` is missing before this", "separate entries with `, `")
+        }
+        ErrorKind::ExpectedFlowSequenceSeparator => {
+            fixed("a `,` or `]` is missing before this", "separate items with `, `")
+        }
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping => {
+            fixed("the file ends inside brackets", "close the bracket")
+        }
+        ErrorKind::ExpectedBlockMappingKey
+        | ErrorKind::ExpectedBlockSequenceEntry
+        | ErrorKind::InvalidIndentation
+        | ErrorKind::InvalidFlowScalarIndent
+        | ErrorKind::InvalidQuotedScalarIndent
+        | ErrorKind::InvalidBlockScalarIndent
+        | ErrorKind::ExpectedDocumentStart => fixed(
+            "this line does not fit the indentation above it",
+            "give all keys of one map, and all items of one list, the same indentation",
+        ),
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => fixed(
+            "a `:` is missing after this key",
+            "write `key: value`; a text of several lines stands below `|`",
+        ),
+        ErrorKind::BlockSequenceEntryNotAllowed
+        | ErrorKind::BlockEntryInFlowCollection
+        | ErrorKind::InvalidBlockEntryWhitespace
+        | ErrorKind::PlainScalarStartsWithDashFlowIndicator => fixed(
+            "a list item cannot begin here",
+            "begin a list on its own line, with `- ` before each item; put other text in quotes",
+        ),
+        ErrorKind::UnknownAnchor => fixed(
+            "this alias names no anchor before it",
+            "define it with `&name`; put a text that begins with `*` in quotes",
+        ),
+        ErrorKind::MissingAnchorOrAliasName => fixed(
+            "`&` and `*` begin anchors and aliases here",
+            "put a text that begins with `&` or `*` in quotes",
+        ),
+        ErrorKind::UnexpectedCharacter { character } if character.is_control() => (
+            format!("the character `{character}` cannot stand in YAML"),
+            "write it as an escape in double quotes: `\"\\e\"`, `\"\\x07\"`",
+        ),
+        ErrorKind::UnexpectedCharacter { character } => {
+            (format!("a value cannot begin with `{character}`"), "put the text in quotes")
+        }
+        ErrorKind::RecursionLimitExceeded => {
+            (format!("more than {DEPTH} levels of nesting"), "a workflow file needs five")
+        }
+        ErrorKind::UnknownQuotedScalarEscape
+        | ErrorKind::InvalidQuotedScalarHexEscape
+        | ErrorKind::InvalidUnicodeEscape => fixed(
+            "this escape does not exist",
+            "write `\\\\` for a backslash, or use single quotes, in which nothing is escaped",
+        ),
+        ErrorKind::InvalidTrailingSingleQuotedScalar
+        | ErrorKind::InvalidTrailingDoubleQuotedScalar => fixed(
+            "text follows the closing quote",
+            "put the whole value in quotes, with the inner quotes doubled (`''`) or escaped (`\\\"`)",
+        ),
+        ErrorKind::CommentNotSeparated | ErrorKind::InvalidBlockScalarHeader => {
+            fixed("this cannot stand behind the value", "put a space before a `#` comment")
+        }
+        ErrorKind::ZeroBlockScalarIndent => {
+            fixed("an indentation of 0 means nothing here", "write `|` alone")
+        }
+        // The parser has some fifty more, which only odd files meet; its own words serve for those.
+        other => {
+            (format!("this is not YAML: {other}"), "put text with special characters in quotes")
+        }
+    }
+}
