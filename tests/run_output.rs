@@ -262,7 +262,7 @@ fn the_end_of_the_first_failure_is_decoded() {
     assert_eq!(failing("kill -TERM $$"), "signal SIGTERM");
     assert_eq!(failing("exit 139"), "139 = SIGSEGV");
     assert_eq!(failing("exit 143"), "143 = SIGTERM");
-    let told = failing("exit 137");
+    let told = failing("head -c 90M /dev/zero | tail -c 90M | wc -c; exit 137");
     assert!(told.starts_with("137 = SIGKILL, often out of memory; peak "), "{told}");
     let told = failing("kill -9 $$");
     assert!(told.starts_with("signal SIGKILL, often out of memory"), "{told}");
