@@ -310,3 +310,22 @@ tasks:
     );
     assert_eq!(record.status(), RunStatus::Failed);
 }
+
+#[test]
+fn as_the_first_process_of_a_container_it_exits_with_the_code() {
+    // No signal of its own ends such a process. Its number lets the task find it.
+    let project = Project::with("tasks: {a: 'kill -TERM 1; exec sleep 86400'}");
+    let alone = ["--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
+    let unshare = || {
+        let mut command = project.command_of("unshare");
+        command.args(alone);
+        command
+    };
+    if !unshare().arg("true").output().is_ok_and(|tried| tried.status.success()) {
+        return; // this system has no such thing, or does not allow it
+    }
+    let mut command = unshare();
+    command.args([env!("CARGO_BIN_EXE_pyoco"), "run"]);
+    Running::spawn(command).wait().exits(143);
+    assert_eq!(project.record().status(), RunStatus::Cancelled);
+}

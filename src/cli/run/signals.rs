@@ -210,8 +210,25 @@ pub(super) fn die_by(signal: i32) -> ! {
     let maximum = getrlimit(Resource::Core).maximum;
     // Without the limit there may be a core file; that is no reason to stay.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
-    let _ = signal_hook::low_level::emulate_default_handler(signal);
+    raise_by_default(signal);
     std::process::exit(128 + signal)
+}
+
+/// Raises a signal with what it does by default. Returns where that does not end us.
+#[expect(
+    unsafe_code,
+    reason = "the safe way to do it ends in `abort` where the signal does not end us"
+)]
+fn raise_by_default(signal: i32) {
+    // SAFETY: the disposition is a default one, and the set is made before it is used.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        let mut only: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut only);
+        libc::sigaddset(&raw mut only, signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
+        libc::raise(signal);
+    }
 }
 
 /// Returns the signal with this name, of those that cancel a run.
