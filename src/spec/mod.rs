@@ -13,6 +13,7 @@ mod lower;
 mod notation;
 mod schema;
 mod source;
+mod task;
 mod toml;
 mod tree;
 mod values;

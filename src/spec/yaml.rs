@@ -19,6 +19,7 @@ use super::yaml_errors::syntax_error;
 pub(crate) const DEPTH: usize = 100; // the format itself needs 5
 const VALUES: usize = 2_500_000; // of a file: a million tasks are 2,000,000, and take 1.5 s to read
 const EXPANDED: u64 = 5_000_000; // values that all aliases and merge keys together may stand for
+const COPIED: u64 = 4; // what a merged value counts for: it is looked up by its key, and copied
 const WEIGHT: usize = 8; // bytes of a text that weigh as much as one more value
 
 /// Reads a file; `None` where there is nothing in it, or an error that leaves no tree.
@@ -54,7 +55,7 @@ pub(super) fn read_within<'s>(
             reader.found.push(second_document(text, span));
             break; // what is wrong with the first one is said all the same
         }
-        n_values += usize::from(is_value(&event));
+        n_values += cost(&event);
         if n_values > most {
             reader.found.push(too_much(span, most));
             return None;
@@ -264,7 +265,7 @@ impl<'s> Reader<'s, '_> {
                 };
                 for entry in map {
                     if self.expanded <= EXPANDED && names.insert(entry.key.to_string()) {
-                        self.expanded += size_of(&entry.value);
+                        self.expanded += COPIED * size_of(&entry.value);
                         own.push(entry.clone());
                     }
                 }
@@ -356,11 +357,21 @@ fn bomb(span: Span) -> Diagnostic {
         .help("a workflow needs no such file; use fewer aliases of aliases")
 }
 
-fn is_value(event: &Event<'_>) -> bool {
-    matches!(
-        event,
-        Event::Scalar(..) | Event::Alias(..) | Event::SequenceStart(..) | Event::MappingStart(..)
-    )
+/// Returns what an event counts for; the parser remembers every anchor, which takes it ten times as long.
+fn cost(event: &Event<'_>) -> usize {
+    match event {
+        Event::Scalar(_, _, anchor, _)
+        | Event::SequenceStart(_, anchor, _)
+        | Event::MappingStart(_, anchor, _) => {
+            if *anchor == 0 {
+                1
+            } else {
+                10
+            }
+        }
+        Event::Alias(_) => 1,
+        _ => 0,
+    }
 }
 
 fn too_much(span: Span, most: usize) -> Diagnostic {

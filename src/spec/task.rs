@@ -1,0 +1,379 @@
+//! A task of the tree: its work, and what it says beside it or takes from `defaults`.
+//!
+//! Equal options of neighbouring tasks are kept once. What a task needs is for `wiring`.
+
+use std::sync::Arc;
+
+use super::diag::{Diagnostic, Diagnostics};
+use super::fields::{Fields, fields};
+use super::keys::{self, Place};
+use super::tree::{Entry, Kind, Node, Span};
+use super::values::{self, Env};
+use crate::model::{Ms, OnFailure, OnTaskFailure, Options, Retry, Shell, Task, Work};
+
+const RECENT: usize = 8; // options that the next task may share
+const VARIABLES: usize = 3_000_000; // of all tasks that have an `env` of their own; some 200 MB
+
+/// Reads `defaults`, over the flow's own `env`.
+pub(crate) fn defaults(top: &Fields<'_, '_>, env: &Env, found: &mut Diagnostics) -> Defaults {
+    let mut options = Options { env: env.clone().into(), ..Options::default() };
+    let mut env = env.clone();
+    if let Some(entry) = top.get("defaults") {
+        match entry.value.map() {
+            Some(map) => {
+                let fields = fields(map, Place::Defaults, found);
+                if let Some(entry) = fields.get("env") {
+                    env = values::env(&entry.value, &env, found);
+                    options.env = env.clone().into();
+                }
+                set_options(&fields, &mut options, found);
+            }
+            None => found.push(
+                values::wrong_type("defaults", "a map of keys", &entry.value)
+                    .help("write `defaults:` and below it, say, `  timeout: 10m`"),
+            ),
+        }
+    }
+    Defaults { options: Arc::new(options), env }
+}
+
+/// What a task has that says nothing itself.
+pub(crate) struct Defaults {
+    options: Arc<Options>,
+    env: Env,
+}
+
+/// Reads tasks one after the other.
+pub(crate) struct TaskReader {
+    defaults: Defaults,
+    recent: Vec<Arc<Options>>,
+    /// A task with one variable of its own copies all that the file gives to every task.
+    n_variables: usize,
+}
+
+impl TaskReader {
+    pub(crate) fn new(defaults: Defaults) -> TaskReader {
+        TaskReader { defaults, recent: Vec::new(), n_variables: 0 }
+    }
+
+    /// Reads a task, its needs apart.
+    pub(crate) fn task(&mut self, entry: &Entry<'_>, found: &mut Diagnostics) -> Option<Task> {
+        let name = &*entry.key;
+        let (work, description, options) = match entry.value.kind() {
+            Kind::Plain(script) | Kind::Text(script, _) => {
+                warn_of_expressions(&entry.value, script, "run", found);
+                let work = script_work(script, entry.value.span, found);
+                (work, None, Arc::clone(&self.defaults.options))
+            }
+            Kind::Map(map) => {
+                let fields = fields(map, Place::Task, found);
+                let work = work(&fields, entry, found);
+                let description = fields.text("description", found);
+                (work, description, self.options(&fields, found))
+            }
+            Kind::Null => {
+                let message = format!("the task `{name}` has nothing to do");
+                found.push(
+                    Diagnostic::error("no-work", message)
+                        .at(entry.span)
+                        .help(format!("write `{name}: SCRIPT`, or `run: SCRIPT` below it")),
+                );
+                return None;
+            }
+            Kind::List(_) | Kind::Shared(_) => {
+                let message = format!("the task `{name}` is a script or a map of keys, not a list");
+                found.push(
+                    Diagnostic::error("wrong-type", message)
+                        .at(entry.value.span)
+                        .help("write several commands below `run: |`, one a line"),
+                );
+                return None;
+            }
+        };
+        Some(Task {
+            name: name.into(),
+            description: description.map(Box::from),
+            work: work?,
+            needs: Default::default(),
+            needs_any: Default::default(),
+            options,
+            line: 0,
+        })
+    }
+
+    /// Reads what a task says beyond its work and its needs.
+    fn options(&mut self, fields: &Fields<'_, '_>, found: &mut Diagnostics) -> Arc<Options> {
+        let says = |key: &&str| fields.get(key).is_some();
+        if !["env", "dir", "shell", "timeout", "retry", "fail", "ok_codes", "stdin"]
+            .iter()
+            .any(says)
+        {
+            return Arc::clone(&self.defaults.options);
+        }
+        let mut options = Options::clone(&self.defaults.options);
+        if let Some(entry) = fields.get("env") {
+            options.env = self.env(entry, found).into();
+        }
+        set_options(fields, &mut options, found);
+        if let Some(entry) = fields.get("ok_codes")
+            && let Some(codes) = values::ints(&entry.value, "ok_codes", (0, 255), found)
+        {
+            options.ok_codes = codes;
+        }
+        if let Some(entry) = fields.get("stdin") {
+            options.stdin = values::plain_text(&entry.value, "stdin", found).map(Box::from);
+        }
+        if let Some(same) = self.recent.iter().find(|recent| ***recent == options) {
+            return Arc::clone(same);
+        }
+        let options = Arc::new(options);
+        if self.recent.len() == RECENT {
+            self.recent.remove(0);
+        }
+        self.recent.push(Arc::clone(&options));
+        options
+    }
+
+    /// Reads the environment of a task, within a budget for all of them.
+    fn env(&mut self, entry: &Entry<'_>, found: &mut Diagnostics) -> Env {
+        if self.n_variables > VARIABLES {
+            return Env::new();
+        }
+        let env = values::env(&entry.value, &self.defaults.env, found);
+        let n_bytes: usize = env.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.n_variables += env.len() + n_bytes / 64;
+        if self.n_variables > VARIABLES {
+            let message = "the tasks of this file together hold more than 3,000,000 variables";
+            let help = "each `env` of a task adds those of the file: keep few there, and let scripts read the rest from a file";
+            found.push(Diagnostic::error("too-large", message).at(entry.span).help(help));
+        }
+        env
+    }
+}
+
+/// Reads the keys that a task and `defaults` share, `env` apart.
+fn set_options(fields: &Fields<'_, '_>, options: &mut Options, found: &mut Diagnostics) {
+    if let Some(entry) = fields.get("dir")
+        && let Some(dir) = values::expression_text(&entry.value, "dir", found)
+    {
+        if dir.is_empty() {
+            let help = "write `.` for the file's folder, or remove the key";
+            found
+                .push(Diagnostic::error("empty", "`dir` is empty").at(entry.value.span).help(help));
+        }
+        options.dir = Some(dir.into());
+    }
+    if let Some(entry) = fields.get("shell")
+        && let Some(shell) = shell(&entry.value, found)
+    {
+        options.shell = shell;
+    }
+    if let Some(entry) = fields.get("timeout") {
+        options.timeout = values::duration(&entry.value, "timeout", found);
+        if options.timeout == Some(Ms(0)) {
+            let message = "`timeout` is zero: no attempt could end in time";
+            found.push(
+                Diagnostic::error("wrong-value", message)
+                    .at(entry.value.span)
+                    .help("write a longer time, or remove the key for none"),
+            );
+        }
+    }
+    if let Some(entry) = fields.get("retry") {
+        options.retry = retry(&entry.value, found);
+    }
+    if let Some(entry) = fields.get("fail") {
+        let word = values::one_of(&entry.value, "fail", keys::FAIL, found);
+        options.fail = word.map(|word| match word {
+            "continue" => OnTaskFailure::Continue,
+            word => OnTaskFailure::As(on_failure(word)),
+        });
+    }
+}
+
+/// Returns the policy of a word of the table.
+pub(crate) fn on_failure(word: &str) -> OnFailure {
+    match word {
+        "isolate" => OnFailure::Isolate,
+        "kill" => OnFailure::Kill,
+        _ => OnFailure::Stop, // the table holds no further word
+    }
+}
+
+/// Reads `run` or `cmd`, exactly one of which a task has.
+fn work(fields: &Fields<'_, '_>, task: &Entry<'_>, found: &mut Diagnostics) -> Option<Work> {
+    let name = &task.key;
+    match (fields.get("run"), fields.get("cmd")) {
+        (Some(run), None) => {
+            let script = values::text(&run.value, "run", found)?;
+            warn_of_expressions(&run.value, script, "run", found);
+            script_work(script, run.value.span, found)
+        }
+        (None, Some(cmd)) => {
+            if let Some(shell) = fields.get("shell") {
+                let message = "`shell` has no meaning beside `cmd`, which runs without one";
+                let help = "remove it, or write the command as `run`";
+                found.push(Diagnostic::error("shell-with-cmd", message).at(shell.span).help(help));
+            }
+            let words = values::words(&cmd.value, "cmd", found)?;
+            for (item, word) in cmd.value.items().iter().zip(&words) {
+                warn_of_expressions(item, word, "cmd", found);
+            }
+            Some(Work::Cmd(words.into()))
+        }
+        (Some(run), Some(cmd)) => {
+            let message = format!("the task `{name}` has both `run` and `cmd`");
+            found.push(
+                Diagnostic::error("run-and-cmd", message)
+                    .label(cmd.span, "")
+                    .label(run.span, "")
+                    .help("keep `run` for a script, or `cmd` for a program without a shell"),
+            );
+            None
+        }
+        (None, None) => {
+            if !fields.is_meant("run") && !fields.is_meant("cmd") {
+                let message = format!("the task `{name}` has neither `run` nor `cmd`");
+                found.push(
+                    Diagnostic::error("no-work", message)
+                        .at(task.span)
+                        .help("give it `run: SCRIPT`; `run: \":\"` does nothing"),
+                );
+            }
+            None
+        }
+    }
+}
+
+fn script_work(script: &str, span: Span, found: &mut Diagnostics) -> Option<Work> {
+    if script.trim().is_empty() {
+        let message = "the script is empty";
+        let help = "write a command; `\":\"` does nothing";
+        found.push(Diagnostic::error("no-work", message).at(span).help(help));
+        return None;
+    }
+    Some(Work::Run(script.into()))
+}
+
+fn shell(node: &Node<'_>, found: &mut Diagnostics) -> Option<Shell> {
+    if matches!(node.kind(), Kind::List(_)) {
+        let words = values::words(node, "shell", found)?;
+        if !words.iter().any(|word| word.contains("{0}")) {
+            let message = "`shell` has no word with `{0}`, where the script's file is to stand";
+            let help = "for example `shell: [awk, -f, \"{0}\"]`";
+            found.push(Diagnostic::error("shell", message).at(node.span).help(help));
+        }
+        return Some(Shell::Words(words.into()));
+    }
+    if let Some(text) = node.scalar()
+        && text.contains(char::is_whitespace)
+        && !text.contains("${{")
+    {
+        let words: Vec<_> = text.split_whitespace().collect();
+        let message = "`shell` with arguments is a list of words";
+        let help = format!("write `shell: [{}, \"{{0}}\"]`", words.join(", "));
+        found.push(Diagnostic::error("shell", message).at(node.span).help(help));
+        return None;
+    }
+    Some(match values::one_of(node, "shell", keys::SHELLS, found)? {
+        "bash" => Shell::Bash,
+        "zsh" => Shell::Zsh,
+        "fish" => Shell::Fish,
+        "pwsh" => Shell::Pwsh,
+        "python" => Shell::Python,
+        "node" => Shell::Node,
+        _ => Shell::Sh, // the table holds no further word
+    })
+}
+
+fn retry(node: &Node<'_>, found: &mut Diagnostics) -> Retry {
+    let mut retry = Retry::default();
+    let Some(map) = node.map() else {
+        if let Some(max) = values::int(node, "retry", (0, keys::MAX_RETRIES), found) {
+            retry.max = max;
+        }
+        return retry;
+    };
+    let fields = fields(map, Place::Retry, found);
+    match fields.get("max") {
+        Some(entry) => {
+            let max = values::int(&entry.value, "max", (0, keys::MAX_RETRIES), found);
+            retry.max = max.unwrap_or_default();
+        }
+        None => found.push(
+            Diagnostic::error("retry", "`retry` has no `max`, and so no further attempt")
+                .at(fields.first().unwrap_or(node.span))
+                .help("say how many further attempts: `max: 3`"),
+        ),
+    }
+    let duration = |key: &str, found: &mut Diagnostics| {
+        fields.get(key).and_then(|entry| values::duration(&entry.value, key, found))
+    };
+    let (delay, max_delay) = (duration("delay", found), duration("max_delay", found));
+    retry.delay = delay.unwrap_or(retry.delay);
+    // A pause that is asked for in so many words is not cut by a limit that nobody wrote.
+    retry.max_delay = max_delay.unwrap_or(retry.max_delay.max(retry.delay));
+    if retry.max_delay < retry.delay
+        && let Some(entry) = fields.get("max_delay")
+    {
+        found.push(
+            Diagnostic::error("retry", "`max_delay` is shorter than `delay`")
+                .at(entry.value.span)
+                .help("make it the longest pause, or remove it"),
+        );
+    }
+    if let Some(entry) = fields.get("backoff")
+        && let Some(factor) = values::factor(&entry.value, "backoff", found)
+    {
+        retry.backoff_milli = factor;
+    }
+    if let Some(entry) = fields.get("codes")
+        && let Some(codes) = values::ints(&entry.value, "codes", (1, 255), found)
+    {
+        retry.codes = codes;
+    }
+    retry
+}
+
+/// Warns where a script holds what looks like one of our expressions: it is passed unchanged.
+fn warn_of_expressions(node: &Node<'_>, script: &str, key: &str, found: &mut Diagnostics) {
+    let mut rest = script;
+    while let Some(start) = rest.find("${{") {
+        let inside = &rest[start + 3..];
+        let Some(end) = inside.find("}}") else { return };
+        let expression = inside[..end].trim();
+        if is_ours(expression) {
+            let message = format!(
+                "`${{{{ {expression} }}}}` in `{key}` is passed on unchanged, not replaced"
+            );
+            found.push(
+                Diagnostic::warning("expression-in-script", message).at(node.span).help(format!(
+                    "give it a name in `env` (`NAME: ${{{{ {expression} }}}}`), and write \"$NAME\" in the script"
+                )),
+            );
+            return;
+        }
+        rest = &inside[end + 2..];
+    }
+}
+
+/// Returns whether a text begins as an expression of this format does.
+fn is_ours(expression: &str) -> bool {
+    const ROOTS: [&str; 5] = ["params", "env", "matrix", "run", "tasks"];
+    const FUNCTIONS: [&str; 8] = [
+        "success",
+        "failure",
+        "cancelled",
+        "always",
+        "contains",
+        "starts_with",
+        "ends_with",
+        "default",
+    ];
+    let expression = expression.trim_start_matches(['!', '(', ' ']);
+    let end = expression.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let (word, after) = expression.split_at(end.unwrap_or(expression.len()));
+    let after = after.trim_start();
+    ROOTS.contains(&word) && after.starts_with(['.', '['])
+        || FUNCTIONS.contains(&word) && after.starts_with('(')
+}
