@@ -119,7 +119,8 @@ fn a_bad_number_of_jobs_is_refused() {
         project.run(&["run", &format!("--jobs={bad}")]).exits(2).complains("--jobs");
     }
     project.env("PYOCO_JOBS", "many\u{1b}[2J");
-    let outcome = project.run(&["run"]).exits(2).complains("PYOCO_JOBS=many\\x1b[2J");
+    let outcome =
+        project.run(&["run"]).exits(2).complains("`PYOCO_JOBS=many\\x1b[2J`: write a number");
     assert!(!outcome.stderr.contains('\u{1b}'), "{outcome:?}");
     assert!(!project.has("ran") && project.records().is_empty());
 }
@@ -222,7 +223,7 @@ fn usage_that_is_wrong_runs_nothing() {
 
 #[test]
 fn flags_of_later_versions_say_so_and_run_nothing() {
-    let project = Project::with("tasks:\n  a: touch ran\n");
+    let mut project = Project::with("tasks:\n  a: touch ran\n");
     for args in [
         &["-p", "x=1"][..],
         &["--param", "x=1"],
@@ -247,6 +248,8 @@ fn flags_of_later_versions_say_so_and_run_nothing() {
         let outcome = outcome.complains("does not work yet in this version of pyoco");
         assert!(outcome.stdout.is_empty(), "{args:?}: {outcome:?}");
     }
+    project.env("PYOCO_EXECUTOR", "slurm");
+    project.run(&["run"]).exits(2).complains("`PYOCO_EXECUTOR` does not work yet");
     assert!(!project.has("ran") && project.records().is_empty());
 }
 

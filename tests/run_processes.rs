@@ -259,6 +259,51 @@ fn descriptors_that_run_out_fail_tasks_and_nothing_else() {
 }
 
 #[test]
+fn the_memory_of_pyoco_is_not_that_of_its_tasks() {
+    let project = Project::new();
+    // A large file makes pyoco itself large.
+    let padding = format!("# {}\n", "x".repeat(100)).repeat(200_000);
+    project.file(
+        "pyoco.yaml",
+        format!(
+            "{padding}tasks:\n  small: 'true'\n  large: head -c 90M /dev/zero | tail -c 90M | wc\n"
+        ),
+    );
+    project.run(&["run", "-q"]).exits(0);
+    let record = project.record();
+    let peak = |name: &str| {
+        let ends = record.events("task_finished").into_iter().find(|end| end["name"] == name);
+        ends.expect("it has ended")["max_rss"].as_u64()
+    };
+    assert!(peak("small").is_none_or(|peak| peak < 16 << 20), "{:?}", peak("small"));
+    // Elsewhere than on Linux it is unknown.
+    assert!(peak("large").is_none_or(|peak| peak > 80 << 20), "{:?}", peak("large"));
+}
+
+#[test]
+fn many_jobs_get_the_descriptors_that_the_system_would_give() {
+    // Each ends once all have started.
+    let script =
+        "touch ready.$PYOCO_TASK; until [ \"$(ls ready.* | wc -l)\" -eq 30 ]; do sleep 0.02; done";
+    let tasks: String = (0..30).map(|n| format!("  t{n}: {script}\n")).collect();
+    let project = Project::with(&format!("jobs: 30\ntasks:\n{tasks}"));
+    let mut command = project.command_of("/bin/sh");
+    command.args(["-c", "ulimit -S -n 40; exec \"$0\" run -q", env!("CARGO_BIN_EXE_pyoco")]);
+    Running::spawn(command).wait().exits(0);
+}
+
+#[test]
+fn a_limit_of_file_sizes_costs_output_and_not_the_run() {
+    let project =
+        Project::with("tasks: {a: 'yes | head -c 100000; echo end', b: {needs: a, run: 'echo b'}}");
+    let mut command = project.command_of("/bin/sh");
+    command.args(["-c", "ulimit -f 20; exec \"$0\" run", env!("CARGO_BIN_EXE_pyoco")]);
+    let outcome = Running::spawn(command).wait().exits(0);
+    assert!(outcome.stdout.ends_with("end\nb\n"), "{outcome:?}");
+    outcome.complains("output is not kept");
+}
+
+#[test]
 fn long_scripts_go_through_a_file() {
     let after = |padding: &str, last: &str| {
         format!("    run: |\n{}      {last}\n", format!("      {padding}\n").repeat(12_000))

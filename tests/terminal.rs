@@ -110,6 +110,28 @@ fn the_live_view_is_never_taller_than_the_terminal() {
 }
 
 #[test]
+fn a_key_pressed_below_a_line_of_full_width_leaves_a_clean_screen() {
+    let project = Project::with(
+        "
+tasks:
+  wide: 'printf %0300d 7; : > ready; until [ -e go ]; do sleep 0.01; done'
+",
+    );
+    let mut terminal =
+        project.terminal_of(24, 60, &["run", "--output", "live", "--color", "never"]);
+    wait_for_file(&project.dir().join("ready"));
+    terminal.expect("0…");
+    // Echoed as `^C` where the cursor rests: behind the last line of the live view.
+    terminal.press_control('c');
+    terminal.expect("cancelling: ");
+    terminal.expect("0…");
+    project.file("go", "");
+    let outcome = terminal.finish();
+    let shown = screen(&outcome, 24, 60);
+    assert!(!shown.contains("] 0/1 ("), "something is left: {shown}");
+}
+
+#[test]
 fn ctrl_c_on_the_keyboard_climbs_the_ladder_and_leaves_a_clean_screen() {
     for presses in 1..=3 {
         let project = Project::with(

@@ -328,6 +328,10 @@ impl Scheduler {
         }
         if let Some(why) = stop {
             self.stop_task(turn, id, why);
+            if self.view.level() == Some(Level::Stop) {
+                // Whatever else stops it, its grace is not longer than that of this level.
+                self.stop_task(turn, id, Why::Stop);
+            }
         }
     }
 

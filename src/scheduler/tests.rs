@@ -359,6 +359,33 @@ fn stop_gives_one_deadline_to_all() {
 }
 
 #[test]
+fn stop_shortens_the_grace_of_what_another_failure_stops_while_it_is_being_started() {
+    let sims = [ok(&[]), ok(&[])];
+    let mut scheduler = Scheduler::new(plan(&sims, 2, OnFailure::Kill));
+    let mut decisions = Decisions::default();
+    let mut input = |input| scheduler.handle(Moment::default(), input, &mut decisions);
+    let started = |task| {
+        let started = Started { task: TaskId(task), attempt: 1, ..Started::default() };
+        Input::Started(Box::new(started))
+    };
+    let level = Level::Stop;
+    let measured = Measured { exit_code: Some(1), ..Measured::default() };
+    let ended = Ended { task: TaskId(0), attempt: 1, not_started: None, measured };
+    input(Input::Begin(Box::default()));
+    input(started(0));
+    input(Input::Ended(Box::new(ended)));
+    input(Input::Cancel(CancelRequest { level, by: "test".to_owned(), reason: None }));
+    input(started(1));
+    let kill = scheduler.wake_at();
+    assert_eq!(kill, Some(Ms(2_000)), "the grace of level stop, not that of the task");
+    decisions = Decisions::default();
+    let at = |ms| Moment { ms: Ms(ms), ..Moment::default() };
+    scheduler.handle(at(2_000), Input::Tick, &mut decisions);
+    let kills = |action: &Action| matches!(action, Action::Signal { signal: 9, .. });
+    assert!(decisions.actions.iter().any(kills), "{:?}", decisions.actions);
+}
+
+#[test]
 fn what_cannot_start_fails() {
     let sims = [Sim { cannot_start: true, ..ok(&[]) }, ok(&[0])];
     check(

@@ -49,6 +49,10 @@ pub(super) struct Live {
 /// Whether there is a live view in this build.
 pub(super) const AVAILABLE: bool = true;
 
+/// Columns that stay free for keys: the cursor rests behind the last line, where the terminal echoes
+/// `^C`, three times before the next frame at worst. A line that they wrapped would not be cleared.
+const ECHOED: usize = 6;
+
 const STYLE: &str = "{spinner} [{bar:24}] {pos}/{len} {msg}";
 
 impl Live {
@@ -80,9 +84,10 @@ impl Live {
         }
         // A character that the terminal takes for wider than we do must not wrap the line.
         let mut bytes = b"\x1b[?7l".to_vec();
+        let most = usize::from(width).saturating_sub(1 + ECHOED).max(1);
         self.drawn.clear();
         for (index, line) in lines.iter().enumerate() {
-            let cut = console::truncate_str(line, usize::from(width).saturating_sub(1), "…");
+            let cut = console::truncate_str(line, most, "…");
             if index > 0 {
                 bytes.extend_from_slice(b"\r\n");
             }
@@ -191,7 +196,7 @@ mod tests {
     fn a_frame_fits_the_terminal() {
         let mut live = Live::new();
         let shown = lines(&live.draw(&frame(20), 40, 6));
-        assert!(shown[0].starts_with("- [======>                 ] 3/12 (1.5"), "{shown:?}");
+        assert!(shown[0].starts_with("- [======>                 ] 3/1"), "{shown:?}");
         assert_eq!(shown.len(), 5);
         assert_eq!(shown[4], "… and 17 more");
         assert!(shown.iter().all(|line| measure_text_width(line) < 40), "{shown:?}");

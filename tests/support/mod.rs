@@ -165,7 +165,7 @@ impl Project {
     #[track_caller]
     pub(crate) fn terminal_of(&self, lines: u16, columns: u16, args: &[&str]) -> Terminal {
         // The size is set by the same process before it becomes pyoco: there is no race.
-        let script = format!("stty rows {lines} cols {columns} && exec \"$0\" \"$@\"");
+        let script = format!("stty rows {lines} cols {columns} echo && exec \"$0\" \"$@\"");
         let mut command = self.command_of("/bin/sh");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_pyoco")]).args(args);
         command.env("TERM", "xterm-256color").envs(self.env.iter().map(|(k, v)| (k, v)));

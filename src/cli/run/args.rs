@@ -28,7 +28,7 @@ pub(crate) struct RunArgs {
     pub(super) args: Vec<String>,
 
     /// How many tasks run at once; 0: as many as there are processors [env: PYOCO_JOBS]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub(super) jobs: Option<u32>,
 
     /// After a failure go on with all that does not depend on it (--on-failure isolate)
@@ -142,6 +142,12 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
+/// Reads how many tasks run at once.
+pub(super) fn jobs(text: &str) -> Result<u32, String> {
+    text.parse()
+        .map_err(|_| "write a number, or `0` for as many as there are processors".to_owned())
+}
+
 /// Reads a failure policy.
 pub(super) fn on_failure(text: &str) -> Result<OnFailure, String> {
     match text {
@@ -224,7 +230,7 @@ pub(super) struct LaterArgs {
 }
 
 impl LaterArgs {
-    /// Refuses the first flag that was given.
+    /// Refuses the first flag that was given, and the variable that would have its effect.
     pub(super) fn refuse(&self) -> Result<(), Failure> {
         let given = [
             ("--param", !self.param.is_empty()),
@@ -241,6 +247,11 @@ impl LaterArgs {
             ("--executor", self.executor.is_some()),
             ("--server", self.server.is_some()),
             ("--detach", self.detach),
+            (
+                "PYOCO_EXECUTOR",
+                std::env::var_os("PYOCO_EXECUTOR")
+                    .is_some_and(|executor| !executor.is_empty() && executor != "local"),
+            ),
         ];
         match given.iter().find(|(_, is_given)| *is_given) {
             None => Ok(()),

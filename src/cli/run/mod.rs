@@ -2,6 +2,7 @@
 
 mod args;
 mod dry;
+mod limits;
 mod nested;
 mod signals;
 
@@ -25,7 +26,7 @@ use crate::trace::mode::{self, Choice, ColourChoice, Descriptor, Flags};
 use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
 pub(crate) use args::{RunArgs, is_file};
-use args::{on_cancel, parse, setting};
+use args::{jobs, on_cancel, parse, setting};
 use nested::InnerRuns;
 use signals::Ladder;
 
@@ -52,6 +53,7 @@ pub(crate) fn main(args: &RunArgs) -> Result<Exit, Failure> {
         return written(std::io::stdout().write_all(text.as_bytes()));
     }
     signals::reset_inherited();
+    limits::make_room(plan.jobs.min(plan.flow.tasks().len().try_into().unwrap_or(u32::MAX)));
     let job = Job::new(args, &caller_dir, choice, plan, source)?;
     job.run()
 }
@@ -73,11 +75,11 @@ fn plan(args: &RunArgs, targets: &[String], flow: &Flow) -> Result<Plan, Failure
     let selection =
         Selection { targets: targets.to_vec(), only: args.only.clone(), skip: args.skip.clone() };
     let selected = select(flow, &selection).map_err(|error| selection_failure(&error, flow))?;
-    let jobs = setting(args.jobs, "PYOCO_JOBS", parse)?;
+    let n_jobs = setting(args.jobs, "PYOCO_JOBS", jobs)?;
     let mut plan = Plan::of(selected, processors());
-    match jobs {
+    match n_jobs {
         Some(0) => plan.jobs = processors(),
-        Some(jobs) => plan.jobs = jobs,
+        Some(n_jobs) => plan.jobs = n_jobs,
         None => {}
     }
     plan.args = args.args.clone().into();

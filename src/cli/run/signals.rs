@@ -174,6 +174,8 @@ pub(super) fn reset_inherited() {
         for signal in OURS.into_iter().chain(STOPS) {
             libc::signal(signal, libc::SIG_DFL);
         }
+        // Past the caller's limit of file sizes a write shall fail as on a full disk, and not end us.
+        libc::signal(libc::SIGXFSZ, ignore as *const () as libc::sighandler_t);
         // The other signals are the tasks' business: these get the default, while we go on
         // ignoring them. A handler does both, as the start of a program takes it away.
         let others = (1..LAST_STANDARD).filter(|signal| !KEPT.contains(signal));

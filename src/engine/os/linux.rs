@@ -67,8 +67,18 @@ fn end_of(info: &libc::siginfo_t, usage: &libc::rusage) -> End {
         code: exited.then_some(status),
         signal: (!exited).then_some(status),
         cpu_ms: Some((micros(&usage.ru_utime) + micros(&usage.ru_stime)) / 1000),
-        max_rss: Some(usage.ru_maxrss as u64 * 1024), // the kernel counts in KiB
+        // The kernel counts in KiB. Until its program was loaded the child had our memory, and that
+        // counts as its own: only what is more than we ever had is known to be the task's.
+        max_rss: Some(usage.ru_maxrss as u64 * 1024).filter(|peak| Some(*peak) > own_peak()),
     }
+}
+
+/// Returns the most memory that this process has held, in bytes.
+fn own_peak() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let in_kib: u64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(in_kib * 1024)
 }
 
 /// Returns the processes that belong to `group` or hold one of `pipes` open, this one excepted.

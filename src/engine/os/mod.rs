@@ -20,6 +20,6 @@ pub(super) struct End {
     pub(super) signal: Option<i32>,
     /// Processor time of it and of the children that it waited for.
     pub(super) cpu_ms: Option<u64>,
-    /// The most memory that one of them held, in bytes.
+    /// The most memory that one of them held, in bytes, where it is known.
     pub(super) max_rss: Option<u64>,
 }
