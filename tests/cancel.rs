@@ -21,10 +21,11 @@ tasks:
   extra: {run: ': > extra.ran', needs: []}
 ";
 
-/// One task that ends by itself when it is asked to, and one that does not listen.
+/// One task that ends by itself when it is asked to, and one that does not listen. The first is ready
+/// only when its child is no longer the shell: that one would take the signal and forget it.
 const ASKED: &str = "
 tasks:
-  polite: \"trap 'exit 7' TERM; sleep 86400 & : > ready.polite; wait\"
+  polite: \"trap 'exit 7' TERM; sleep 86400 & until ps -o comm= -p $! | grep sleep; do :; done > /dev/null; : > ready.polite; wait\"
   deaf: \"trap '' TERM; : > ready.deaf; exec sleep 86400\"
 ";
 
@@ -295,7 +296,7 @@ fn the_policy_kill_stops_what_runs() {
         "
 on_failure: kill
 tasks:
-  polite: \"trap 'exit 7' TERM; sleep 86400 & : > ready.polite; wait\"
+  polite: \"trap 'exit 7' TERM; sleep 86400 & until ps -o comm= -p $! | grep sleep; do :; done > /dev/null; : > ready.polite; wait\"
   bad: 'until [ -e ready.polite ]; do sleep 0.01; done; exit 3'
   after: {run: 'true', needs: [polite]}
   needs_bad: {run: 'true', needs: [bad]}

@@ -66,7 +66,7 @@ fn nothing_is_left_of_a_killed_task() {
 fn nothing_is_left_of_a_task_at_its_timeout_but_what_it_needed_to_end() {
     // The leader ends at once; what it started gets the grace all the same, and uses it.
     let project = Project::with(
-        "tasks:\n  a:\n    timeout: 50ms\n    run: |\n      (trap 'echo cleaned; exit 0' TERM; \
+        "tasks:\n  a:\n    timeout: 1s\n    run: |\n      (trap 'echo cleaned; exit 0' TERM; \
          sleep 86400 & wait) & wait\n",
     );
     project.run(&["run"]).exits(1).says("cleaned\n");
@@ -79,7 +79,7 @@ fn the_grace_is_for_the_group_and_not_only_for_its_leader() {
     // up, longer than the second for which output may stay open after an end.
     for redirect in ["", ">/dev/null 2>&1"] {
         let project = Project::new();
-        let server = "trap 'sleep 1.2; : > cleaned; exit 0' TERM; sleep 86400 & : > ready; wait";
+        let server = "trap 'sleep 1.2; : > cleaned; exit 0' TERM; sleep 86400 & until ps -o comm= -p $! | grep sleep; do :; done > /dev/null; : > ready; wait";
         let script = format!("({server}) {redirect} & wait");
         project.file("pyoco.yaml", format!("tasks:\n  a: |\n    {script}\n"));
         let running = start(&project, &["run", "--grace", "1d"]);
@@ -123,7 +123,7 @@ fn what_leaked_has_the_whole_grace_too() {
         "
 tasks:
   a: |
-    (trap 'while [ ! -e go ]; do :; done; : > cleaned; exit' TERM; : > set; sleep 86400 & wait) &
+    (trap 'while [ ! -e go ]; do :; done; : > cleaned; exit' TERM; sleep 86400 & until ps -o comm= -p $! | grep sleep; do :; done > /dev/null; : > set; wait) &
   b:
     needs: a
     run: 'while [ ! -e set ]; do :; done; : > ready; exec sleep 86400'

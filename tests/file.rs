@@ -1,32 +1,33 @@
 //! Workflow files through the binary: what is loaded, what is refused, and what is said of it.
 
+mod support;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use support::Project;
+
 /// A folder of its own.
-struct Space(tempfile::TempDir);
+struct Space(Project);
 
 impl Space {
     fn new() -> Space {
-        Space(tempfile::tempdir().expect("a folder"))
+        Space(Project::new())
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.0.dir().join(name)
     }
 
     fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        fs::write(&path, bytes).expect("written");
-        path
+        self.0.file(name, bytes)
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pyoco"));
-        command.args(words).current_dir(self.0.path()).env_clear().stdin(Stdio::null());
+        let mut command = self.0.command(words);
+        command.stdin(Stdio::null());
         command
     }
 

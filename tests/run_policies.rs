@@ -214,7 +214,7 @@ fn a_timeout_ends_an_attempt_and_its_group() {
 #[test]
 fn a_task_that_ends_well_in_its_grace_has_timed_out_all_the_same() {
     let project = Project::with(
-        "tasks:\n  tidy: {run: 'trap \"exit 0\" TERM; sleep 86400 & wait', timeout: 100ms}\n",
+        "tasks:\n  tidy: {run: 'trap \"exit 0\" TERM; sleep 86400 & wait', timeout: 1s}\n",
     );
     project.run(&["run"]).exits(1);
     same(&project.record().ends(), "tidy FAILED timeout\n");

@@ -1,4 +1,5 @@
 //! `pyoco check`.
+
 use std::io::Write;
 
 use super::exit::{Exit, Failure, written};
@@ -37,8 +38,7 @@ pub(crate) struct CheckArgs {
 /// Does it.
 pub(crate) fn main(args: &CheckArgs) -> Result<Exit, Failure> {
     if args.format.is_some() {
-        return Err(Failure::new("`--format` does not work yet in this version of pyoco")
-            .hint("use the text form, or `--json`"));
+        return Err(Failure::not_yet("--format").hint("use the text form, or `--json`"));
     }
     let caller_dir = caller_dir()?;
     let files = match &*args.files {

@@ -63,6 +63,11 @@ impl Failure {
         Failure { message: message.into(), hint: None }
     }
 
+    /// Returns the failure that refuses what belongs to later versions: a flag, say.
+    pub(crate) fn not_yet(what: &str) -> Failure {
+        Failure::new(format!("`{what}` does not work yet in this version of pyoco"))
+    }
+
     /// Adds the way out.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());

@@ -1,4 +1,5 @@
 //! `pyoco graph`.
+
 use std::io::Write;
 
 use clap::ValueEnum;
@@ -46,8 +47,9 @@ enum Form {
 /// Does it.
 pub(crate) fn main(args: &GraphArgs) -> Result<Exit, Failure> {
     if args.run.is_some() {
-        return Err(Failure::new("`--run` does not work yet in this version of pyoco")
-            .hint("`pyoco runs show ID` tells the states of a run"));
+        return Err(
+            Failure::not_yet("--run").hint("`pyoco runs show ID` tells the states of a run")
+        );
     }
     let picture = match args.form {
         Form::Text => Picture::Text,
@@ -56,7 +58,7 @@ pub(crate) fn main(args: &GraphArgs) -> Result<Exit, Failure> {
         Form::Json => Picture::Json,
         Form::Pyoco => Picture::Pyoco,
         Form::Svg => {
-            return Err(Failure::new("`--as svg` does not work yet in this version of pyoco")
+            return Err(Failure::not_yet("--as svg")
                 .hint("use Graphviz: `pyoco graph --as dot | dot -Tsvg`"));
         }
     };

@@ -1,4 +1,5 @@
 //! `pyoco init`.
+
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 
@@ -25,8 +26,7 @@ pub(crate) struct InitArgs {
 /// Does it.
 pub(crate) fn main(args: &InitArgs) -> Result<Exit, Failure> {
     if args.ci.is_some() {
-        return Err(Failure::new("`--ci` does not work yet in this version of pyoco")
-            .hint("a CI job needs one line: `pyoco run`"));
+        return Err(Failure::not_yet("--ci").hint("a CI job needs one line: `pyoco run`"));
     }
     let folder = caller_dir()?;
     // Another starter file would be found before this one, or hidden by it.

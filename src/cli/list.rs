@@ -1,4 +1,5 @@
 //! `pyoco list`.
+
 use std::io::Write;
 
 use super::exit::{Exit, Failure, written};

@@ -1,4 +1,5 @@
 //! `pyoco schema`.
+
 use std::io::Write;
 
 use clap::ValueEnum;
@@ -41,7 +42,7 @@ pub(crate) fn main(args: &SchemaArgs) -> Result<Exit, Failure> {
         What::Events => record::events_schema(),
         What::Run => record::run_schema(),
         What::Check => {
-            return Err(Failure::new("`schema check` does not work yet in this version of pyoco")
+            return Err(Failure::not_yet("schema check")
                 .hint("`pyoco check --json` prints `file`, `ok`, `n_tasks` and `diagnostics`"));
         }
     };

@@ -202,6 +202,7 @@ pub struct Scheduler {
 impl Scheduler {
     /// Returns the scheduler of a run that has not begun.
     pub fn new(plan: Plan) -> Scheduler {
+        let plan = Plan { jobs: plan.jobs.max(1), ..plan }; // with no slot it would never end
         let dependents = Dependents::of(&plan.flow);
         let in_file_order = plan.jobs == 1;
         let heights = if in_file_order {

@@ -19,7 +19,7 @@ pub struct Plan {
     pub targeted: Vec<bool>,
     /// The words after `--`.
     pub args: Arc<[String]>,
-    /// How many tasks run at once; at least 1.
+    /// How many tasks run at once; 0 is taken for 1.
     pub jobs: u32,
     /// Replaces the flow's `on_failure`, and every task's `fail` but `continue`.
     pub on_failure: Option<OnFailure>,

@@ -334,6 +334,12 @@ fn cancel_during_a_start(level: Level) -> Vec<String> {
 }
 
 #[test]
+fn a_plan_without_slots_has_one() {
+    let none = Plan { jobs: 0, ..plan(&[ok(&[])], 1, OnFailure::Stop) };
+    assert_eq!(start_order(&none), [TaskId(0)]);
+}
+
+#[test]
 fn a_drain_waits_for_what_is_just_being_started() {
     let expected = ["t0 starts", "t1 starts", "drain", "t2 CANCELLED"];
     assert_eq!(cancel_during_a_start(Level::Drain), expected);

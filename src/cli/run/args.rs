@@ -255,9 +255,7 @@ impl LaterArgs {
         ];
         match given.iter().find(|(_, is_given)| *is_given) {
             None => Ok(()),
-            Some((flag, _)) => {
-                Err(Failure::new(format!("`{flag}` does not work yet in this version of pyoco")))
-            }
+            Some((flag, _)) => Err(Failure::not_yet(flag)),
         }
     }
 }

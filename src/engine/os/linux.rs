@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -69,8 +70,20 @@ fn end_of(info: &libc::siginfo_t, usage: &libc::rusage) -> End {
         cpu_ms: Some((micros(&usage.ru_utime) + micros(&usage.ru_stime)) / 1000),
         // The kernel counts in KiB. Until its program was loaded the child had our memory, and that
         // counts as its own: only what is more than we ever had is known to be the task's.
-        max_rss: Some(usage.ru_maxrss as u64 * 1024).filter(|peak| Some(*peak) > own_peak()),
+        max_rss: Some(usage.ru_maxrss as u64 * 1024).filter(|peak| is_more_than_ours(*peak)),
     }
+}
+
+/// Returns whether this is more memory than this process ever held.
+fn is_more_than_ours(bytes: u64) -> bool {
+    // Ours only grows: what was read last decides for most tasks, and a read costs a system call.
+    static LAST_READ: AtomicU64 = AtomicU64::new(0);
+    if bytes <= LAST_READ.load(Ordering::Relaxed) {
+        return false;
+    }
+    let Some(ours) = own_peak() else { return false };
+    LAST_READ.store(ours, Ordering::Relaxed);
+    bytes > ours
 }
 
 /// Returns the most memory that this process has held, in bytes.
