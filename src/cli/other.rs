@@ -21,7 +21,7 @@ const LIKENESS: f64 = 0.75;
 pub(crate) fn refuse(words: &[OsString]) -> Failure {
     let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
     if LATER.contains(&&*word) {
-        return Failure::new(format!("`{word}` does not work yet in this version of pyoco"));
+        return Failure::not_yet(&word);
     }
     let failure = Failure::new(format!("unknown command `{}`", escape(&word)));
     if is_file(&word) {

@@ -14,9 +14,9 @@ pub struct Plan {
     /// The tasks of the run.
     pub flow: Arc<Flow>,
     /// By task: whether `--only` or `--skip` leaves it out.
-    pub left_out: Vec<bool>,
+    pub(crate) left_out: Vec<bool>,
     /// By task: whether it was named, and so gets `args`.
-    pub targeted: Vec<bool>,
+    pub(crate) targeted: Vec<bool>,
     /// The words after `--`.
     pub args: Arc<[String]>,
     /// How many tasks run at once; 0 is taken for 1.

@@ -187,7 +187,7 @@ fn what_comes_later_is_refused_and_reading_makes_no_folder() {
     for command in ["watch", "diff", "stats", "export"] {
         space.refused(
             &[command, "latest", "--as", "html"],
-            &format!("error: `pyoco runs {command}` does not work yet in this version\n"),
+            &format!("error: `pyoco runs {command}` does not work yet in this version of pyoco\n"),
         );
     }
     let empty = TempDir::new().expect("a folder");

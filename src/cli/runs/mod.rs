@@ -95,7 +95,7 @@ pub(crate) fn main(args: &RunsArgs) -> Result<Exit, Failure> {
 }
 
 fn later(command: &str) -> Result<Exit, Failure> {
-    Err(Failure::new(format!("`pyoco runs {command}` does not work yet in this version")))
+    Err(Failure::not_yet(&format!("pyoco runs {command}")))
 }
 
 impl StateArgs {
