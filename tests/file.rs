@@ -288,6 +288,16 @@ fn a_file_is_found_in_the_folders_above() {
 }
 
 #[test]
+fn a_list_is_as_long_as_its_limit() {
+    let space = Space::new();
+    space.write("a.yaml", "tasks: {b: x, a: x, c: x}\n");
+    let (code, stdout, stderr) = space.pyoco(&["list", "a.yaml", "--limit", "2"]);
+    assert_eq!((code, &*stdout, &*stderr), (0, "b\na\n", "… and 1 more; --limit shows them\n"));
+    let (_, stdout, stderr) = space.pyoco(&["list", "a.yaml"]);
+    assert_eq!((&*stdout, &*stderr), ("b\na\nc\n", ""));
+}
+
+#[test]
 fn the_name_is_that_of_the_file_or_of_its_folder() {
     let space = Space::new();
     space.write("release.yaml", "tasks: {a: x}\n");

@@ -197,7 +197,7 @@ on-path FAILED spawn(not executable: plain)
 no-interpreter FAILED spawn(no interpreter for [DIR]/orphan)
 no-shell FAILED spawn(not found: fish)
 nul FAILED spawn(a NUL byte in an argument)
-no-format FAILED spawn([DIR]/garbage: Exec format error (os error 8))
+no-format FAILED spawn(neither a program nor a script with a `#!` line: [DIR]/garbage)
 after SKIPPED upstream(missing)
 ",
     );

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::exit::{Exit, Failure, written};
 use super::load::{coloured, load};
+use super::say::say;
 use crate::model::{Flow, TaskId, Work, escape};
 
 const HELP: &str = "\
@@ -20,22 +21,30 @@ pub(crate) struct ListArgs {
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
+    /// Print at most so many tasks, the first ones of the file.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
 }
 
 /// Does it.
 pub(crate) fn main(args: &ListArgs) -> Result<Exit, Failure> {
     let (_, flow) = load(args.file.as_deref(), coloured())?;
-    let text = if args.json { json(&flow) } else { table(&flow) };
+    let limit = args.limit.unwrap_or(usize::MAX);
+    let text = if args.json { json(&flow, limit) } else { table(&flow, limit) };
+    let n_more = flow.tasks().len().saturating_sub(limit);
+    if n_more > 0 {
+        say(format_args!("… and {n_more} more; --limit shows them"));
+    }
     written(std::io::stdout().write_all(text.as_bytes()))
 }
 
 /// Returns a line for each task: its name and what it says of itself.
-pub(crate) fn table(flow: &Flow) -> String {
+pub(crate) fn table(flow: &Flow, limit: usize) -> String {
     const WIDEST: usize = 40; // a longer name moves its own description alone
     let lengths = flow.tasks().iter().map(|task| task.name().len());
     let width = lengths.max().unwrap_or(0).min(WIDEST);
     let mut text = String::new();
-    for task in flow.tasks() {
+    for task in flow.tasks().iter().take(limit) {
         let line = match task.description() {
             Some(description) => {
                 format!("{:width$}  {}", task.name(), escape(description.trim_end()))
@@ -48,11 +57,11 @@ pub(crate) fn table(flow: &Flow) -> String {
     text
 }
 
-fn json(flow: &Flow) -> String {
+fn json(flow: &Flow, limit: usize) -> String {
     let names = |ids: &[TaskId]| -> Vec<String> {
         ids.iter().map(|id| flow.task(*id).name().to_owned()).collect()
     };
-    let tasks = flow.ids().map(|id| {
+    let tasks = flow.ids().take(limit).map(|id| {
         let task = flow.task(id);
         let (run, cmd) = match task.work() {
             Work::Run(script) => (Some(script), None),

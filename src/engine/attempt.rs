@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use duct::Handle;
+use rustix::io::Errno;
 use rustix::process::Pid;
 use tempfile::NamedTempFile;
 
@@ -105,6 +106,9 @@ fn spawn_error(program: &Path, error: &io::Error) -> Reason {
         io::ErrorKind::PermissionDenied => format!("not executable: {program}"),
         io::ErrorKind::ArgumentListTooLong => {
             "arguments and environment are too long for the system".to_owned()
+        }
+        _ if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
+            format!("neither a program nor a script with a `#!` line: {program}")
         }
         _ => format!("{program}: {error}"),
     };

@@ -113,7 +113,7 @@ fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure {
             let all: Vec<TaskId> = flow.ids().collect();
             failure.hint(format!("the tasks are: {}", names(flow, &all, MAX_NAMES)))
         }
-        SelectionError::NoDefault => failure.hint(super::list::table(flow).trim_end()),
+        SelectionError::NoDefault => failure.hint(super::list::table(flow, usize::MAX).trim_end()),
         SelectionError::Nothing => failure,
     }
 }
