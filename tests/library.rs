@@ -185,6 +185,41 @@ impl QueueBackend for Counting {
     }
 }
 
+/// A queue of somebody's own that has a bug.
+struct Broken(MemoryQueue);
+
+impl QueueBackend for Broken {
+    fn enqueue(&self, item: QueueItem) {
+        self.0.enqueue(item);
+    }
+
+    fn dequeue(&self) -> Option<QueueItem> {
+        panic!("this queue gives nothing");
+    }
+
+    fn remove(&self, run_id: RunId) -> Vec<QueueItem> {
+        self.0.remove(run_id)
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+}
+
+#[test]
+fn the_panic_of_a_queue_reaches_the_one_who_waits() {
+    let dir = folder();
+    let flow = flow(dir.path(), TOGETHER);
+    let engine = Engine::new().with_queue(|| Broken(MemoryQueue::default()));
+    let handle = engine.start(&flow).expect("it starts");
+    let (said, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        let waited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handle.wait()));
+        said.send(waited.is_err()).expect("the test waits");
+    });
+    assert!(heard.recv_timeout(DEADLINE).expect("a run never waits for a worker that is gone"));
+}
+
 #[test]
 fn every_attempt_passes_the_queue() {
     let dir = folder();

@@ -248,6 +248,11 @@ fn flags_of_later_versions_say_so_and_run_nothing() {
         let outcome = outcome.complains("does not work yet in this version of pyoco");
         assert!(outcome.stdout.is_empty(), "{args:?}: {outcome:?}");
     }
+    // A flag that there never was is answered with the way to write it.
+    project
+        .run(&["run", "--profile"])
+        .exits(2)
+        .complains("Usage: pyoco run [OPTIONS] [FILE] [TASK]");
     project.env("PYOCO_EXECUTOR", "slurm");
     project.run(&["run"]).exits(2).complains("`PYOCO_EXECUTOR` does not work yet");
     assert!(!project.has("ran") && project.records().is_empty());

@@ -149,15 +149,16 @@ impl LocalExecutor {
     fn add_worker(&self) -> io::Result<()> {
         let (context, queue, idle) = (self.context.clone(), self.queue.clone(), self.idle.clone());
         let work = move || {
-            let mut buffer = vec![0; 64 << 10];
-            while let Some(item) = queue.dequeue() {
-                let attempt = AssertUnwindSafe(|| {
+            // The queue may be the user's own, and panic as well as an attempt of ours.
+            let work = AssertUnwindSafe(|| {
+                let mut buffer = vec![0; 64 << 10];
+                while let Some(item) = queue.dequeue() {
                     attempt::run(&context, item.task, item.attempt, &mut buffer);
-                });
-                if let Err(panic) = catch_unwind(attempt) {
-                    return context.report_bug(panic);
+                    idle.fetch_add(1, Ordering::SeqCst);
                 }
-                idle.fetch_add(1, Ordering::SeqCst);
+            });
+            if let Err(panic) = catch_unwind(work) {
+                context.report_bug(panic);
             }
         };
         std::thread::Builder::new().name("worker".into()).spawn(work).map(drop)

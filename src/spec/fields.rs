@@ -101,17 +101,15 @@ fn unknown(entry: &Entry<'_>, place: Place, meant: &mut Vec<&'static str>) -> Di
             .help(format!("write `{near}`"));
     }
     let diagnostic = Diagnostic::error("unknown-key", message).at(entry.span);
-    if let Some(word) = foreign {
-        return diagnostic.help(format!("write `{}` {}", word.write, home(word.key)));
-    }
     let elsewhere = |key: &&Key| key.name == name && key.takes != Type::Later;
-    match keys::KEYS.iter().find(elsewhere) {
-        Some(key) => diagnostic.help(format!("`{name}` stands {}", key.places[0].phrase())),
-        None => {
-            let here = here.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-            diagnostic.help(format!("the keys {} are {here}", place.phrase()))
-        }
+    if let Some(key) = keys::KEYS.iter().find(elsewhere) {
+        return diagnostic.help(format!("`{name}` stands {}", key.places[0].phrase()));
     }
+    if let Some(word) = foreign {
+        return not_here(diagnostic, word);
+    }
+    let here = here.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    diagnostic.help(format!("the keys {} are {here}", place.phrase()))
 }
 
 /// Returns whether a key may stand in a map, now or in a later version.
@@ -119,10 +117,18 @@ fn fits(key: &str, place: Place) -> bool {
     keys::find(key, place).is_some()
 }
 
-/// Says where a key stands.
-fn home(key: &str) -> &'static str {
-    let found = keys::KEYS.iter().find(|one| one.name == key);
-    found.map_or("", |key| key.places[0].phrase())
+/// Says where the key stands that a word of another tool means, or that it does not work yet.
+fn not_here(diagnostic: Diagnostic, word: &Word) -> Diagnostic {
+    let found = keys::KEYS.iter().find(|key| key.name == word.key);
+    let is_later = found.is_some_and(|key| key.takes == Type::Later);
+    if is_later {
+        let key = word.key;
+        return diagnostic.help(format!(
+            "remove the key; it is `{key}` here, which does not work yet in this version of pyoco"
+        ));
+    }
+    let home = found.map_or("", |key| key.places[0].phrase());
+    diagnostic.help(format!("write `{}` {home}", word.write))
 }
 
 /// Words the diagnostic for a word of another tool.

@@ -9,6 +9,8 @@ use crate::trace::mode::{ColourChoice, OutputView, Style};
 
 /// The words of `pyoco run`.
 #[derive(clap::Args, Debug)]
+// The name of `words` below would come out torn where clap words the usage of a mistake.
+#[command(override_usage = "pyoco run [OPTIONS] [FILE] [TASK]... [-- <ARG>...]")]
 #[command(after_help = "Examples:
   pyoco run                            run pyoco.yaml, here or in a folder above
   pyoco run pipeline.yaml test lint    these tasks and all that they need

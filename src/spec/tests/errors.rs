@@ -223,8 +223,22 @@ fn words_of_other_tools_are_translated() {
 fn keys_have_their_places() {
     task(
         "run: x\njobs: 3",
+        &["4:5 unknown-key unknown key `jobs` in a task; `jobs` stands at the top level"],
+    );
+    task(
+        "run: x\nconcurrency: 3",
+        &["4:5 unknown-key unknown key `concurrency` in a task; write `jobs: 4` at the top level"],
+    );
+    task(
+        "run: x\nwith: {a: 1}",
         &[
-            "4:5 unknown-key unknown key `jobs` in a task; write `tasks: {name: {run: SCRIPT}}` at the top level",
+            "4:5 unknown-key unknown key `with` in a task; remove the key; it is `params` here, which does not work yet in this version of pyoco",
+        ],
+    );
+    lines(
+        "strategy: {}\ntasks: {a: x}\n",
+        &[
+            "1:1 unknown-key unknown key `strategy` at the top level; remove the key; it is `matrix` here, which does not work yet in this version of pyoco",
         ],
     );
     task(
