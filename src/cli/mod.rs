@@ -24,7 +24,6 @@ use clap::{Parser, Subcommand};
     version,
     about,
     max_term_width = 100,
-    disable_help_subcommand = true,
     after_help = "Examples:
   pyoco init                       write a starter file
   pyoco run                        run it

@@ -174,7 +174,6 @@ impl<'n> Wiring<'n> {
                     .label(needs, "and as needs of tasks")
                     .help("keep `graph`, or the needs, for the whole file"),
             );
-            return;
         }
         let Some(text) = values::plain_text(&entry.value, "graph", found) else { return };
         let (lines, mistakes) = notation::parse(text);
@@ -189,7 +188,11 @@ impl<'n> Wiring<'n> {
         for (task, _) in lines.iter().flatten().flat_map(|group| &group.1) {
             has_line[task.index()] = true;
         }
-        self.connect(&lines, tasks, &mut wrong);
+        // What stands in both ways is connected in neither; its own mistakes are told all the same.
+        let is_the_graph = self.first_needs.is_none();
+        if is_the_graph {
+            self.connect(&lines, tasks, &mut wrong);
+        }
         wrong.sort_by_key(|(at, ..)| *at);
         let places: Vec<usize> = wrong.iter().map(|(at, ..)| *at).collect();
         let places = places_of(file, &entry.value, &places);
@@ -207,7 +210,9 @@ impl<'n> Wiring<'n> {
                 );
             }
         }
-        self.keep_places(lines, file, &entry.value);
+        if is_the_graph {
+            self.keep_places(lines, file, &entry.value);
+        }
     }
 
     /// Turns the names of the notation into ids.

@@ -140,6 +140,14 @@ fn the_graph_is_written_in_one_way() {
         ],
     );
     lines(
+        "graph: |\n  a >> d\n  a & b >> c\ntasks: {a: x, b: {run: x, needs: a}, c: x}\n",
+        &[
+            "1:1 two-graphs the graph is written in two ways; keep `graph`, or the needs, for the whole file",
+            "2:8 unknown-task unknown task `d`; the tasks are `a`, `b`, `c`",
+            "3:5 graph `&` needs parentheses; write `(a & b)`",
+        ],
+    );
+    lines(
         "graph: |\n  (a | b) >> c\n  (b | d) >> c\ntasks: {a: x, b: x, c: x, d: x}\n",
         &[
             "3:14 graph two `|` groups stand before `c`; a task has one list of alternatives: join the groups",
