@@ -2,13 +2,12 @@
 
 use std::ffi::OsString;
 
+use clap::CommandFactory;
+
+use super::Arguments;
 use super::exit::Failure;
 use super::run::is_file;
 use crate::model::escape;
-
-/// The commands of this version.
-const COMMANDS: [&str; 8] =
-    ["run", "check", "list", "list-tasks", "graph", "init", "runs", "schema"];
 
 /// The commands that the command line has and this version does not.
 const LATER: [&str; 9] =
@@ -27,11 +26,15 @@ pub(crate) fn refuse(words: &[OsString]) -> Failure {
     if is_file(&word) {
         return failure.hint(format!("write `pyoco run {}`", escape(&word)));
     }
-    let likeness = |command: &&str| strsim::jaro_winkler(command, &word);
-    let near = COMMANDS
-        .into_iter()
-        .filter(|command| likeness(command) >= LIKENESS)
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let program = Arguments::command();
+    let names = program
+        .get_subcommands()
+        .flat_map(|command| std::iter::once(command.get_name()).chain(command.get_all_aliases()));
+    let near = names
+        .map(|name| (strsim::jaro_winkler(name, &word), name))
+        .filter(|(likeness, _)| *likeness >= LIKENESS)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name);
     match near {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
         None => failure.hint("`pyoco --help` lists the commands"),
@@ -50,6 +53,7 @@ mod tests {
         };
         check("plan", "`plan` does not work yet in this version of pyoco", None);
         check("chek", "unknown command `chek`", Some("did you mean `check`?"));
+        check("lst-tasks", "unknown command `lst-tasks`", Some("did you mean `list-tasks`?"));
         check("a.yaml", "unknown command `a.yaml`", Some("write `pyoco run a.yaml`"));
         check("\x1b[2J", "unknown command `\\x1b[2J`", Some("`pyoco --help` lists the commands"));
     }
