@@ -190,6 +190,10 @@ impl Executor for LocalExecutor {
         self.context.groups.signal(task, attempt, signal);
     }
 
+    fn signal_after_post_mortem(&self, task: TaskId, attempt: u32, signal: i32) {
+        self.context.groups.signal(task, attempt, signal);
+    }
+
     fn signal_leaked(&self, signal: i32) {
         self.context.groups.signal_leaked(signal);
     }

@@ -347,8 +347,11 @@ impl Runner {
         for action in decisions.actions.drain(..) {
             match action {
                 Action::Spawn { task, attempt } => self.executor.spawn(task, attempt),
-                Action::Signal { task, attempt, signal } => {
+                Action::Signal { task, attempt, signal, post_mortem: false } => {
                     self.executor.signal(task, attempt, signal);
+                }
+                Action::Signal { task, attempt, signal, post_mortem: true } => {
+                    self.executor.signal_after_post_mortem(task, attempt, signal);
                 }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
                 Action::Announce { level, running } => {

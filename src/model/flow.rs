@@ -171,6 +171,8 @@ pub struct Options {
     pub kill: Kill,
     /// What the first level of a cancel does to the task.
     pub on_cancel: OnCancel,
+    /// Whether the task runs alone, with the terminal as its own.
+    pub interactive: bool,
 }
 
 impl Options {

@@ -223,6 +223,8 @@ impl Reason {
 
     /// `timeout`: the attempt took longer than it may.
     pub const TIMEOUT: Reason = Reason(Cow::Borrowed("timeout"));
+    /// `terminal`: wanted the terminal, which only an `interactive` task has.
+    pub const TERMINAL: Reason = Reason(Cow::Borrowed("terminal"));
     /// `cancelled`: somebody asked for it.
     pub const CANCELLED: Reason = Reason(Cow::Borrowed("cancelled"));
     /// `not_selected`: left out by `--only` or `--skip`.

@@ -10,6 +10,8 @@ use crate::model::{Level, Ms, OnCancel, Reason, SIGKILL, SIGTERM, TaskId, TaskSt
 pub(super) enum Why {
     /// Its attempt took too long.
     Timeout,
+    /// It wanted the terminal, for which it would wait for ever.
+    Terminal,
     /// A cancel at level drain, and it wants to be stopped by that.
     Cancel,
     /// A cancel at level stop.
@@ -27,6 +29,7 @@ impl Why {
     fn name(self) -> &'static str {
         match self {
             Why::Timeout => "timeout",
+            Why::Terminal => "terminal",
             Why::Cancel => "cancel",
             Why::Stop => "stop",
             Why::Kill => "kill",
@@ -111,6 +114,19 @@ impl Scheduler {
         }
     }
 
+    /// Stops an attempt if it runs and is not being stopped already.
+    pub(super) fn stop_where_running(
+        &mut self,
+        turn: &mut Turn<'_>,
+        task: TaskId,
+        attempt: u32,
+        why: Why,
+    ) {
+        if self.phase_of(task, attempt) == Some(Phase::Running { stop: None }) {
+            self.stop_task(turn, task, why);
+        }
+    }
+
     /// Stops a task that has, or is about to have, a process. One that is being stopped already
     /// gets no second first signal, but its grace may become shorter.
     pub(super) fn stop_task(&mut self, turn: &mut Turn<'_>, id: TaskId, why: Why) {
@@ -134,7 +150,7 @@ impl Scheduler {
         let (signal, grace) = match why {
             Why::Timeout | Why::Cancel | Why::Failure { .. } => (kill.signal, Some(kill.after)),
             Why::Stop => (kill.signal, Some(kill.after.min(self.plan.grace))),
-            Why::Kill => (SIGKILL, None),
+            Why::Terminal | Why::Kill => (SIGKILL, None),
         };
         if before.is_none() {
             let name = self.name(id);
@@ -143,7 +159,8 @@ impl Scheduler {
             self.emit(turn, Event::TaskStopping(stopping));
         }
         if before.is_none() || why == Why::Kill {
-            turn.act(Action::Signal { task: id, attempt, signal });
+            let post_mortem = why == Why::Timeout;
+            turn.act(Action::Signal { task: id, attempt, signal, post_mortem });
         }
         if let Some(grace) = grace {
             self.timer(turn.now.ms + grace.max(Ms(1)), Timer::Kill { task: id, attempt });

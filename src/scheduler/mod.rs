@@ -50,6 +50,13 @@ pub enum Input {
     Started(Box<Started>),
     /// An attempt is over, or could not be started.
     Ended(Box<Ended>),
+    /// A process of an attempt was stopped by the system because it wanted the terminal.
+    WantsTerminal {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+    },
     /// Somebody asked for a cancel.
     Cancel(CancelRequest),
     /// Something was learnt beside the tasks.
@@ -106,6 +113,9 @@ pub enum Action {
         attempt: u32,
         /// The signal's number.
         signal: i32,
+        /// Whether what the attempt was doing is written to its log before: nobody knows why it
+        /// took so long.
+        post_mortem: bool,
     },
     /// Send a signal to every group that outlived its leader.
     SignalLeaked {
@@ -128,6 +138,9 @@ pub trait Executor {
     fn spawn(&self, task: TaskId, attempt: u32);
     /// Sends a signal to the group of an attempt, if it is still there.
     fn signal(&self, task: TaskId, attempt: u32, signal: i32);
+    /// Writes to its log what an attempt is doing, and then sends a signal to its group. Returns at
+    /// once.
+    fn signal_after_post_mortem(&self, task: TaskId, attempt: u32, signal: i32);
     /// Sends a signal to every group that outlived its leader.
     fn signal_leaked(&self, signal: i32);
 }
@@ -271,6 +284,9 @@ impl Scheduler {
                 self.take_drain(&mut turn, Some(ended.task));
                 self.attempt_ended(&mut turn, *ended);
             }
+            Input::WantsTerminal { task, attempt } => {
+                self.stop_where_running(&mut turn, task, attempt, Why::Terminal);
+            }
             Input::Cancel(request) => self.cancel(&mut turn, request),
             Input::Noted(noted) => {
                 if self.view.started().is_some() && !self.is_over() {
@@ -342,7 +358,7 @@ impl Scheduler {
             Phase::Starting { stop } | Phase::Running { stop } => stop,
             Phase::Waiting | Phase::Ready | Phase::Delayed | Phase::Over => return,
         };
-        self.free_slots += 1;
+        self.free_slots += self.slots_of(id);
         match self.judge(id, stop, &ended) {
             Verdict::Succeeded => {
                 let measured = Measured { tail: None, ..ended.measured };
@@ -367,6 +383,7 @@ impl Scheduler {
         }
         match stop {
             Some(Why::Timeout) => return Verdict::Failed(Reason::TIMEOUT),
+            Some(Why::Terminal) => return Verdict::Failed(Reason::TERMINAL),
             Some(Why::Cancel | Why::Stop | Why::Kill) => {
                 return Verdict::Stopped(Reason::CANCELLED);
             }

@@ -58,17 +58,26 @@ impl Scheduler {
     pub(super) fn start_ready(&mut self, turn: &mut Turn<'_>) {
         while self.free_slots > 0
             && self.held_drain.is_none()
-            && let Some((_, Reverse(id))) = self.ready.pop()
+            && let Some(&(_, Reverse(id))) = self.ready.peek()
         {
+            let slots = self.slots_of(id);
             let task = &mut self.tasks[id.index()];
-            if task.phase != Phase::Ready {
-                continue; // it was skipped or cancelled while it waited
+            if task.phase == Phase::Ready {
+                if slots > self.free_slots {
+                    return; // a later one that fits would take the slots that this one waits for
+                }
+                task.phase = Phase::Starting { stop: None };
+                task.attempt += 1;
+                self.free_slots -= slots;
+                turn.act(Action::Spawn { task: id, attempt: task.attempt });
             }
-            task.phase = Phase::Starting { stop: None };
-            task.attempt += 1;
-            self.free_slots -= 1;
-            turn.act(Action::Spawn { task: id, attempt: task.attempt });
+            self.ready.pop(); // it starts, or was skipped or cancelled while it waited
         }
+    }
+
+    /// Returns how many slots a task holds while it runs; one that runs alone holds all of them.
+    pub(super) fn slots_of(&self, id: TaskId) -> u32 {
+        if self.plan.flow.task(id).options.interactive { self.plan.jobs } else { 1 }
     }
 
     /// Draws from every new final state what it means for the tasks that need it, and for the run.

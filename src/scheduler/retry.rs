@@ -40,13 +40,13 @@ impl Scheduler {
     fn run_timer(&mut self, turn: &mut Turn<'_>, timer: Timer) {
         match timer {
             Timer::Limit { task, attempt } => {
-                if self.phase_of(task, attempt) == Some(Phase::Running { stop: None }) {
-                    self.stop_task(turn, task, Why::Timeout);
-                }
+                self.stop_where_running(turn, task, attempt, Why::Timeout);
             }
             Timer::Kill { task, attempt } => {
                 if let Some(Phase::Running { stop: Some(_) }) = self.phase_of(task, attempt) {
-                    turn.act(Action::Signal { task, attempt, signal: SIGKILL });
+                    let kill =
+                        Action::Signal { task, attempt, signal: SIGKILL, post_mortem: false };
+                    turn.act(kill);
                 }
             }
             Timer::Retry { task, attempt } => {
@@ -59,7 +59,7 @@ impl Scheduler {
         }
     }
 
-    fn phase_of(&mut self, task: TaskId, attempt: u32) -> Option<Phase> {
+    pub(super) fn phase_of(&mut self, task: TaskId, attempt: u32) -> Option<Phase> {
         self.current(task, attempt).map(|plan| plan.phase)
     }
 
@@ -75,6 +75,7 @@ impl Scheduler {
         let is_wanted = attempt <= retry.max
             && self.view.level().is_none()
             && self.stopped_by.is_none()
+            && *reason != Reason::TERMINAL // it would want it again
             && (retry.codes.is_empty()
                 || *reason == Reason::TIMEOUT
                 || exit_code(measured).is_some_and(|code| retry.codes.contains(&code)));

@@ -129,7 +129,7 @@ impl<'a> World<'a> {
                 let started = Started { task, attempt, pid: Some(1), ..Started::default() };
                 self.input(Input::Started(Box::new(started)));
             }
-            Action::Signal { task, attempt, signal } => {
+            Action::Signal { task, attempt, signal, .. } => {
                 let ignores = self.sims[task.index()].ignores_term && signal != 9;
                 if let Some(running) = self.running.get_mut(&task.0)
                     && running.attempt == attempt

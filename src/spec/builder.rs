@@ -208,6 +208,11 @@ impl TaskBuilder {
         self.key("stdin", text(stdin))
     }
 
+    /// Lets the task run alone, with the terminal as its own.
+    pub fn interactive(self) -> TaskBuilder {
+        self.key("interactive", plain(true))
+    }
+
     fn key(mut self, key: &'static str, value: Node<'static>) -> TaskBuilder {
         set(&mut self.keys, key, value);
         self

@@ -54,6 +54,8 @@ pub(crate) enum Type {
     Ints(u32, u32),
     /// A number from 1 on.
     Factor,
+    /// `true` or `false`.
+    Bool,
     /// A duration with a unit.
     Duration,
     /// An interpreter: a word or a list of words.
@@ -224,6 +226,13 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("ok_codes", TASK, Type::Ints(0, 255), "[0]", "The exit codes that mean success."),
     key("stdin", TASK, Type::Text, "/dev/null", "A text for the task's standard input."),
+    key(
+        "interactive",
+        TASK,
+        Type::Bool,
+        "false",
+        "Whether the task runs alone, with the terminal as its own.",
+    ),
     key("max", RETRY, Type::Int(0, MAX_RETRIES), "0", "How many further attempts."),
     key("delay", RETRY, Type::Duration, "1s", "The pause before the second attempt."),
     key("backoff", RETRY, Type::Factor, "2", "What each further pause is multiplied with."),
@@ -252,7 +261,6 @@ pub(crate) const KEYS: &[Key] = &[
     later("capture", TASK),
     later("artifacts", TASK),
     later("pool", TASK),
-    later("interactive", TASK),
     later("tags", TASK),
     later("resources", TASK),
 ];

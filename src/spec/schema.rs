@@ -92,6 +92,7 @@ fn type_of(takes: Type) -> Value {
             json!({ "oneOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
         }
         Type::Factor => json!({ "type": "number", "minimum": 1, "maximum": 1000 }),
+        Type::Bool => json!({ "type": "boolean" }),
         Type::Duration => json!({ "$ref": "#/$defs/duration" }),
         Type::Shell => json!({ "oneOf": [
             { "enum": keys::SHELLS },

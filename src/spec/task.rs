@@ -11,6 +11,9 @@ use super::tree::{Entry, Kind, Node, Span};
 use super::values::{self, Env};
 use crate::model::{Ms, OnFailure, OnTaskFailure, Options, Retry, Shell, Task, Work};
 
+/// The keys of a task that are options of it.
+const OPTIONS: &[&str] =
+    &["env", "dir", "shell", "timeout", "retry", "fail", "ok_codes", "stdin", "interactive"];
 const RECENT: usize = 8; // options that the next task may share
 const VARIABLES: usize = 3_000_000; // of all tasks that have an `env` of their own; some 200 MB
 
@@ -104,10 +107,7 @@ impl TaskReader {
     /// Reads what a task says beyond its work and its needs.
     fn options(&mut self, fields: &Fields<'_, '_>, found: &mut Diagnostics) -> Arc<Options> {
         let says = |key: &&str| fields.get(key).is_some();
-        if !["env", "dir", "shell", "timeout", "retry", "fail", "ok_codes", "stdin"]
-            .iter()
-            .any(says)
-        {
+        if !OPTIONS.iter().any(says) {
             return Arc::clone(&self.defaults.options);
         }
         let mut options = Options::clone(&self.defaults.options);
@@ -122,6 +122,20 @@ impl TaskReader {
         }
         if let Some(entry) = fields.get("stdin") {
             options.stdin = values::plain_text(&entry.value, "stdin", found).map(Box::from);
+        }
+        if let Some(entry) = fields.get("interactive") {
+            options.interactive =
+                values::bool(&entry.value, "interactive", found).unwrap_or_default();
+            if options.interactive
+                && let Some(stdin) = fields.get("stdin")
+            {
+                let message =
+                    "`stdin` has no meaning beside `interactive`, which reads the terminal";
+                let help = "remove one of the two";
+                found.push(
+                    Diagnostic::error("stdin-with-interactive", message).at(stdin.span).help(help),
+                );
+            }
         }
         if let Some(same) = self.recent.iter().find(|recent| ***recent == options) {
             return Arc::clone(same);

@@ -154,6 +154,35 @@ pub(crate) fn factor(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Opt
     value.map(|value| (value * 1000.0).round() as u32)
 }
 
+/// Returns whether it is `true`.
+pub(crate) fn bool(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<bool> {
+    let value = match node.kind() {
+        Kind::Plain(text) => text.parse().ok(),
+        Kind::Null | Kind::Text(..) | Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => None,
+    };
+    if value.is_none() {
+        let message = format!("`{key}` takes `true` or `false`");
+        let help = match node.kind() {
+            Kind::Plain(text)
+                if matches!(&**text, "yes" | "on" | "Yes" | "On" | "True" | "TRUE") =>
+            {
+                format!("write `{key}: true`")
+            }
+            Kind::Text(text, _) if matches!(&**text, "true" | "false") => {
+                format!("write it without quotes: `{key}: {text}`")
+            }
+            Kind::Plain(_)
+            | Kind::Text(..)
+            | Kind::Null
+            | Kind::List(_)
+            | Kind::Map(_)
+            | Kind::Shared(_) => format!("write `{key}: true`, or remove the key"),
+        };
+        found.push(Diagnostic::error("wrong-value", message).at(node.span).help(help));
+    }
+    value
+}
+
 /// Returns a duration.
 pub(crate) fn duration(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<Ms> {
     let text = expression_text(node, key, found)?;
