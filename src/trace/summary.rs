@@ -8,7 +8,7 @@ use super::explain::explain_exit;
 use super::sanitise::last_lines;
 use super::words;
 use crate::event::{AttemptView, RunView, TaskView};
-use crate::model::{RunStatus, TaskState, escape};
+use crate::model::{RunStatus, TaskState, escape, shell_word};
 
 /// How many lines of output and of a script are shown.
 const MAX_LINES: usize = 10;
@@ -126,17 +126,8 @@ fn command(attempt: &AttemptView) -> Vec<String> {
         }
         return shown;
     }
-    let words: Vec<String> = argv.iter().map(|word| shell_word(word)).collect();
-    vec![cut(&words.join(" "))]
-}
-
-/// Returns a word as a shell would take it back.
-fn shell_word(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_-./=:,+@%^".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", escape(word).replace('\'', "'\\''"))
+    let words: Vec<_> = argv.iter().map(|word| shell_word(word)).collect();
+    vec![cut(&escape(&words.join(" ")))]
 }
 
 /// Returns the beginning of a line that is too long to be read.
