@@ -115,8 +115,12 @@ fn root_cause(task: &TaskView, options: &SummaryOptions<'_>, told: &mut String) 
 /// The processes of a task at its timeout, as they stand in its log.
 fn own_words(task: &TaskView, view: &RunView, options: &SummaryOptions<'_>, told: &mut String) {
     let mut lines = options.own_words.lines();
+    let Some(head) = lines.next() else { return };
+    // A line that is ours, so that the task's last output and this are told apart.
+    let head = head.strip_prefix("pyoco: ").unwrap_or(head);
+    told.push_str(&format!("  {}\n", cut(&escape(head))));
     for line in lines.by_ref().take(MAX_OWN_LINES) {
-        let line = line.strip_prefix("pyoco: ").unwrap_or(line);
+        let line = line.strip_prefix("  ").unwrap_or(line);
         told.push_str(&format!("  | {}\n", cut(&escape(line))));
     }
     if lines.next().is_some() {
@@ -286,17 +290,17 @@ pyoco runs show 1a2b3c4d
         story.end("a b", 1, TaskState::Failed, Some(Reason::TIMEOUT));
         story.finish(RunStatus::Failed, Some("a b"));
         let lines: String = (2..20).map(|n| format!("  {n}\n")).collect();
-        let own_words = &format!("pyoco: 1\x1b[2J\n{lines}");
+        let own_words = &format!("pyoco: timeout: 1\x1b[2J\n{lines}");
         let options = SummaryOptions { own_words, ..OPTIONS };
-        let shown: String = (2..17).map(|n| format!("  |   {n}\n")).collect();
+        let shown: String = (2..18).map(|n| format!("  | {n}\n")).collect();
         let expected = format!(
-            "first failure: a b\n  ended: timeout after 0 ms\n  command: sleep 1d\n  | 1\\x1b[2J\n\
+            "first failure: a b\n  ended: timeout after 0 ms\n  command: sleep 1d\n  timeout: 1\\x1b[2J\n\
              {shown}  | … and more: pyoco runs logs 1a2b3c4d 'a b' --stream pyoco\n\
              pyoco runs show 1a2b3c4d\n"
         );
         assert_eq!(summary(&story.view(), &options), expected);
         let told = summary(&story.view(), &SummaryOptions { record: false, ..options });
-        assert!(told.ends_with("  |   16\n  | … and more\n"), "{told}");
+        assert!(told.ends_with("  | 17\n  | … and more\n"), "{told}");
     }
 
     #[test]
