@@ -71,7 +71,7 @@ fn descriptor_call(process: &Path, call: &str) -> Option<String> {
 }
 
 /// Returns the name of a call that takes a descriptor first and can wait for long.
-fn name_of(call: i64) -> Option<&'static str> {
+fn name_of(call: libc::c_long) -> Option<&'static str> {
     let names = [
         (libc::SYS_read, "read"),
         (libc::SYS_readv, "readv"),
@@ -86,7 +86,7 @@ fn name_of(call: i64) -> Option<&'static str> {
         (libc::SYS_fsync, "fsync"),
         (libc::SYS_fdatasync, "fdatasync"),
     ];
-    names.iter().find(|(number, _)| i64::from(*number) == call).map(|(_, name)| *name)
+    names.iter().find(|(number, _)| *number == call).map(|(_, name)| *name)
 }
 
 /// Returns the words of a process's command line as one would type them, harmless.
