@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use super::console::ConsoleSender;
@@ -16,8 +16,11 @@ use super::leaks::Drains;
 use super::runner::Message;
 use super::{Surroundings, attempt};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Ms, Reason, RunId, TaskId, Wall};
+use crate::model::{Ms, Reason, RunId, RunStatus, TaskId, Wall};
 use crate::scheduler::{Ended, Executor, Input, Moment, Plan};
+
+/// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
+const MAX_VARIABLE: usize = 100 << 10;
 
 /// A run as its workers see it.
 pub(super) struct Context {
@@ -33,8 +36,19 @@ pub(super) struct Context {
     pub(super) groups: Groups,
     pub(super) drains: Drains,
     pub(super) clock: Clock,
+    /// What tasks of `finally` are told.
+    pub(super) outcome: OnceLock<Outcome>,
     to_runner: Sender<Message>,
     has_log_trouble: AtomicBool,
+}
+
+/// How `tasks` have ended, as those of `finally` see it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// How the run stood then.
+    pub(super) status: RunStatus,
+    /// The names of the tasks that failed, one a line.
+    pub(super) failed: String,
 }
 
 /// What the makers of a [`Context`] hand in; the rest is made with it.
@@ -62,6 +76,7 @@ impl Context {
             groups: Groups::default(),
             drains: Drains::default(),
             clock: Clock::start(),
+            outcome: OnceLock::new(),
             to_runner: parts.to_runner,
             has_log_trouble: AtomicBool::new(false),
         }
@@ -76,6 +91,27 @@ impl Context {
     /// run is over it can change nothing.
     fn report_bug(&self, panic: Box<dyn Any + Send>) {
         let _ = self.to_runner.send(Message::Bug(panic));
+    }
+
+    /// Keeps for the tasks of `finally` how `tasks` have ended.
+    pub(super) fn open_finally(&self, status: RunStatus, failed: &[Arc<str>]) {
+        let mut names = String::new();
+        for (n_named, name) in failed.iter().enumerate() {
+            if names.len() + name.len() >= MAX_VARIABLE {
+                self.console.notice(format!(
+                    "`PYOCO_FAILED_TASKS` names the first {n_named} of {} tasks: no variable holds \
+                     more",
+                    failed.len()
+                ));
+                break;
+            }
+            if n_named > 0 {
+                names.push('\n');
+            }
+            names.push_str(name);
+        }
+        // It is decided once.
+        let _ = self.outcome.set(Outcome { status, failed: names });
     }
 
     /// Tells people once that a log could not be kept.
