@@ -16,7 +16,7 @@ use super::leaks::Drains;
 use super::runner::Message;
 use super::{Surroundings, attempt};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Ms, Reason, RunId, RunStatus, TaskId, Wall};
+use crate::model::{Ms, Reason, RunId, RunStatus, Size, TaskId, Wall};
 use crate::scheduler::{Ended, Executor, Input, Moment, Plan};
 
 /// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
@@ -32,6 +32,8 @@ pub(super) struct Context {
     pub(super) parent: Option<RunId>,
     pub(super) surroundings: Arc<Surroundings>,
     pub(super) log: Arc<dyn RunLog>,
+    /// How much output is read at once.
+    piece: usize,
     pub(super) console: ConsoleSender,
     pub(super) groups: Groups,
     pub(super) drains: Drains,
@@ -58,6 +60,7 @@ pub(super) struct ContextParts {
     pub(super) dir: PathBuf,
     pub(super) surroundings: Arc<Surroundings>,
     pub(super) log: Arc<dyn RunLog>,
+    pub(super) max_log: Size,
     pub(super) console: ConsoleSender,
     pub(super) to_runner: Sender<Message>,
 }
@@ -72,6 +75,7 @@ impl Context {
             parent: parent_run(&parts.surroundings.env),
             surroundings: parts.surroundings,
             log: parts.log,
+            piece: piece(parts.max_log),
             console: parts.console,
             groups: Groups::default(),
             drains: Drains::default(),
@@ -124,6 +128,12 @@ impl Context {
     pub(super) fn has_log_trouble(&self) -> bool {
         self.has_log_trouble.load(Ordering::SeqCst)
     }
+}
+
+/// Returns how much output is read at once: what a pipe holds, but a small part of a log,
+/// since a piece is kept or cut away as a whole.
+fn piece(max_log: Size) -> usize {
+    (max_log.0 / 16).clamp(1, 64 << 10) as usize
 }
 
 /// Returns the caller's environment without what is pyoco's own: per-task variables of an outer run,
@@ -187,7 +197,7 @@ impl LocalExecutor {
         let work = move || {
             // The queue may be the user's own, and panic as well as an attempt of ours.
             let work = AssertUnwindSafe(|| {
-                let mut buffer = vec![0; 64 << 10];
+                let mut buffer = vec![0; context.piece];
                 while let Some(item) = queue.dequeue() {
                     attempt::run(&context, item.task, item.attempt, &mut buffer);
                     idle.fetch_add(1, Ordering::SeqCst);

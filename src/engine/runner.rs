@@ -22,7 +22,7 @@ use crate::event::{
     CANCEL_FILE, CancelRequest, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
     StateStore, StoreError,
 };
-use crate::model::{CancelToken, Level, RunId, escape};
+use crate::model::{CancelToken, Level, RunId, Size, escape};
 use crate::scheduler::{Action, Announced, Decisions, Executor, Input, Plan, Scheduler};
 
 /// How long the end of a run waits for an announcement to be out.
@@ -158,6 +158,7 @@ pub(super) fn start(
         dir,
         surroundings,
         log: log.clone(),
+        max_log: max_log(&options),
         console,
         to_runner: to_runner.clone(),
     }));
@@ -199,8 +200,12 @@ fn make_record(
         source: source.as_deref(),
         syntax: plan.flow.syntax,
         durable: options.durable,
-        max_log: options.max_log.unwrap_or(MAX_LOG),
+        max_log: max_log(options),
     })
+}
+
+fn max_log(options: &RunOptions) -> Size {
+    options.max_log.unwrap_or(MAX_LOG)
 }
 
 fn private_dir() -> Result<tempfile::TempDir, StartError> {
