@@ -358,3 +358,29 @@ tasks:
         assert!(project.has("term"), "it heard the signal");
     }
 }
+
+#[test]
+fn the_grace_of_a_timeout_is_the_groups_and_ends_with_sigkill() {
+    // The leader dies of the first signal; what hears it too uses its grace, and what is deaf is
+    // killed when `kill.after` is over.
+    let project = Project::with(
+        "
+tasks:
+  a:
+    timeout: 1s
+    kill: {signal: USR1, after: 3s}
+    run: |
+      (trap 'echo cleaned; exit 0' USR1; sleep 86400 & wait) &
+      (trap '' USR1 TERM; exec sleep 86400) > /dev/null 2>&1 &
+      wait
+",
+    );
+    project.run(&["run", "-q"]).exits(1).says("cleaned\n");
+    let record = project.record();
+    same(&record.ends(), "a FAILED timeout\n");
+    let moment = |kind: &str| record.events(kind)[0]["ms"].as_u64().expect("a moment");
+    assert_eq!(record.events("task_stopping")[0]["signal"], "SIGUSR1");
+    let grace = moment("task_finished") - moment("task_stopping");
+    assert!(!TELLS || grace >= 3000, "the deaf one had its grace: {grace} ms");
+    assert!(own_words(&record, "a", 1).contains("the processes before SIGUSR1:\n"));
+}
