@@ -1,6 +1,7 @@
 //! The scheduler against simulated tasks and a simulated clock.
 
 mod finally;
+mod retry;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
