@@ -125,6 +125,10 @@ impl Shared {
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
+    pub(super) fn reap_orphans(&self) -> bool {
+        self.context.groups.reap_orphans()
+    }
+
     pub(super) fn wait_for_trace(&self) {
         let trace = lock(&self.trace).take();
         if let Some(Err(panic)) = trace.map(JoinHandle::join) {
