@@ -15,6 +15,7 @@ mod record;
 mod redact;
 mod running;
 mod schema;
+pub(crate) mod strace;
 mod terminal;
 
 use std::fs;
