@@ -118,7 +118,9 @@ for n in $(seq {n_runs}); do
   wait $pid 2>/dev/null
   echo $? >> codes
   until grep -qE "^$pid +\+\+\+ " log.$n; do sleep 0.01; done
+  kill -9 -1 2>/dev/null # what was left alone at a normal end; we are the namespace's first process
 done
+true
 "#
     );
     let Some(mut command) = bash(&project, &script) else { return };

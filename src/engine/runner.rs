@@ -249,9 +249,13 @@ impl Runner {
     fn run(mut self, facts: RunStarted) {
         let _at_the_end = AtTheEnd(self.shared.clone());
         let mut decisions = Decisions::default();
-        self.decide(Input::Begin(Box::new(facts)), &mut decisions);
+        self.decide(Input::Open(Box::new(facts)), &mut decisions);
         self.tell(&mut decisions);
         self.sync();
+        // What was cancelled meanwhile starts nothing.
+        self.take(Message::Wake, &mut decisions);
+        self.decide(Input::Tick, &mut decisions);
+        self.tell(&mut decisions);
         self.act(&mut decisions);
         while !self.is_over() {
             self.take_inputs(&mut decisions);
