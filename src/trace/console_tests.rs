@@ -376,7 +376,7 @@ fn announcements_and_notices_stand_on_lines_of_their_own() {
     assert!(stage.err.text().ends_with(tail));
 }
 
-/// Plays the bytes on a terminal that is wide enough: lines, cursor up, clear to the end.
+/// Plays the bytes on a terminal that is wide enough: lines, cursor up, clear a line.
 #[cfg(feature = "cli")]
 fn on_screen(bytes: &str) -> String {
     let mut lines = vec![String::new()];
@@ -386,9 +386,11 @@ fn on_screen(bytes: &str) -> String {
             let end = sequence.find(|c: char| c.is_ascii_alphabetic()).expect("it ends");
             match &sequence[end..=end] {
                 "A" => row -= sequence[..end].parse::<usize>().expect("a number"),
-                "J" => {
-                    lines.truncate(row + 1);
+                "K" => {
                     lines[row].clear();
+                    if lines[row..].iter().all(String::is_empty) {
+                        lines.truncate(row + 1);
+                    }
                 }
                 _ => {}
             }

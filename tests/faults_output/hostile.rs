@@ -74,7 +74,7 @@ fn the_live_view_shows_nothing_that_a_terminal_obeys() {
     terminal.expect("b (");
     project.file("go", "");
     let outcome = terminal.finish().exits(0);
-    let ours = regex::Regex::new("\x1b\\[(\\?7[lh]|[0-9]+A|J)|\r").expect("a pattern");
+    let ours = regex::Regex::new("\x1b\\[(\\?7[lh]|[0-9]+A|2K)|\r").expect("a pattern");
     is_safe(&ours.replace_all(&outcome.stdout, ""));
 }
 
