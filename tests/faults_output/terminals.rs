@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 
 use pyoco::model::RunStatus;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -103,6 +102,34 @@ fn a_terminal_that_hangs_up_changes_nothing_under_nohup() {
     started.exits(1);
     assert!(project.has("a.ran") && project.has("b.ran"));
     same(&project.record().ends(), "a FAILED exit(3)\nb SUCCEEDED\n");
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_leaves_a_clean_screen() {
+    let flow = "
+jobs: 2
+tasks:
+  a: 'until [ -e go ]; do sleep 0.01; done; echo lost; : > said; until [ -e end ]; do sleep 0.01; done'
+  b: {run: 'true', needs: [a]}
+";
+    let project = Project::with(flow);
+    let mut command = project.command_of("/bin/sh");
+    let script = "stty rows 24 cols 80 && exec \"$0\" run > /dev/full";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_pyoco")]);
+    command.env("TERM", "xterm");
+    let mut terminal = crate::support::Terminal::spawn(command);
+    terminal.expect("] 0/2");
+    project.file("go", "");
+    wait_for_file(&project.dir().join("said"));
+    terminal.expect("] 0/2");
+    project.file("end", "");
+    let outcome = terminal.finish().exits(0);
+    let size = |n| std::num::NonZeroU16::new(n).expect("a terminal has lines and columns");
+    let mut screen = vt100::Parser::new(size(24), size(80), 0);
+    screen.process(&outcome.bytes);
+    let shown = screen.screen().contents();
+    assert_eq!(shown.matches("warning: standard output is gone").count(), 1, "{shown}");
+    assert!(!shown.contains("0/2") && !shown.contains("  a ("), "something is left: {shown}");
 }
 
 #[test]
