@@ -207,3 +207,22 @@ fn a_reader_that_reads_nothing_slows_no_task_in_any_view_and_gets_all_later() {
         assert!(lines.eq(1..=200_000), "{view}");
     }
 }
+
+#[test]
+fn a_pipe_that_somebody_made_non_blocking_gets_every_byte() {
+    for view in ["group", "stream", "prefix"] {
+        let project = Project::with("tasks: {a: 'seq 200000'}");
+        let (mut out, writer) = std::io::pipe().expect("a pipe can be made");
+        let flags = rustix::fs::fcntl_getfl(&writer).expect("ours");
+        let flags = flags | rustix::fs::OFlags::NONBLOCK;
+        rustix::fs::fcntl_setfl(&writer, flags).expect("ours");
+        let started = Started::pyoco(&project, &["run", "-o", view], writer, Stdio::null());
+        wait_for_end(&project);
+        let mut text = String::new();
+        out.read_to_string(&mut text).expect("text");
+        started.exits(0);
+        let prefix = if view == "prefix" { "a | " } else { "" };
+        let expected: String = (1..=200_000).map(|n| format!("{prefix}{n}\n")).collect();
+        assert!(text == expected, "{view}: {} bytes", text.len());
+    }
+}
