@@ -10,12 +10,13 @@ mod text;
 mod time;
 
 pub use flow::{
-    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Retry, Shell, Syntax,
-    Task, Work,
+    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Shell,
+    Syntax, Task, Work,
 };
 pub use id::{BadRunId, RunId, TaskId};
 pub use size::{BadSize, Size};
 pub use state::{CancelToken, Counts, Level, Reason, RunStatus, TaskState, signal_name};
 pub(crate) use state::{SIGKILL, SIGTERM};
+pub(crate) use text::shell_word;
 pub use text::{escape, without_commands};
 pub use time::{BadDuration, Ms, Wall};

@@ -50,6 +50,11 @@ impl Record {
         self.events(kind).iter().filter_map(|value| value["name"].as_str()).collect()
     }
 
+    /// Returns whether it is of a flow with this name.
+    pub(crate) fn is_of(&self, flow: &str) -> bool {
+        self.view.header().flow == flow
+    }
+
     /// Returns where the run stands.
     pub(crate) fn status(&self) -> RunStatus {
         self.view.status()
@@ -102,9 +107,10 @@ impl Record {
         let yaml: Option<Value> = serde_yaml::from_str(&read("flow.yaml")).ok();
         let toml: Option<Value> = toml::from_str(&read("flow.toml")).ok();
         let Some(flow) = yaml.filter(Value::is_object).or(toml) else { return Vec::new() };
-        let Some(tasks) = flow["tasks"].as_object() else { return Vec::new() };
+        let tasks = ["tasks", "finally"].iter().filter_map(|part| flow[*part].as_object());
         let by_default = &flow["defaults"]["fail"];
         let fail = |task: &Value| task.get("fail").unwrap_or(by_default) == "continue";
-        tasks.iter().filter(|(_, task)| fail(task)).map(|(name, _)| name.clone()).collect()
+        let tasks = tasks.flatten().filter(|(_, task)| fail(task));
+        tasks.map(|(name, _)| name.clone()).collect()
     }
 }

@@ -1,5 +1,8 @@
 //! The scheduler against simulated tasks and a simulated clock.
 
+mod finally;
+mod retry;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -7,7 +10,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Rules, audit};
-use crate::model::{Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, Syntax, Task, Work};
+use crate::model::{
+    Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, SIGTERM, Syntax, Task, Work,
+};
 
 /// A task of a simulated run: what it needs, and how its attempts end.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +26,7 @@ struct Sim {
     attempts: Vec<(u64, i32)>,
     ignores_term: bool,
     cannot_start: bool,
+    finally: bool,
 }
 
 fn ok(needs: &[u32]) -> Sim {
@@ -51,6 +57,7 @@ fn flow(sims: &[Sim], on_failure: OnFailure) -> Arc<Flow> {
             ..Options::default()
         }),
         line: 0,
+        finally: sim.finally,
     };
     let tasks = sims.iter().enumerate().map(task).collect();
     Arc::new(Flow {
@@ -65,6 +72,9 @@ fn flow(sims: &[Sim], on_failure: OnFailure) -> Arc<Flow> {
         lists,
         jobs: None,
         on_failure,
+        grace: None,
+        timeout: None,
+        records: Default::default(),
     })
 }
 
@@ -83,6 +93,8 @@ struct World<'a> {
     now: u64,
     running: BTreeMap<u32, Running>,
     lines: Vec<Line>,
+    /// When the executor was to look at an attempt before its signal: moment, attempt, signal.
+    post_mortems: Vec<(u64, u32, i32)>,
     duplicates: bool,
 }
 
@@ -94,6 +106,7 @@ impl<'a> World<'a> {
             now: 0,
             running: BTreeMap::new(),
             lines: Vec::new(),
+            post_mortems: Vec::new(),
             duplicates: false,
         }
     }
@@ -129,7 +142,10 @@ impl<'a> World<'a> {
                 let started = Started { task, attempt, pid: Some(1), ..Started::default() };
                 self.input(Input::Started(Box::new(started)));
             }
-            Action::Signal { task, attempt, signal } => {
+            Action::Signal { task, attempt, signal, post_mortem } => {
+                if post_mortem {
+                    self.post_mortems.push((self.now, attempt, signal));
+                }
                 let ignores = self.sims[task.index()].ignores_term && signal != 9;
                 if let Some(running) = self.running.get_mut(&task.0)
                     && running.attempt == attempt
@@ -138,7 +154,7 @@ impl<'a> World<'a> {
                     (running.ends, running.code, running.signal) = (self.now, None, Some(signal));
                 }
             }
-            Action::SignalLeaked { .. } | Action::Announce { .. } => {}
+            Action::SignalLeaked { .. } | Action::Announce { .. } | Action::OpenFinally { .. } => {}
         }
     }
 
@@ -281,6 +297,28 @@ fn a_timeout_asks_and_then_kills() {
     let world = World::new(&sims, plan(&sims, 1, OnFailure::Stop)).run(&[]);
     assert_eq!(world.states(), "FAILED timeout; FAILED failed(t0)");
     assert_eq!(world.now, 10_500);
+}
+
+#[test]
+fn what_runs_at_a_timeout_is_looked_at_once_an_attempt_and_at_no_other_end() {
+    let slow = Sim { timeout: Some(500), attempts: vec![(60_000, 0)], ..ok(&[]) };
+    let sims = [Sim { retries: 1, ignores_term: true, ..slow.clone() }];
+    let world = World::new(&sims, plan(&sims, 1, OnFailure::Stop)).run(&[]);
+    let again = world.post_mortems[1].0;
+    assert_eq!(world.post_mortems, [(500, 1, SIGTERM), (again, 2, SIGTERM)]);
+    let starts: Vec<u64> = world
+        .lines
+        .iter()
+        .filter(|line| matches!(line.event, Event::TaskStarted(_)))
+        .map(|line| line.ms.0)
+        .collect();
+    assert_eq!(again, starts[1] + 500);
+    assert_eq!(world.now, again + 10_000);
+    for level in [Level::Stop, Level::Kill] {
+        let sims = [slow.clone()];
+        let world = World::new(&sims, plan(&sims, 1, OnFailure::Stop)).run(&[(100, level)]);
+        assert_eq!(world.post_mortems, []);
+    }
 }
 
 #[test]
@@ -477,13 +515,26 @@ fn a_sim(index: u32) -> impl Strategy<Value = Sim> {
                 attempts,
                 ignores_term,
                 cannot_start,
+                finally: false,
             }
         },
     )
 }
 
 fn some_sims() -> impl Strategy<Value = Vec<Sim>> {
-    (1u32..14).prop_flat_map(|n| (0..n).map(a_sim).collect::<Vec<_>>())
+    let tasks = (1u32..14).prop_flat_map(|n| (0..n).map(a_sim).collect::<Vec<_>>());
+    let finally = (0u32..4).prop_flat_map(|n| (0..n).map(a_sim).collect::<Vec<_>>());
+    (tasks, finally).prop_map(|(mut sims, finally)| {
+        let n_tasks = sims.len() as u32;
+        let moved = |ids: Vec<u32>| ids.into_iter().map(|id| id + n_tasks).collect();
+        sims.extend(finally.into_iter().map(|sim| Sim {
+            needs: moved(sim.needs),
+            needs_any: moved(sim.needs_any),
+            finally: true,
+            ..sim
+        }));
+        sims
+    })
 }
 
 proptest! {
@@ -496,13 +547,16 @@ proptest! {
         policy in prop_oneof![Just(OnFailure::Stop), Just(OnFailure::Isolate), Just(OnFailure::Kill)],
         cancels in prop::collection::vec((0u64..600, prop_oneof![Just(Level::Drain), Just(Level::Stop), Just(Level::Kill)]), 0..4),
         duplicates in any::<bool>(),
-        left_out in prop::collection::vec(prop::bool::weighted(0.1), 14),
+        left_out in prop::collection::vec(prop::bool::weighted(0.1), 18),
+        grace in prop_oneof![Just(2_000u64), Just(4_000u64)],
+        timeout in prop::option::weighted(0.3, 1u64..800),
     ) {
         let mut cancels = cancels;
         cancels.sort_by_key(|cancel| cancel.0);
         let mut plan = plan(&sims, jobs, policy);
         let n_tasks = sims.len();
         plan.left_out.clone_from_slice(&left_out[..n_tasks]);
+        (plan.grace, plan.timeout) = (Ms(grace), timeout.map(Ms));
         let mut world = World::new(&sims, plan.clone());
         world.duplicates = duplicates;
         let world = world.run(&cancels);
