@@ -13,6 +13,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use crate::event::{Chunk, Line, Stream};
 use crate::model::TaskId;
@@ -23,6 +24,9 @@ const MAX_ITEMS: usize = 4096;
 const MAX_IN_MEMORY: u64 = 4 << 20;
 /// The longest piece that is shown at once, in bytes: between two the live view moves on.
 const MAX_PIECE: u64 = 1 << 20;
+/// The most files that output waits in: each is a descriptor, and with it the disk holds what was
+/// already cut from a log. What comes then is copied into one file.
+const MAX_FILES: usize = 100;
 /// How much is noted in memory of the turns of two streams, in bytes.
 const MAX_NOTED: usize = 128 << 10;
 
@@ -54,6 +58,10 @@ pub(super) struct Backlog {
     newest: HashMap<Attempt, u64>,
     /// Bytes that wait in memory.
     in_memory: u64,
+    /// In how many files output waits.
+    n_files: usize,
+    /// Where output is copied to once they are too many, and where the file ends.
+    copies: Option<(Arc<File>, u64)>,
 }
 
 impl Backlog {
@@ -69,6 +77,31 @@ impl Backlog {
 
     /// Adds output.
     pub(super) fn output(&mut self, attempt: Attempt, chunk: Chunk) {
+        if self.n_files < MAX_FILES {
+            return self.add(attempt, chunk);
+        }
+        match self.copy(&chunk) {
+            Ok(copy) => self.add(attempt, copy),
+            // Rather one more file than less output.
+            Err(_) => self.add(attempt, chunk),
+        }
+    }
+
+    fn copy(&mut self, chunk: &Chunk) -> io::Result<Chunk> {
+        let (file, end) = match &mut self.copies {
+            Some(copies) => copies,
+            None => self.copies.insert((Arc::new(tempfile::tempfile()?), 0)),
+        };
+        let start = *end;
+        chunk.read(&mut |bytes| {
+            file.write_all_at(bytes, *end)?;
+            *end += bytes.len() as u64;
+            Ok(())
+        })?;
+        Ok(Chunk::in_file(chunk.stream, file.clone(), start, *end - start))
+    }
+
+    fn add(&mut self, attempt: Attempt, chunk: Chunk) {
         let last = self.items.len().checked_sub(1);
         let newest = self.newest.get(&attempt).map(|at| (*at - self.taken) as usize);
         let is_near = newest.is_some() && (newest == last || self.items.len() >= MAX_ITEMS);
@@ -83,8 +116,14 @@ impl Backlog {
             return self.lose(attempt.0, in_memory);
         }
         self.in_memory += in_memory;
+        let begins_file = match newest.and_then(|at| self.items.get(at)) {
+            Some(Item::Output(_, stretch)) => !stretch.whole.shares_file(&chunk),
+            Some(Item::Lines(_) | Item::Lost(..) | Item::Notice(_) | Item::Finish) | None => true,
+        };
+        let begins_file = begins_file && in_memory == 0;
+        self.n_files += usize::from(begins_file);
         self.newest.insert(attempt, self.taken + self.items.len() as u64);
-        self.items.push_back(Item::Output(attempt, Stretch::new(chunk)));
+        self.items.push_back(Item::Output(attempt, Stretch::new(chunk, begins_file)));
     }
 
     fn lose(&mut self, task: TaskId, bytes: u64) {
@@ -106,6 +145,10 @@ impl Backlog {
                 self.newest.remove(attempt);
             }
             self.in_memory -= stretch.whole.in_memory_len();
+            self.n_files -= usize::from(stretch.begins_file);
+        }
+        if self.items.is_empty() {
+            self.copies = None;
         }
         self.taken += 1;
         Some(item)
@@ -119,11 +162,13 @@ pub(super) struct Stretch {
     whole: Chunk,
     /// Whose the bytes are, where they are not all of one stream.
     turns: Option<Box<Turns>>,
+    /// Whether it is the first of its attempt that waits in its file.
+    begins_file: bool,
 }
 
 impl Stretch {
-    fn new(whole: Chunk) -> Stretch {
-        Stretch { whole, turns: None }
+    fn new(whole: Chunk, begins_file: bool) -> Stretch {
+        Stretch { whole, turns: None, begins_file }
     }
 
     /// Takes `next` in where it lies right behind; returns whether it did.
@@ -412,6 +457,25 @@ mod tests {
             taken.push((piece.stream, piece.len()));
         }
         assert!(taken == expected, "{} turns of {}", taken.len(), expected.len());
+    }
+
+    #[test]
+    fn output_waits_in_a_few_files_and_no_more() {
+        let mut backlog = Backlog::default();
+        let mut files = Vec::new();
+        let mut expected = String::new();
+        for n in 0..1000 {
+            let mut log = Log::new();
+            let text = format!("{n} ");
+            backlog.output(A, log.write(Stream::Out, text.as_bytes()));
+            expected.push_str(&text);
+            files.push(Arc::downgrade(&log.file));
+        }
+        let held = files.iter().filter(|file| file.strong_count() > 0).count();
+        assert_eq!(held, MAX_FILES);
+        let told = told(&mut backlog).concat().replace("0o:", "");
+        assert_eq!(told, expected);
+        assert!(backlog.copies.is_none() && backlog.n_files == 0);
     }
 
     #[test]

@@ -21,8 +21,8 @@ use crate::model::{Ms, Size, TaskId, TaskState, escape};
 const MAX_PIECES: usize = 16_000;
 
 /// The most parts of logs beside the first of each task that are held of all tasks together. A part
-/// is a descriptor, and often holds what was already cut from its log: 200 are some 3 GiB.
-const MAX_FILES: usize = 200;
+/// is a descriptor, and often holds what was already cut from its log: 100 are some 1.6 GiB.
+const MAX_FILES: usize = 100;
 
 /// The most that is held of one task because no log took it, in bytes.
 const MAX_IN_MEMORY: u64 = 512 << 10;

@@ -390,17 +390,17 @@ fn parts(stage: &mut Stage, name: &str, n_parts: usize) {
 }
 
 #[test]
-fn of_long_logs_a_few_hundred_files_are_held_and_no_more() {
+fn of_long_logs_a_hundred_files_are_held_and_no_more() {
     let mut stage = Stage::new(&["a", "b", "c"], choice(Style::Plain, OutputView::Group, RAW));
     stage.start("a").start("b").start("c");
-    parts(&mut stage, "a", 150);
-    parts(&mut stage, "b", 52);
+    parts(&mut stage, "a", 80);
+    parts(&mut stage, "b", 22);
     assert_eq!(stage.out.text(), "");
     // Of whom most is held it is shown.
     parts(&mut stage, "b", 1);
-    assert_eq!(stage.out.text().len(), 150);
+    assert_eq!(stage.out.text().len(), 80);
     stage.end("b").end("a");
-    assert_eq!(stage.out.text().len(), 203);
+    assert_eq!(stage.out.text().len(), 103);
     let choice = Choice { quiet: true, ..choice(Style::Plain, OutputView::Failed, CI) };
     let mut stage = Stage::new(&["a", "b"], choice);
     stage.start("a").start("b");
@@ -408,9 +408,9 @@ fn of_long_logs_a_few_hundred_files_are_held_and_no_more() {
     parts(&mut stage, "b", 10);
     stage.fail("a").fail("b");
     let text = stage.both.text();
-    assert!(text.starts_with("… 108 B of earlier output not shown …\n"), "{text}");
-    // One more file than the 200 is each task's first.
-    assert_eq!(stage.out.text().len(), 192 + 1 + 10 + 1);
+    assert!(text.starts_with("… 208 B of earlier output not shown …\n"), "{text}");
+    // One more file than the 100 is each task's first.
+    assert_eq!(stage.out.text().len(), 92 + 1 + 10 + 1);
 }
 
 #[test]

@@ -140,6 +140,29 @@ fn sixty_four_floods_without_a_reader_take_bounded_memory_and_lose_nothing() {
     started.exits(0);
 }
 
+#[test]
+fn a_log_that_is_cut_all_the_time_takes_no_more_descriptors_for_a_reader_that_does_not_read() {
+    // A part of such a log has a quarter of it, and a part that waits for the reader is a descriptor.
+    let size = 20 * MIB;
+    let flow = "
+records: {max_log: 64KiB}
+tasks:
+  a: 'head -c SIZE /dev/zero | tr \"\\0\" x'
+  b: {run: ': > b.ran', needs: [a]}
+";
+    let project = Project::with(&flow.replace("SIZE", &size.to_string()));
+    let mut command = project.command_of("/bin/sh");
+    command.args(["-c", "ulimit -n 400 && exec \"$0\" run", env!("CARGO_BIN_EXE_pyoco")]);
+    let (out, writer) = std::io::pipe().expect("a pipe can be made");
+    let err = File::create(project.dir().join("err")).expect("ours");
+    let started = Started::new(command, writer, err);
+    wait_for_end(&project);
+    assert!(project.has("b.ran"));
+    assert_eq!(count(out), (size, size));
+    started.exits(0);
+    assert!(!project.read("err").contains("warning"), "{}", project.read("err"));
+}
+
 /// A task that writes a number that goes round byte by byte, to one stream or to both in turn.
 fn crumbs(n: usize, stream: &str) -> Project {
     Project::with(&format!(
