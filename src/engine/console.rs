@@ -4,22 +4,29 @@
 //! slow, or has gone, holds up nothing but this thread.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::event::{Chunk, Event, Line, RunView, Trace};
-use crate::model::{Ms, TaskId};
+use super::clock::Clock;
+use crate::event::{Chunk, Event, Line, RunView, TerminalUse, Trace};
+use crate::model::TaskId;
 
+#[derive(Debug)]
 enum Item {
     Lines(Vec<Line>),
     Output { task: TaskId, attempt: u32, chunk: Chunk },
     Notice(String),
+    Terminal { terminal: TerminalUse, is_done: Sender<()> },
     Finish,
 }
 
+/// How long a task that gets the terminal waits for what was to be shown before.
+const SHOWN_AT_MOST: Duration = Duration::from_secs(2);
+
 /// The way to the console thread; goes nowhere where a run has no trace.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct ConsoleSender(Option<Sender<Item>>);
 
 impl ConsoleSender {
@@ -33,6 +40,15 @@ impl ConsoleSender {
 
     pub(super) fn notice(&self, text: String) {
         self.send(Item::Notice(text));
+    }
+
+    /// Says that a task is about to use the terminal, or does so no longer; waits a while for all that
+    /// was to be shown before.
+    pub(super) fn terminal(&self, terminal: TerminalUse) {
+        let (is_done, done) = mpsc::channel();
+        self.send(Item::Terminal { terminal, is_done });
+        // A console that is held up, or has gone, must not hold up the task.
+        let _ = done.recv_timeout(SHOWN_AT_MOST);
     }
 
     pub(super) fn finish(&self) {
@@ -50,26 +66,26 @@ impl ConsoleSender {
 /// Starts the console thread of a run, if it has a trace.
 pub(super) fn start(
     trace: Option<Box<dyn Trace>>,
+    clock: Arc<Clock>,
 ) -> io::Result<(ConsoleSender, Option<JoinHandle<()>>)> {
     let Some(trace) = trace else { return Ok((ConsoleSender(None), None)) };
     let (sender, receiver) = mpsc::channel();
     let thread = std::thread::Builder::new().name("console".into());
-    let thread = thread.spawn(move || show(trace, &receiver))?;
+    let thread = thread.spawn(move || show(trace, &receiver, &clock))?;
     Ok((ConsoleSender(Some(sender)), Some(thread)))
 }
 
-fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
-    let start = Instant::now();
+fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>, clock: &Clock) {
     let mut view = RunView::new();
     // Output comes straight from the workers and can overtake the line that says its task started.
     let mut early: Vec<(TaskId, u32, Chunk)> = Vec::new();
-    let mut next_tick = trace.tick_every().map(|every| start + every);
+    let mut next_tick = trace.tick_every().map(|every| Instant::now() + every);
     loop {
         let now = Instant::now();
         if let (Some(at), Some(every)) = (next_tick, trace.tick_every())
             && at <= now
         {
-            trace.tick(&view, Ms::from(start.elapsed()));
+            trace.tick(&view, clock.ms());
             next_tick = Some(Instant::now() + every);
         }
         let at_most = next_tick.map(|at| at.saturating_duration_since(Instant::now()));
@@ -96,6 +112,11 @@ fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
                 }
             }
             Ok(Some(Item::Notice(text))) => trace.notice(&text),
+            Ok(Some(Item::Terminal { terminal, is_done })) => {
+                trace.terminal(&view, terminal);
+                // Who asked has perhaps lost patience.
+                let _ = is_done.send(());
+            }
             Ok(None) => {}
             Ok(Some(Item::Finish)) | Err(Closed) => break,
         }
@@ -126,7 +147,7 @@ fn receive(items: &Receiver<Item>, at_most: Option<Duration>) -> Result<Option<I
 mod tests {
     use super::*;
     use crate::event::{Declared, RunStarted, Stream, TaskStarted, TasksDeclared};
-    use crate::model::Wall;
+    use crate::model::{Ms, Wall};
 
     /// Notes what it is told.
     struct Notes(Sender<String>);
@@ -152,7 +173,8 @@ mod tests {
     #[test]
     fn output_that_overtakes_its_start_waits_for_it() {
         let (notes, told) = mpsc::channel();
-        let (console, thread) = start(Some(Box::new(Notes(notes)))).expect("a thread");
+        let (console, thread) =
+            start(Some(Box::new(Notes(notes))), Arc::new(Clock::start())).expect("a thread");
         let output = |task: u32, text: &str| {
             let chunk = Chunk::in_memory(Stream::Out, text.as_bytes());
             console.output(TaskId(task), 1, chunk);

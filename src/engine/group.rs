@@ -4,6 +4,8 @@
 //! somebody else's by then. So leaders are reaped under the table's lock, and only after they were
 //! taken out of it; and the leader of a group that outlived it stays unreaped until the run ends.
 
+mod suspend;
+
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
@@ -16,10 +18,13 @@ use super::lock;
 use super::os::members;
 use crate::model::{SIGKILL, TaskId};
 
+pub(super) use suspend::{Start, stop_signal};
+
 /// The groups of one run.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     table: Mutex<Table>,
+    gate: suspend::Gate,
     killed: AtomicBool,
 }
 
@@ -35,6 +40,10 @@ struct Live {
     /// Whether it was sent a signal.
     is_asked: bool,
     is_killed: bool,
+    /// Whether it has the terminal, as long as it is not stopped.
+    has_terminal: bool,
+    /// Whether it is stopped because the run is suspended.
+    is_held: bool,
 }
 
 impl Groups {
@@ -45,7 +54,12 @@ impl Groups {
         if is_killed {
             send(leader, SIGKILL); // the kill came while this one was being started
         }
-        table.live.insert((task, attempt), Live { leader, is_asked: false, is_killed });
+        let is_held = !is_killed && self.gate.is_suspended();
+        if is_held {
+            let _ = kill_process_group(leader, Signal::STOP); // one that has exited is no error
+        }
+        let live = Live { leader, is_asked: false, is_killed, has_terminal: false, is_held };
+        table.live.insert((task, attempt), live);
     }
 
     /// Sends a signal to the group of an attempt, if it is still there.
@@ -74,6 +88,7 @@ impl Groups {
     /// Kills every group, and all that will still be entered.
     pub(super) fn kill_all(&self) {
         self.killed.store(true, Ordering::SeqCst);
+        self.gate.open();
         let mut table = lock(&self.table);
         for live in table.live.values_mut() {
             live.is_killed = true;

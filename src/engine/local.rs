@@ -8,16 +8,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
-use std::time::{Instant, SystemTime};
 
+use super::clock::Clock;
 use super::console::ConsoleSender;
+use super::foreground::Terminal;
 use super::group::Groups;
 use super::leaks::Drains;
 use super::runner::Message;
 use super::{Surroundings, attempt};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Ms, Reason, RunId, TaskId, Wall};
-use crate::scheduler::{Ended, Executor, Input, Moment, Plan};
+use crate::model::{Reason, RunId, TaskId};
+use crate::scheduler::{Ended, Executor, Input, Plan};
 
 /// A run as its workers see it.
 pub(super) struct Context {
@@ -32,7 +33,9 @@ pub(super) struct Context {
     pub(super) console: ConsoleSender,
     pub(super) groups: Groups,
     pub(super) drains: Drains,
-    pub(super) clock: Clock,
+    pub(super) clock: Arc<Clock>,
+    /// The terminal that this process has, if any.
+    pub(super) terminal: Option<Terminal>,
     to_runner: Sender<Message>,
     has_log_trouble: AtomicBool,
 }
@@ -45,6 +48,7 @@ pub(super) struct ContextParts {
     pub(super) surroundings: Arc<Surroundings>,
     pub(super) log: Arc<dyn RunLog>,
     pub(super) console: ConsoleSender,
+    pub(super) clock: Arc<Clock>,
     pub(super) to_runner: Sender<Message>,
 }
 
@@ -61,7 +65,8 @@ impl Context {
             console: parts.console,
             groups: Groups::default(),
             drains: Drains::default(),
-            clock: Clock::start(),
+            clock: parts.clock,
+            terminal: Terminal::of_this_process(),
             to_runner: parts.to_runner,
             has_log_trouble: AtomicBool::new(false),
         }
@@ -114,22 +119,6 @@ fn base_env(env: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
 fn parent_run(env: &[(OsString, OsString)]) -> Option<RunId> {
     let (_, value) = env.iter().find(|(name, _)| name == "PYOCO_RUN_ID")?;
     value.to_str()?.parse().ok()
-}
-
-/// The clock of a run.
-#[derive(Debug)]
-pub(super) struct Clock {
-    start: Instant,
-}
-
-impl Clock {
-    pub(super) fn start() -> Clock {
-        Clock { start: Instant::now() }
-    }
-
-    pub(super) fn now(&self) -> Moment {
-        Moment { ms: Ms::from(self.start.elapsed()), wall: Wall::from(SystemTime::now()) }
-    }
 }
 
 /// Local processes. The scheduler hands over only what holds a slot, so that there are never more

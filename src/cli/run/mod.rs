@@ -2,6 +2,7 @@
 
 mod args;
 mod dry;
+mod job_control;
 mod limits;
 mod nested;
 mod signals;
@@ -27,6 +28,7 @@ use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
 pub(crate) use args::{RunArgs, is_file};
 use args::{jobs, on_cancel, parse, setting};
+use job_control::JobControl;
 use nested::InnerRuns;
 use signals::Ladder;
 
@@ -184,14 +186,16 @@ impl Job {
 
     fn run(mut self) -> Result<Exit, Failure> {
         let ladder = Ladder::listen()?;
+        let job_control = JobControl::listen()?;
         let console = Console::stdio(self.console);
         let (screen, grace) = (console.screen(), self.plan.grace);
-        self.options.on_level = Some(on_level(screen, grace, self.inner_runs.clone()));
+        self.options.on_level = Some(on_level(screen.clone(), grace, self.inner_runs.clone()));
         self.options.trace = Some(Box::new(console));
         let has_repository = self.options.facts.git_commit.is_some();
         let handle = self.engine.start_plan(self.plan, self.options).map_err(start_failure)?;
         self.inner_runs.belong_to(handle.run_id());
         ladder.lead_to(handle.clone());
+        job_control.lead_to(handle.clone(), screen);
         if let Some(request) = nested::drain_of_outer() {
             handle.request(request);
         }

@@ -122,18 +122,31 @@ pub(in crate::engine) fn members(group: Pid) -> Vec<OwnedFd> {
     processes.filter_map(member).collect()
 }
 
+/// Returns whether any process of `group` is neither stopped nor dead; `None` where it cannot be seen.
+pub(in crate::engine) fn has_running_members(group: Pid) -> Option<bool> {
+    let processes = fs::read_dir("/proc").ok()?;
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let runs = |pid: u32| state_in_group(pid, group).is_some_and(|state| state != 'T');
+    Some(pids.into_iter().any(runs))
+}
+
 fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
     let file = fs::File::from(pipe.try_clone_to_owned().ok()?);
     Some(format!("pipe:[{}]", file.metadata().ok()?.ino()))
 }
 
 fn is_in_group(pid: u32, group: Pid) -> bool {
-    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    state_in_group(pid, group).is_some()
+}
+
+/// Returns the state of a living process that belongs to `group`.
+fn state_in_group(pid: u32, group: Pid) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // pid (name) state parent group …; the name may hold anything, also parentheses.
-    let Some((_, rest)) = stat.rsplit_once(')') else { return false };
+    let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace();
-    let is_alive = fields.next().is_some_and(|state| state != "Z" && state != "X");
-    is_alive && fields.nth(1) == Some(&*group.as_raw_nonzero().to_string())
+    let state = fields.next()?.chars().next().filter(|state| !matches!(state, 'Z' | 'X'))?;
+    (fields.nth(1) == Some(&*group.as_raw_nonzero().to_string())).then_some(state)
 }
 
 fn holds(pid: u32, names: &[String]) -> bool {

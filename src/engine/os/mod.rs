@@ -7,9 +7,9 @@ mod linux;
 mod portable;
 
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
-pub(super) use linux::{ExitWatch, holders, members, peek_end};
+pub(super) use linux::{ExitWatch, has_running_members, holders, members, peek_end};
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
-pub(super) use portable::{ExitWatch, holders, members, peek_end};
+pub(super) use portable::{ExitWatch, has_running_members, holders, members, peek_end};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, Default)]

@@ -55,3 +55,8 @@ pub(in crate::engine) fn holders(_group: Pid, _pipes: &[BorrowedFd<'_>]) -> Vec<
 pub(in crate::engine) fn members(_group: Pid) -> Vec<OwnedFd> {
     Vec::new()
 }
+
+/// Returns that it is unknown: there is no portable way to find them.
+pub(in crate::engine) fn has_running_members(_group: Pid) -> Option<bool> {
+    None
+}
