@@ -198,20 +198,11 @@ impl Loan {
         if self.is_ending(run) {
             return Ok(()); // it is continued by whoever ends it
         }
-        let is_ours = !self.was_taken();
         let wants_it = by == libc::SIGTTIN || by == libc::SIGTTOU;
-        if !run.groups.take_held(self.task, self.attempt) && !(wants_it && is_ours) {
-            let modes = tcgetattr(&*self.terminal.0).ok();
-            self.take_back();
-            if !wants_it {
-                stop_this_process(&run.clock);
-            }
+        if run.groups.take_held(self.task, self.attempt) || (wants_it && self.was_taken()) {
             self.wait_for_resume(run)?;
-            if let Some(modes) = modes.filter(|_| self.terminal.is_ours()) {
-                self.terminal.set_modes(&modes);
-            }
-        } else if !is_ours {
-            self.wait_for_resume(run)?;
+        } else if !wants_it {
+            self.stop_both(run)?;
         }
         if self.is_ending(run) {
             return Ok(());
@@ -220,6 +211,18 @@ impl Loan {
         let given = self.terminal.give(group);
         given.map_err(|error| Reason::spawn(&format!("cannot give it the terminal: {error}")))?;
         run.groups.go_on(self.task, self.attempt);
+        Ok(())
+    }
+
+    /// Stops us as the task was stopped, and waits until we are continued in the foreground.
+    fn stop_both(&self, run: &Context) -> Result<(), Reason> {
+        let modes = tcgetattr(&*self.terminal.0).ok();
+        self.take_back();
+        stop_this_process(&run.clock);
+        self.wait_for_resume(run)?;
+        if let Some(modes) = modes.filter(|_| self.terminal.is_ours()) {
+            self.terminal.set_modes(&modes);
+        }
         Ok(())
     }
 
