@@ -34,6 +34,8 @@ pub(super) const LOOK_AT_OTHERS: Duration = Duration::from_secs(1);
 /// How often the foreground is asked for before a task fails that needs it. Each time stops us, where
 /// anybody can continue us.
 const CLAIMS: u32 = 3;
+/// How long we wait for the foreground without asking for it.
+const BEFORE_CLAIM: Duration = Duration::from_millis(200);
 /// How long the system has to stop us, or a shell to give us the terminal.
 const CLAIM_AT_MOST: Duration = Duration::from_secs(1);
 /// The pause between two looks.
@@ -71,19 +73,26 @@ impl Terminal {
 
     /// Waits until we are in the foreground. As any job that wants the terminal we stop until then.
     fn claim(&self, is_wanted: &dyn Fn() -> bool) -> Result<(), Reason> {
+        let has_come = |at_most: Duration| {
+            let deadline = Instant::now() + at_most;
+            while !self.is_ours() && is_wanted() {
+                if Instant::now() >= deadline {
+                    return false;
+                }
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            true
+        };
         for _ in 0..CLAIMS {
-            if self.is_ours() || !is_wanted() {
+            // Who continued us in the background may have done so in order to end us.
+            if has_come(BEFORE_CLAIM) {
                 return Ok(());
             }
             // In a group that nobody could continue it does nothing.
             let _ = kill_process_group(getpgrp(), Signal::TTIN);
-            let deadline = Instant::now() + CLAIM_AT_MOST;
-            while Instant::now() < deadline && !self.is_ours() && is_wanted() {
-                std::thread::sleep(LOOK_AGAIN);
+            if has_come(CLAIM_AT_MOST) {
+                return Ok(());
             }
-        }
-        if self.is_ours() || !is_wanted() {
-            return Ok(());
         }
         Err(Reason::spawn(
             "the terminal belongs to another job, and an `interactive` task needs it",

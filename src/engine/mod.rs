@@ -262,6 +262,11 @@ impl RunHandle {
         self.shared.suspend();
     }
 
+    /// Returns whether the run is suspended.
+    pub fn is_suspended(&self) -> bool {
+        self.shared.is_suspended()
+    }
+
     /// Resumes a run that was suspended, as a cancel at stop or kill does too.
     pub fn resume(&self) {
         self.shared.resume();

@@ -122,6 +122,10 @@ impl Shared {
         self.context.clock.resume();
     }
 
+    pub(super) fn is_suspended(&self) -> bool {
+        self.context.groups.is_suspended()
+    }
+
     pub(super) fn note(&self, noted: RunNoted) {
         self.context.tell(Input::Noted(noted));
     }

@@ -56,19 +56,26 @@ impl JobControl {
 
     /// Suspends the run and stops the program; returns when both are over.
     fn stop(&self, signal: i32) {
-        if self.is_continued() {
+        // A thread that is told again and again that it must not write can be told so once more after
+        // we were continued.
+        let is_stale = matches!(signal, SIGTTIN | SIGTTOU) && is_in_foreground();
+        if self.is_continued() || is_stale {
             return;
         }
         let Some((handle, screen)) = self.run.get() else {
             return signals::raise_by_default_once(signal);
         };
-        if handle.level() >= Some(Level::Kill) {
-            return; // the end is near
+        // The end is near, and who is ended needs no terminal.
+        let level = if signal == SIGTTIN { Level::Stop } else { Level::Kill };
+        let is_over = handle.status().is_final();
+        if !is_over && handle.level() >= Some(level) {
+            return;
         }
         handle.suspend();
         screen.pause();
-        // What an outer pyoco sends can have stopped and continued us in the middle of this.
-        if !self.is_continued() {
+        // What an outer pyoco sends can have stopped and continued us in the middle of this, and a
+        // cancel resumes the run.
+        if !self.is_continued() && (is_over || handle.is_suspended()) {
             signals::raise_by_default_once(signal);
         }
         screen.resume();
@@ -78,4 +85,13 @@ impl JobControl {
     fn is_continued(&self) -> bool {
         self.last.load(Ordering::SeqCst) == 0
     }
+}
+
+/// Returns whether we may use the terminal.
+fn is_in_foreground() -> bool {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let terminal = open("/dev/tty", flags, Mode::empty());
+    let group = terminal.and_then(rustix::termios::tcgetpgrp);
+    group == Ok(rustix::process::getpgrp())
 }

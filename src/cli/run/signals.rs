@@ -243,16 +243,26 @@ fn raise_by_default(signal: i32) {
 
 /// Raises a signal with what it does by default, and then lets its handler have it again. Of a signal
 /// that stops us it returns when we are continued, or at once where it does not stop us.
+///
+/// It stops us once: meanwhile others can be sent the same signal, say by a terminal that is written
+/// to, and stop us first. Then ours is pending already, and SIGCONT takes it away.
 #[expect(unsafe_code, reason = "the safe way to do it stops us with another signal")]
 pub(super) fn raise_by_default_once(signal: i32) {
-    // SAFETY: the structure is filled by the call that reads the old action, and written back as it
-    // was.
+    // SAFETY: the structures are made or filled before they are used, the action is written back as
+    // it was, and the mask is this thread's alone.
     unsafe {
+        let mut only: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut only);
+        libc::sigaddset(&raw mut only, signal);
         let mut action: libc::sigaction = std::mem::zeroed();
-        if libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0 {
-            raise_by_default(signal);
-            libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+        if libc::sigaction(signal, std::ptr::null(), &raw mut action) != 0 {
+            return;
         }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const only, std::ptr::null_mut());
+        libc::raise(signal);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
     }
 }
 

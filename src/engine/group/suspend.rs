@@ -68,6 +68,11 @@ impl Groups {
         Start(&self.gate)
     }
 
+    /// Returns whether the groups are suspended.
+    pub(in crate::engine) fn is_suspended(&self) -> bool {
+        self.gate.is_suspended()
+    }
+
     /// Stops every group, and all that will still be entered before [`Groups::resume`].
     pub(in crate::engine) fn suspend(&self) {
         if self.is_killed() {

@@ -123,10 +123,12 @@ pub(in crate::engine) fn members(group: Pid) -> Vec<OwnedFd> {
 }
 
 /// Returns whether any process of `group` is neither stopped nor dead; `None` where it cannot be seen.
+/// One that the kernel does not let go counts as stopped: it waits for a child that is.
 pub(in crate::engine) fn has_running_members(group: Pid) -> Option<bool> {
     let processes = fs::read_dir("/proc").ok()?;
     let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    let runs = |pid: u32| state_in_group(pid, group).is_some_and(|state| state != 'T');
+    let runs =
+        |pid: u32| state_in_group(pid, group).is_some_and(|state| !matches!(state, 'T' | 'D'));
     Some(pids.into_iter().any(runs))
 }
 
