@@ -156,7 +156,7 @@ fn the_terminal_and_its_modes_are_taken_back_however_the_task_ends() {
 on_failure: isolate
 tasks:
   before: \"{LOOK}\"
-  task: {{run: \"{script}\", interactive: true, needs: [before], timeout: 1s{interpreter}}}
+  task: {{run: \"{script}\", interactive: true, needs: [before], timeout: 1s, kill: {{after: 100ms}}{interpreter}}}
   after: \"{LOOK}\"
 "
         ));

@@ -329,6 +329,9 @@ fn what_is_just_being_started_is_stopped_too() {
         wait_for("all to be stopped", || {
             is_all_stopped(&project, pyoco.pid()) || pyoco.has_ended()
         });
+        if pyoco.has_ended() {
+            break;
+        }
         n_stops += 1;
         pyoco.signal(Signal::CONT);
     }
