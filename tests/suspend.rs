@@ -245,6 +245,7 @@ fn a_stop_of_pyoco_alone_lets_its_tasks_go_on() {
         Project::with("tasks: {a: ': > ready; until [ -e go ]; do sleep 0.01; done; : > gone'}");
     let pyoco = project.spawn(&["run"]);
     wait_for_file(&project.dir().join("ready"));
+    wait_for("its start in the record", || project.record().state("a") == TaskState::Running);
     pyoco.signal(Signal::STOP);
     let stopped = || project.processes().iter().any(|(_, state)| *state == 'T');
     wait_for("pyoco to be stopped", stopped);
