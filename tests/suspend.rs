@@ -32,7 +32,9 @@ fn is_all_stopped(project: &Project, pyoco: Pid) -> bool {
         let all = project.processes();
         let others = all.iter().filter(|(pid, _)| is_of(*pid, pyoco)).map(|(_, state)| *state);
         let others: Vec<char> = others.collect();
-        others.contains(&'T') && others.iter().all(|state| matches!(state, 'T' | 'D'))
+        let is_stopped = |state: &char| matches!(state, 'T' | 't'); // the latter where it is traced
+        let mut stopped = others.iter().filter(|state| is_stopped(state)).peekable();
+        stopped.peek().is_some() && others.iter().all(|state| is_stopped(state) || *state == 'D')
     })
 }
 
@@ -314,6 +316,34 @@ fn a_task_that_ignores_the_polite_signal_is_stopped_all_the_same() {
     wait_for_all_stopped(&project, pyoco.pid());
     project.file("go", "");
     pyoco.signal(Signal::CONT);
+    pyoco.wait().exits(0);
+}
+
+#[test]
+fn a_process_that_pyoco_does_not_know_yet_is_stopped_too() {
+    let project =
+        Project::with("tasks: {a: ': > ready; until [ -e go ]; do sleep 0.05; done; : > over'}");
+    if project.command_of("strace").arg("-V").output().is_err() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "`strace` is missing; it has a package of its own"
+        );
+        eprintln!("skipped: `strace` is missing");
+        return;
+    }
+    // The child runs long before the call that made it returns.
+    let mut command = project.command_of("strace");
+    command.args(["-D", "-f", "-o", "/dev/null", "-e", "trace=clone,clone3,vfork"]);
+    command.args(["-e", "inject=clone,clone3,vfork:delay_exit=200000"]);
+    let pyoco = Running::spawn({
+        command.args([env!("CARGO_BIN_EXE_pyoco"), "run"]);
+        command
+    });
+    wait_for_file(&project.dir().join("ready"));
+    pyoco.signal(Signal::TSTP);
+    wait_for_all_stopped(&project, pyoco.pid());
+    pyoco.signal(Signal::CONT);
+    project.file("go", "");
     pyoco.wait().exits(0);
 }
 

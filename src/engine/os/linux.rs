@@ -127,8 +127,9 @@ pub(in crate::engine) fn members(group: Pid) -> Vec<OwnedFd> {
 pub(in crate::engine) fn has_running_members(group: Pid) -> Option<bool> {
     let processes = fs::read_dir("/proc").ok()?;
     let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    let runs =
-        |pid: u32| state_in_group(pid, group).is_some_and(|state| !matches!(state, 'T' | 'D'));
+    let runs = |pid: u32| {
+        state_in_group(pid, group).is_some_and(|state| !matches!(state, 'T' | 't' | 'D'))
+    };
     Some(pids.into_iter().any(runs))
 }
 
