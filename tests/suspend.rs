@@ -320,34 +320,6 @@ fn a_task_that_ignores_the_polite_signal_is_stopped_all_the_same() {
 }
 
 #[test]
-fn a_process_that_pyoco_does_not_know_yet_is_stopped_too() {
-    let project =
-        Project::with("tasks: {a: ': > ready; until [ -e go ]; do sleep 0.05; done; : > over'}");
-    if project.command_of("strace").arg("-V").output().is_err() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "`strace` is missing; it has a package of its own"
-        );
-        eprintln!("skipped: `strace` is missing");
-        return;
-    }
-    // The child runs long before the call that made it returns.
-    let mut command = project.command_of("strace");
-    command.args(["-D", "-f", "-o", "/dev/null", "-e", "trace=clone,clone3,vfork"]);
-    command.args(["-e", "inject=clone,clone3,vfork:delay_exit=200000"]);
-    let pyoco = Running::spawn({
-        command.args([env!("CARGO_BIN_EXE_pyoco"), "run"]);
-        command
-    });
-    wait_for_file(&project.dir().join("ready"));
-    pyoco.signal(Signal::TSTP);
-    wait_for_all_stopped(&project, pyoco.pid());
-    pyoco.signal(Signal::CONT);
-    project.file("go", "");
-    pyoco.wait().exits(0);
-}
-
-#[test]
 fn what_is_just_being_started_is_stopped_too() {
     let tasks: String = (0..400).map(|n| format!("  t{n}: 'sleep 0.0{}'\n", n % 10)).collect();
     let project = Project::with(&format!("tasks:\n{tasks}"));
