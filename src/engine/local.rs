@@ -14,8 +14,9 @@ use super::console::ConsoleSender;
 use super::foreground::Terminal;
 use super::group::Groups;
 use super::leaks::Drains;
+use super::logs::Logs;
 use super::runner::Message;
-use super::{Surroundings, attempt};
+use super::{Surroundings, attempt, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
 use crate::model::{Reason, RunId, RunStatus, Size, TaskId};
 use crate::scheduler::{Ended, Executor, Input, Plan};
@@ -38,6 +39,7 @@ pub(super) struct Context {
     pub(super) console: ConsoleSender,
     pub(super) groups: Groups,
     pub(super) drains: Drains,
+    pub(super) logs: Logs,
     pub(super) clock: Arc<Clock>,
     /// The terminal that this process has, if any.
     pub(super) terminal: Option<Terminal>,
@@ -83,6 +85,7 @@ impl Context {
             console: parts.console,
             groups: Groups::default(),
             drains: Drains::default(),
+            logs: Logs::default(),
             clock: parts.clock,
             terminal: Terminal::of_this_process(),
             outcome: OnceLock::new(),
@@ -226,7 +229,7 @@ impl Executor for LocalExecutor {
     }
 
     fn signal_after_post_mortem(&self, task: TaskId, attempt: u32, signal: i32) {
-        self.context.groups.signal(task, attempt, signal);
+        post_mortem::then_signal(&self.context, task, attempt, signal);
     }
 
     fn signal_leaked(&self, signal: i32) {

@@ -16,7 +16,9 @@ mod foreground;
 mod group;
 mod leaks;
 mod local;
+mod logs;
 mod os;
+mod post_mortem;
 mod runner;
 
 use std::collections::HashMap;

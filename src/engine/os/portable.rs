@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::End;
+use super::{Closer, End, Process};
 
 /// Becomes readable when a process has exited.
 #[derive(Debug)]
@@ -59,4 +59,23 @@ pub(in crate::engine) fn members(_group: Pid) -> Vec<OwnedFd> {
 /// Returns that it is unknown: there is no portable way to find them.
 pub(in crate::engine) fn has_running_members(_group: Pid) -> Option<bool> {
     None
+}
+
+/// Returns the leader alone: there is no portable way to find others.
+pub(in crate::engine) fn processes(leader: Pid) -> io::Result<Vec<Process>> {
+    let pid = leader.as_raw_nonzero().get().cast_unsigned();
+    Ok(vec![Process {
+        pid,
+        parent: std::process::id(),
+        group: pid,
+        name: "this system tells no more".to_owned(),
+        state: None,
+        cpu: None,
+        n_threads: 1,
+    }])
+}
+
+/// Returns nothing: there is no portable way to learn it.
+pub(in crate::engine) fn look_closer(_pid: u32) -> Closer {
+    Closer::default()
 }
