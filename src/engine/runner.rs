@@ -12,8 +12,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::clock::Clock;
 use super::console;
 use super::leaks::readable;
 use super::local::{Context, ContextParts, LocalExecutor};
@@ -22,7 +23,7 @@ use crate::event::{
     CANCEL_FILE, CancelRequest, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
     StateStore, StoreError,
 };
-use crate::model::{CancelToken, Level, RunId, Size, escape};
+use crate::model::{CancelToken, Level, Ms, RunId, Size, escape};
 use crate::scheduler::{Action, Announced, Decisions, Executor, Input, Plan, Scheduler};
 
 /// How long the end of a run waits for an announcement to be out.
@@ -101,8 +102,28 @@ impl Shared {
             // Past the runner, which may hang in a write.
             self.context.groups.kill_all();
         }
+        if level >= Level::Stop {
+            self.resume(); // who is to end must hear of it, and its grace must run
+        }
         // Once the run is over there is nothing to cancel.
         let _ = self.to_runner.send(Message::Wake);
+    }
+
+    pub(super) fn suspend(&self) {
+        if self.is_over() || self.context.groups.is_killed() {
+            return;
+        }
+        self.context.clock.pause();
+        self.context.groups.suspend();
+    }
+
+    pub(super) fn resume(&self) {
+        self.context.groups.resume();
+        self.context.clock.resume();
+    }
+
+    pub(super) fn is_suspended(&self) -> bool {
+        self.context.groups.is_suspended()
     }
 
     pub(super) fn note(&self, noted: RunNoted) {
@@ -155,7 +176,9 @@ pub(super) fn start(
         }
     };
     let (to_runner, inputs) = mpsc::channel();
-    let (console, trace) = console::start(options.trace.take()).map_err(StartError::Thread)?;
+    let clock = Arc::new(Clock::start());
+    let (console, trace) =
+        console::start(options.trace.take(), clock.clone()).map_err(StartError::Thread)?;
     let context = Arc::new(Context::new(ContextParts {
         run_id,
         plan,
@@ -164,6 +187,7 @@ pub(super) fn start(
         log: log.clone(),
         max_log: max_log(&options),
         console,
+        clock,
         to_runner: to_runner.clone(),
     }));
     let shared = Arc::new(Shared::new(context.clone(), to_runner, trace));
@@ -244,7 +268,7 @@ struct Runner {
     is_broken: bool,
     close_requests: Option<Closer>,
     /// When what was stopped is killed, groups that outlived their leaders included.
-    stop_deadline: Option<Instant>,
+    stop_deadline: Option<Ms>,
     /// Announcements on their way; each closes when it is out.
     announcing: Vec<Receiver<()>>,
     _private_dir: Option<tempfile::TempDir>,
@@ -369,7 +393,7 @@ impl Runner {
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
                 Action::Announce { what, running } => {
                     if let Announced::Cancel { level: Level::Stop, grace } = what {
-                        self.stop_deadline = Some(Instant::now() + grace.duration());
+                        self.stop_deadline = Some(self.shared.context.clock.ms() + grace);
                     }
                     self.announce(what, &running);
                 }
@@ -423,13 +447,13 @@ impl Runner {
         let Some(deadline) = self.stop_deadline else { return };
         let groups = &self.shared.context.groups;
         while !groups.is_killed() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline - self.shared.context.clock.ms();
             let members = groups.leaked_members();
-            if left.is_zero() || members.is_empty() {
+            if left == Ms(0) || members.is_empty() {
                 return;
             }
             let members: Vec<_> = members.iter().map(AsFd::as_fd).collect();
-            if readable(&members, Some(left)).is_err() {
+            if readable(&members, Some(left.duration())).is_err() {
                 return;
             }
         }

@@ -2,6 +2,7 @@
 
 mod args;
 mod dry;
+mod job_control;
 mod limits;
 mod nested;
 mod orphans;
@@ -28,6 +29,7 @@ use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
 pub(crate) use args::{RunArgs, is_file};
 use args::{jobs, on_cancel, parse, setting};
+use job_control::JobControl;
 use nested::InnerRuns;
 use orphans::Orphans;
 use signals::Ladder;
@@ -188,8 +190,10 @@ impl Job {
 
     fn run(mut self) -> Result<Exit, Failure> {
         let (ladder, orphans) = (Ladder::listen()?, Orphans::listen()?);
+        let job_control = JobControl::listen()?;
         let console = Console::stdio(self.console);
-        self.options.on_level = Some(on_level(console.screen(), self.inner_runs.clone()));
+        let screen = console.screen();
+        self.options.on_level = Some(on_level(screen.clone(), self.inner_runs.clone()));
         self.options.trace = Some(Box::new(console));
         let keep_for = self.plan.flow.records().keep_for;
         let has_repository = self.options.facts.git_commit.is_some();
@@ -197,6 +201,7 @@ impl Job {
         self.inner_runs.belong_to(handle.run_id());
         ladder.lead_to(handle.clone());
         orphans.reap_beside(handle.clone());
+        job_control.lead_to(handle.clone(), screen);
         if let Some(request) = nested::drain_of_outer() {
             handle.request(request);
         }

@@ -57,6 +57,11 @@ pub(in crate::engine) fn members(_group: Pid) -> Vec<OwnedFd> {
     Vec::new()
 }
 
+/// Returns that it is unknown: there is no portable way to find them.
+pub(in crate::engine) fn has_running_members(_group: Pid) -> Option<bool> {
+    None
+}
+
 /// Returns the leader alone: there is no portable way to find others.
 pub(in crate::engine) fn processes(leader: Pid) -> io::Result<Vec<Process>> {
     let pid = leader.as_raw_nonzero().get().cast_unsigned();
