@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Ms, SIGTERM, TaskId};
+use super::{Mask, Ms, SIGTERM, TaskId};
 
 /// A checked workflow.
 #[derive(Clone, Debug)]
@@ -27,6 +27,7 @@ pub struct Flow {
     /// How many tasks may run at once; `None`: as many as there are processors.
     pub(crate) jobs: Option<u32>,
     pub(crate) on_failure: OnFailure,
+    pub(crate) secrets: Secrets,
 }
 
 impl Flow {
@@ -44,6 +45,7 @@ impl Flow {
             lists: Lists::default(),
             jobs: self.jobs,
             on_failure: self.on_failure,
+            secrets: self.secrets.clone(),
         }
     }
 
@@ -55,6 +57,11 @@ impl Flow {
     /// Returns what the flow says of itself.
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
+    }
+
+    /// Returns what must not be read in what the flow leaves behind.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Returns the tasks in declaration order: a [`TaskId`] is an index into them.
@@ -80,6 +87,32 @@ impl Flow {
     /// Returns what `id` needs one of.
     pub fn needs_any(&self, id: TaskId) -> &[TaskId] {
         self.lists.get(self.task(id).needs_any)
+    }
+}
+
+/// The environment variables whose values are masked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// Their names, each once.
+    pub names: Arc<[Box<str>]>,
+    /// The values that the file itself gives them, in whatever place.
+    pub values: Arc<[Box<str>]>,
+}
+
+impl Secrets {
+    /// Returns what masks the values in the file and those of this environment.
+    pub fn mask<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &self,
+        env: impl IntoIterator<Item = (N, V)>,
+    ) -> Mask {
+        if self.names.is_empty() {
+            return Mask::default();
+        }
+        let is_secret = |name: &[u8]| self.names.iter().any(|one| one.as_bytes() == name);
+        let inherited = env.into_iter().filter(|(name, _)| is_secret(name.as_ref()));
+        let inherited = inherited.map(|(_, value)| value.as_ref().to_vec());
+        let own = self.values.iter().map(|value| value.as_bytes().to_vec());
+        Mask::new(inherited.chain(own))
     }
 }
 

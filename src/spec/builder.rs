@@ -67,6 +67,15 @@ impl FlowBuilder {
         self
     }
 
+    /// Names environment variables whose values are masked in output, logs and records.
+    pub fn secrets<I, S>(self, names: I) -> FlowBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.key("secrets", list(names))
+    }
+
     /// Sets how many tasks may run at once.
     pub fn jobs(self, jobs: u32) -> FlowBuilder {
         self.key("jobs", plain(jobs))

@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::json;
 
 use super::Source;
+use super::secrets::Hidden;
 use super::tree::{LineIndex, Span};
 use crate::model::escape;
 
@@ -36,13 +38,15 @@ pub struct Diagnostic {
     /// The places, the first one being where it is; empty where there is none.
     pub(crate) labels: Vec<(Span, String)>,
     pub(crate) help: Vec<String>,
+    /// What is not shown of the file that it is about.
+    hidden: Option<Arc<Hidden>>,
 }
 
 impl Diagnostic {
     /// Makes an error.
     pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
         let (message, labels, help) = (shortened(message.into()), Vec::new(), Vec::new());
-        Diagnostic { severity: Severity::Error, code, message, labels, help }
+        Diagnostic { severity: Severity::Error, code, message, labels, help, hidden: None }
     }
 
     /// Makes a warning.
@@ -67,6 +71,15 @@ impl Diagnostic {
     pub(crate) fn help(mut self, text: impl Into<String>) -> Diagnostic {
         self.help.push(shortened(text.into()));
         self
+    }
+
+    /// Takes the values of secrets out of all that it says.
+    fn hide(&mut self, hidden: &Arc<Hidden>) {
+        let labels = self.labels.iter_mut().map(|(_, text)| text);
+        for text in [&mut self.message].into_iter().chain(labels).chain(&mut self.help) {
+            *text = hidden.text(text).into_owned();
+        }
+        self.hidden = Some(Arc::clone(hidden));
     }
 
     /// Returns how bad it is.
@@ -118,6 +131,8 @@ pub(crate) struct Diagnostics {
     n_warnings: usize,
     /// The task that is being read: named where there is no place to show.
     pub(crate) subject: Option<String>,
+    /// What is not shown of the file.
+    pub(crate) hidden: Option<Arc<Hidden>>,
 }
 
 impl Diagnostics {
@@ -159,6 +174,9 @@ impl Diagnostics {
 
     /// Returns them sorted by place.
     pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+        if let Some(hidden) = &self.hidden {
+            self.list.iter_mut().for_each(|diagnostic| diagnostic.hide(hidden));
+        }
         self.list.sort_by_key(|diagnostic| {
             (diagnostic.labels.first().map(|(span, _)| span.start), diagnostic.severity)
         });
@@ -197,6 +215,10 @@ fn body(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool) -> St
         name: escape(&source.name),
         index: LineIndex::new(&source.bytes),
         bytes: &source.bytes,
+        shown: match diagnostics.iter().find_map(|diagnostic| diagnostic.hidden.as_ref()) {
+            Some(hidden) => hidden.blank(&source.bytes),
+            None => Cow::Borrowed(&source.bytes),
+        },
     });
     let mut text = String::new();
     for diagnostic in shown(diagnostics) {
@@ -274,6 +296,8 @@ struct File<'a> {
     name: Cow<'a, str>,
     index: LineIndex,
     bytes: &'a [u8],
+    /// The same without what is not shown, byte for byte.
+    shown: Cow<'a, [u8]>,
 }
 
 /// Lays a diagnostic out for the renderer.
@@ -318,11 +342,11 @@ fn snippet<'a>(
     let (first, last) = if long {
         let first = start.saturating_sub(WINDOW / 2).max(from);
         let last = (end.min(start + WINDOW) + WINDOW / 2).min(to);
-        (whole_character(file.bytes, first), whole_character(file.bytes, last))
+        (whole_character(&file.shown, first), whole_character(&file.shown, last))
     } else {
         (from, to)
     };
-    let piece = |from: usize, to: usize| escape_line(file.bytes.get(from..to).unwrap_or_default());
+    let piece = |from: usize, to: usize| escape_line(file.shown.get(from..to).unwrap_or_default());
     let (before, marked, after) =
         (piece(first, start), piece(start, end.min(last)), piece(end.min(last), last));
     let place = before.len()..before.len() + marked.len();

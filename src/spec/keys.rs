@@ -48,6 +48,8 @@ pub(crate) enum Type {
     Names,
     /// A list of words.
     WordList,
+    /// A list of names of environment variables.
+    EnvNames,
     /// A whole number in this range.
     Int(u32, u32),
     /// A list of whole numbers in this range.
@@ -136,6 +138,13 @@ pub(crate) const KEYS: &[Key] = &[
         Type::Env,
         "",
         "Environment variables. A value is its source text: `3.10` and `no` stay as they are. A task's own win over those of `defaults`, and these over the file's.",
+    ),
+    key(
+        "secrets",
+        TOP,
+        Type::EnvNames,
+        "",
+        "Environment variables, inherited or of the file, whose values (of 4 bytes or more) are shown as `***` in output, logs and records. What a task encodes or cuts up cannot be recognised.",
     ),
     key(
         "defaults",
@@ -247,7 +256,6 @@ pub(crate) const KEYS: &[Key] = &[
     later("params", TOP),
     later("env_file", &[Place::Top, Place::Task]),
     later("inherit_env", TOP),
-    later("secrets", TOP),
     later("finally", TOP),
     later("pools", TOP),
     later("grace", TOP),

@@ -12,6 +12,7 @@ mod keys;
 mod lower;
 mod notation;
 mod schema;
+mod secrets;
 mod source;
 mod task;
 mod toml;
@@ -30,6 +31,7 @@ use tree::{Kind, LineIndex, Span};
 pub use builder::{FlowBuilder, TaskBuilder};
 pub use diag::{Diagnostic, Severity, report, report_json, report_parts};
 pub use schema::workflow_schema;
+pub use secrets::masked_source;
 pub use source::{Source, find, read};
 
 pub(crate) const MAX_FLOW_NAME: usize = 256; // bytes
