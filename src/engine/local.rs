@@ -16,7 +16,7 @@ use super::leaks::Drains;
 use super::runner::Message;
 use super::{Surroundings, attempt};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Ms, Reason, RunId, TaskId, Wall};
+use crate::model::{Mask, Ms, Reason, RunId, TaskId, Wall};
 use crate::scheduler::{Ended, Executor, Input, Moment, Plan};
 
 /// A run as its workers see it.
@@ -28,6 +28,8 @@ pub(super) struct Context {
     pub(super) base_env: Vec<(OsString, OsString)>,
     pub(super) parent: Option<RunId>,
     pub(super) surroundings: Arc<Surroundings>,
+    /// What must not be read in anything that the run leaves behind.
+    pub(super) mask: Arc<Mask>,
     pub(super) log: Arc<dyn RunLog>,
     pub(super) console: ConsoleSender,
     pub(super) groups: Groups,
@@ -43,6 +45,7 @@ pub(super) struct ContextParts {
     pub(super) plan: Plan,
     pub(super) dir: PathBuf,
     pub(super) surroundings: Arc<Surroundings>,
+    pub(super) mask: Arc<Mask>,
     pub(super) log: Arc<dyn RunLog>,
     pub(super) console: ConsoleSender,
     pub(super) to_runner: Sender<Message>,
@@ -57,6 +60,7 @@ impl Context {
             base_env: base_env(&parts.surroundings.env),
             parent: parent_run(&parts.surroundings.env),
             surroundings: parts.surroundings,
+            mask: parts.mask,
             log: parts.log,
             console: parts.console,
             groups: Groups::default(),
@@ -81,7 +85,8 @@ impl Context {
     /// Tells people once that a log could not be kept.
     pub(super) fn log_broke(&self, error: &StoreError) {
         if !self.has_log_trouble.swap(true, Ordering::SeqCst) {
-            self.console.notice(format!("output is not kept: {error}; the tasks go on"));
+            let text = format!("output is not kept: {error}; the tasks go on");
+            self.console.notice(self.mask.text(&text).into_owned());
         }
     }
 

@@ -14,6 +14,7 @@ mod console;
 mod group;
 mod leaks;
 mod local;
+mod mask;
 mod os;
 mod runner;
 

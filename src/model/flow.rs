@@ -3,6 +3,7 @@
 //! Only `spec` makes one (from a file, or through its builder), so that whoever holds a `Flow`
 //! knows that its names are unique, its needs exist and its graph has no cycle.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -64,6 +65,23 @@ impl Flow {
         &self.secrets
     }
 
+    /// Returns the flow as it can be shown: without secrets in what it says of itself and of its tasks.
+    pub fn shown(&self, mask: &Mask) -> Flow {
+        let mut flow = self.clone();
+        let texts = flow.tasks.iter_mut().filter_map(|task| task.description.as_mut());
+        texts.for_each(|text| *text = mask.text(text).into());
+        flow.description.iter_mut().for_each(|text| mask.apply(text));
+        for task in &mut flow.tasks {
+            task.work = match &task.work {
+                Work::Run(script) => Work::Run(mask.text(script).into()),
+                Work::Cmd(words) => {
+                    Work::Cmd(words.iter().map(|word| mask.text(word).into()).collect())
+                }
+            };
+        }
+        flow
+    }
+
     /// Returns the tasks in declaration order: a [`TaskId`] is an index into them.
     pub fn tasks(&self) -> &[Task] {
         &self.tasks
@@ -90,29 +108,33 @@ impl Flow {
     }
 }
 
-/// The environment variables whose values are masked.
+/// The environment variables whose values are masked, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Secrets {
-    /// Their names, each once.
-    pub names: Arc<[Box<str>]>,
-    /// The values that the file itself gives them, in whatever place.
-    pub values: Arc<[Box<str>]>,
+pub struct Secrets(pub Arc<[Secret]>);
+
+/// An environment variable whose values are masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// Its name.
+    pub name: Box<str>,
+    /// What the file itself sets it to, in whatever place.
+    pub values: Vec<Box<str>>,
 }
 
 impl Secrets {
-    /// Returns what masks the values in the file and those of this environment.
+    /// Returns what masks the values that the file sets and those of this environment.
     pub fn mask<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &self,
         env: impl IntoIterator<Item = (N, V)>,
     ) -> Mask {
-        if self.names.is_empty() {
+        if self.0.is_empty() {
             return Mask::default();
         }
-        let is_secret = |name: &[u8]| self.names.iter().any(|one| one.as_bytes() == name);
-        let inherited = env.into_iter().filter(|(name, _)| is_secret(name.as_ref()));
+        let names: HashSet<&[u8]> = self.0.iter().map(|secret| secret.name.as_bytes()).collect();
+        let inherited = env.into_iter().filter(|(name, _)| names.contains(name.as_ref()));
         let inherited = inherited.map(|(_, value)| value.as_ref().to_vec());
-        let own = self.values.iter().map(|value| value.as_bytes().to_vec());
-        Mask::new(inherited.chain(own))
+        let set = self.0.iter().flat_map(|secret| &secret.values);
+        Mask::new(inherited.chain(set.map(|value| value.as_bytes().to_vec())))
     }
 }
 

@@ -121,17 +121,8 @@ impl Mask {
         }
     }
 
-    /// Returns the bytes with a `*` for each byte of a value: every place stays where it is.
-    pub fn blank<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
-        let mut blanked = Cow::Borrowed(bytes);
-        for range in self.find(bytes) {
-            Mask::blank_all(&mut blanked.to_mut()[range]);
-        }
-        blanked
-    }
-
     /// Puts a `*` in the place of every byte that ends no line.
-    pub fn blank_all(bytes: &mut [u8]) {
+    pub fn blank(bytes: &mut [u8]) {
         let blank = |byte: &&mut u8| !matches!(**byte, b'\n' | b'\r');
         bytes.iter_mut().filter(blank).for_each(|byte| *byte = b'*');
     }

@@ -121,13 +121,6 @@ fn a_value_that_is_no_text_is_masked_as_bytes_and_as_it_is_shown() {
 }
 
 #[test]
-fn a_blank_leaves_every_place_where_it_is() {
-    let mask = Mask::new(["ab\ncdef"]);
-    assert_eq!(mask.blank(b"1 ab\ncdef 2"), &b"1 **\n**** 2"[..]);
-    assert!(matches!(mask.blank(b"nothing"), std::borrow::Cow::Borrowed(_)));
-}
-
-#[test]
 fn a_prompt_is_not_held_back_and_a_beginning_is_given_out_at_the_end() {
     let mut stream = Arc::new(Mask::new(["secret"])).stream();
     assert_eq!(stream.push(b"Password: "), b"Password: ");

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Rules, audit};
-use crate::model::{Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, Syntax, Task, Work};
+use crate::model::{
+    Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, Secrets, Syntax, Task, Work,
+};
 
 /// A task of a simulated run: what it needs, and how its attempts end.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +67,7 @@ fn flow(sims: &[Sim], on_failure: OnFailure) -> Arc<Flow> {
         lists,
         jobs: None,
         on_failure,
+        secrets: Secrets::default(),
     })
 }
 

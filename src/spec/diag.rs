@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -13,7 +14,7 @@ use serde_json::json;
 use super::Source;
 use super::secrets::Hidden;
 use super::tree::{LineIndex, Span};
-use crate::model::escape;
+use crate::model::{MASKED, escape};
 
 const SHOWN: usize = 50; // what a person reads at once
 const KEPT: usize = 10_000; // of errors, and of warnings: a generated file may be wrong everywhere
@@ -215,9 +216,9 @@ fn body(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool) -> St
         name: escape(&source.name),
         index: LineIndex::new(&source.bytes),
         bytes: &source.bytes,
-        shown: match diagnostics.iter().find_map(|diagnostic| diagnostic.hidden.as_ref()) {
-            Some(hidden) => hidden.blank(&source.bytes),
-            None => Cow::Borrowed(&source.bytes),
+        hidden: match diagnostics.iter().find_map(|diagnostic| diagnostic.hidden.as_ref()) {
+            Some(hidden) => hidden.places(&source.bytes),
+            None => Vec::new(),
         },
     });
     let mut text = String::new();
@@ -296,8 +297,24 @@ struct File<'a> {
     name: Cow<'a, str>,
     index: LineIndex,
     bytes: &'a [u8],
-    /// The same without what is not shown, byte for byte.
-    shown: Cow<'a, [u8]>,
+    /// The places that are not shown, in their order.
+    hidden: Vec<Range<usize>>,
+}
+
+impl File<'_> {
+    /// Returns a piece of a line as it is shown.
+    fn piece(&self, from: usize, to: usize) -> String {
+        let (mut shown, mut at) = (String::new(), from);
+        let show =
+            |from: usize, to: usize| escape_line(self.bytes.get(from..to).unwrap_or_default());
+        let first = self.hidden.partition_point(|place| place.end <= from);
+        for place in self.hidden[first..].iter().take_while(|place| place.start < to) {
+            shown.push_str(&show(at, place.start.max(at)));
+            shown.push_str(MASKED);
+            at = place.end.min(to);
+        }
+        shown + &show(at, to)
+    }
 }
 
 /// Lays a diagnostic out for the renderer.
@@ -342,13 +359,13 @@ fn snippet<'a>(
     let (first, last) = if long {
         let first = start.saturating_sub(WINDOW / 2).max(from);
         let last = (end.min(start + WINDOW) + WINDOW / 2).min(to);
-        (whole_character(&file.shown, first), whole_character(&file.shown, last))
+        (whole_character(file.bytes, first), whole_character(file.bytes, last))
     } else {
         (from, to)
     };
-    let piece = |from: usize, to: usize| escape_line(file.shown.get(from..to).unwrap_or_default());
+    let end_shown = end.min(last);
     let (before, marked, after) =
-        (piece(first, start), piece(start, end.min(last)), piece(end.min(last), last));
+        (file.piece(first, start), file.piece(start, end_shown), file.piece(end_shown, last));
     let place = before.len()..before.len() + marked.len();
     let column = file.index.column(file.bytes, start);
     let snippet = Snippet::source(format!("{before}{marked}{after}"))

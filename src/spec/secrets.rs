@@ -2,13 +2,14 @@
 //! shown and kept without these values.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::tree::{Entry, Kind, Node, Span};
 use super::{toml, values, yaml};
-use crate::model::{MASKED, MIN_SECRET, Mask, Secrets, Syntax};
+use crate::model::{MASKED, MIN_SECRET, Mask, Secret, Secrets, Syntax};
 
 /// The most that the values in a file may hold together: the system gives no task more by far.
 const MAX_VALUES: usize = 2 << 20;
@@ -32,16 +33,19 @@ impl Hidden {
         !self.mask.find(text.as_bytes()).is_empty()
     }
 
-    /// Returns the file with a `*` for each byte of a value.
-    pub(crate) fn blank<'b>(&self, file: &'b [u8]) -> Cow<'b, [u8]> {
-        let mut blanked = self.mask.blank(file);
-        for span in &self.spans {
-            let place = span.start as usize..(span.end as usize).min(file.len());
-            if let Some(value) = blanked.to_mut().get_mut(place) {
-                Mask::blank_all(value);
+    /// Returns the places of a file that are not shown, in their order.
+    pub(crate) fn places(&self, file: &[u8]) -> Vec<Range<usize>> {
+        let spans = self.spans.iter().map(|span| span.start as usize..span.end as usize);
+        let mut places: Vec<_> = self.mask.find(file).into_iter().chain(spans).collect();
+        places.sort_unstable_by_key(|place| place.start);
+        places.dedup_by(|next, last| {
+            let touches = next.start <= last.end;
+            if touches {
+                last.end = last.end.max(next.end);
             }
-        }
-        blanked
+            touches
+        });
+        places
     }
 }
 
@@ -54,37 +58,39 @@ pub(crate) fn read(root: &[Entry<'_>], found: &mut Diagnostics) -> Secrets {
         found.push(wrong.help("write `secrets: [TOKEN]`"));
         return Secrets::default();
     };
-    let mut names: Vec<(&str, Span)> = Vec::new();
-    let mut seen = HashSet::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut secrets: Vec<(Secret, Span)> = Vec::new();
     for item in items {
-        if let Some(name) = name(item, found).filter(|name| seen.insert(*name)) {
-            names.push((name, item.span));
-        }
+        let Some(name) = name(item, found) else { continue };
+        places.entry(name).or_insert_with(|| {
+            secrets.push((Secret { name: name.into(), values: Vec::new() }, item.span));
+            secrets.len() - 1
+        });
     }
     let mut hidden = Hidden::default();
-    let mut set: Vec<Box<str>> = Vec::new();
-    for variable in envs(root).filter(|variable| seen.contains(&*variable.key)) {
+    let mut n_bytes = 0;
+    for variable in envs(root) {
+        let Some(place) = places.get(&*variable.key) else { continue };
         let Some(value) = variable.value.scalar() else { continue };
-        set.push(value.into());
+        let (secret, span) = &mut secrets[*place];
         hidden.spans.push(own_place(&variable.value).span);
-        let is_named = |(name, _): &&(&str, Span)| *name == variable.key;
-        if let Some((_, span)) = names.iter().find(is_named)
-            && !Mask::takes(value.as_bytes())
-        {
+        if secret.values.last().is_some_and(|last| **last == *value) {
+            continue; // as in a thousand tasks by one anchor
+        }
+        if !Mask::takes(value.as_bytes()) {
             found.push(too_short(&variable.key, *span));
         }
+        n_bytes += value.len();
+        secret.values.push(value.into());
     }
-    if set.iter().map(|value| value.len()).sum::<usize>() > MAX_VALUES {
+    if n_bytes > MAX_VALUES {
         let message = format!("the values of all secrets are longer than {} MiB", MAX_VALUES >> 20);
         let help =
-            "keep long ones in files that tasks read; what they print of these is not masked";
+            "keep long ones in files that tasks read; what is printed of these is not masked";
         found.push(Diagnostic::error("too-large", message).at(entry.span).help(help));
-        return Secrets::default();
+        secrets.clear();
     }
-    set.sort_unstable();
-    set.dedup();
-    let names = names.iter().map(|(name, _)| Box::from(*name)).collect();
-    let secrets = Secrets { names, values: set.into() };
+    let secrets = Secrets(secrets.into_iter().map(|(secret, _)| secret).collect());
     hidden.mask = secrets.mask::<&[u8], &[u8]>([]);
     warn_of_names(root, &hidden, found);
     found.hidden = Some(Arc::new(hidden));
@@ -228,7 +234,7 @@ fn rewritten(source: &str, value: &str, is_plain: bool, mask: &Mask) -> Option<S
     if masked_in(source) >= in_value && !becomes_alias {
         return None;
     }
-    let end = if source.ends_with('\n') { "\n" } else { "" };
+    let end = &source[source.trim_end().len()..]; // a block reaches up to the next key
     Some(if is_quoted || is_plain {
         let json = serde_json::to_string(&*mask.text(value)).expect("a text is JSON");
         format!("{json}{end}")

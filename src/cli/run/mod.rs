@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::{Exit, Failure, written};
-use super::load::{caller_dir, load};
+use super::load::{caller_dir, load, shown};
 use crate::engine::{
     Engine, PARENT_GRACE, RunHandle, RunOptions, StartError, Surroundings, processors,
 };
@@ -113,7 +113,9 @@ fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure {
             let all: Vec<TaskId> = flow.ids().collect();
             failure.hint(format!("the tasks are: {}", names(flow, &all, MAX_NAMES)))
         }
-        SelectionError::NoDefault => failure.hint(super::list::table(flow, usize::MAX).trim_end()),
+        SelectionError::NoDefault => {
+            failure.hint(super::list::table(&shown(flow), usize::MAX).trim_end())
+        }
         SelectionError::Nothing => failure,
     }
 }
@@ -200,7 +202,9 @@ impl Job {
         }
         let view = handle.wait();
         // Retention is a courtesy: what it cannot remove now, the next run or `runs prune` will.
-        if let Some(retention) = &self.retention {
+        if let Some(retention) = &mut self.retention {
+            // As it stands in the record: without secrets.
+            retention.only = Some((view.header().flow.clone(), view.header().file.clone()));
             let _ = self.engine.store().prune(retention);
         }
         ladder.wait_for_trace(&handle, signal_of(&view));
