@@ -263,17 +263,9 @@ fn keys_have_their_places() {
         "defaults: {run: x}\ntasks: {a: x}\n",
         &["1:12 unknown-key unknown key `run` in `defaults`; `run` stands in a task"],
     );
-    for key in [
-        "params",
-        "env_file",
-        "inherit_env",
-        "secrets",
-        "finally",
-        "pools",
-        "grace",
-        "timeout",
-        "records",
-    ] {
+    for key in
+        ["params", "env_file", "inherit_env", "finally", "pools", "grace", "timeout", "records"]
+    {
         let message = format!(
             "1:1 not-yet `{key}` does not work yet in this version of pyoco; remove the key; `pyoco schema workflow` has all that work"
         );

@@ -4,13 +4,16 @@ mod errors;
 mod flows;
 mod limits;
 mod properties;
+mod secrets;
 mod values;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::graph::{Picture, draw};
-use crate::model::{ListId, Ms, OnFailure, OnTaskFailure, Options, Retry, Shell, TaskId, Work};
+use crate::model::{
+    ListId, Ms, OnFailure, OnTaskFailure, Options, Retry, Secret, Shell, TaskId, Work,
+};
 
 fn source(text: &str, syntax: Syntax) -> Source {
     let name = match syntax {
