@@ -18,6 +18,9 @@ pub const MIN_SECRET: usize = 4;
 
 const ROOT: u32 = 0;
 
+/// How many bits a hash has: 16 KiB, which stay in the fastest memory.
+const HASH_BITS: u32 = 17;
+
 /// Finds the values of secrets.
 ///
 /// ```
@@ -32,8 +35,8 @@ pub struct Mask {
     nodes: Vec<Node>,
     /// Where each byte leads from the root.
     first: Vec<u32>,
-    /// A bit for each two bytes that begin a value: most of a text is passed over by it.
-    pairs: Vec<u64>,
+    /// A bit for each hash of four bytes that begin a value: most of a text is passed over by it.
+    begins: Vec<u64>,
 }
 
 /// Some bytes that begin a value.
@@ -137,10 +140,10 @@ impl Mask {
         if self.nodes.is_empty() {
             self.nodes.push(Node::default());
             self.first = vec![ROOT; 256];
-            self.pairs = vec![0; (1 << 16) / 64];
+            self.begins = vec![0; (1 << HASH_BITS) / 64];
         }
-        let pair = usize::from(value[0]) << 8 | usize::from(value[1]);
-        self.pairs[pair / 64] |= 1 << (pair % 64);
+        let hash = hash(value);
+        self.begins[hash / 64] |= 1 << (hash % 64);
         let mut node = ROOT;
         for (at, byte) in value.iter().enumerate() {
             node = match self.child(node, *byte) {
@@ -209,9 +212,15 @@ impl Mask {
         }
     }
 
-    fn begins(&self, first: u8, second: u8) -> bool {
-        let pair = usize::from(first) << 8 | usize::from(second);
-        self.pairs[pair / 64] & 1 << (pair % 64) != 0
+    /// Returns how many bytes can be passed over, since no value begins in them.
+    fn passed(&self, bytes: &[u8]) -> usize {
+        let may_begin = |start: &[u8]| {
+            let hash = hash(start);
+            self.begins[hash / 64] & 1 << (hash % 64) != 0
+        };
+        // What is shorter than a value's beginning may be one all the same.
+        let unsure = bytes.len().saturating_sub(MIN_SECRET - 1);
+        bytes.windows(MIN_SECRET).position(may_begin).unwrap_or(unsure)
     }
 
     /// Goes on through a text of which `bytes` begin at `at`.
@@ -222,9 +231,7 @@ impl Mask {
         let mut here = 0;
         while here < bytes.len() {
             if *state == ROOT {
-                let pairs = bytes[here..].windows(2);
-                let passed = { pairs }.position(|pair| self.begins(pair[0], pair[1]));
-                here = passed.map_or(bytes.len() - 1, |passed| here + passed);
+                here += self.passed(&bytes[here..]);
             }
             *state = self.next(*state, bytes[here]);
             here += 1;
@@ -240,6 +247,12 @@ impl Mask {
     fn depth(&self, state: u32) -> u64 {
         self.nodes.get(state as usize).map_or(0, |node| u64::from(node.depth))
     }
+}
+
+/// Returns the hash of the first bytes of a text, of which there are [`MIN_SECRET`] at least.
+fn hash(text: &[u8]) -> usize {
+    let first = u32::from_le_bytes([text[0], text[1], text[2], text[3]]);
+    (first.wrapping_mul(0x9e37_79b1) >> (u32::BITS - HASH_BITS)) as usize
 }
 
 /// Places of values in their order; none of them touch.
