@@ -265,7 +265,7 @@ impl<'a> Output<'a> {
 
     /// What was held back may be longer than what is read at once.
     fn keep_pieces(&mut self, stream: Stream, bytes: &[u8]) {
-        bytes.chunks(256 << 10).for_each(|piece| self.keep(stream, piece));
+        bytes.chunks(2 * self.run.piece).for_each(|piece| self.keep(stream, piece));
     }
 
     fn keep(&mut self, stream: Stream, bytes: &[u8]) {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Mask, Ms, SIGTERM, TaskId};
+use super::{Mask, Ms, SIGTERM, Size, TaskId};
 
 /// A checked workflow.
 #[derive(Clone, Debug)]
@@ -29,6 +29,11 @@ pub struct Flow {
     pub(crate) jobs: Option<u32>,
     pub(crate) on_failure: OnFailure,
     pub(crate) secrets: Secrets,
+    /// The deadline of level stop; `None`: the scheduler's own.
+    pub(crate) grace: Option<Ms>,
+    /// The longest that `tasks` may take together.
+    pub(crate) timeout: Option<Ms>,
+    pub(crate) records: Records,
 }
 
 impl Flow {
@@ -47,6 +52,9 @@ impl Flow {
             jobs: self.jobs,
             on_failure: self.on_failure,
             secrets: self.secrets.clone(),
+            grace: self.grace,
+            timeout: self.timeout,
+            records: self.records,
         }
     }
 
@@ -82,7 +90,8 @@ impl Flow {
         flow
     }
 
-    /// Returns the tasks in declaration order: a [`TaskId`] is an index into them.
+    /// Returns the tasks in declaration order, those of `finally` last: a [`TaskId`] is an index into
+    /// them.
     pub fn tasks(&self) -> &[Task] {
         &self.tasks
     }
@@ -95,6 +104,21 @@ impl Flow {
     /// Returns all ids in declaration order.
     pub fn ids(&self) -> impl Iterator<Item = TaskId> + Clone + use<> {
         (0..self.tasks.len()).map(TaskId::from_index)
+    }
+
+    /// Returns how long level stop lets tasks end, where the flow says it.
+    pub fn grace(&self) -> Option<Ms> {
+        self.grace
+    }
+
+    /// Returns the longest that the run may take, `finally` apart.
+    pub fn timeout(&self) -> Option<Ms> {
+        self.timeout
+    }
+
+    /// Returns what is kept of the flow's runs.
+    pub fn records(&self) -> Records {
+        self.records
     }
 
     /// Returns what `id` needs, all of which must be satisfied.
@@ -138,6 +162,17 @@ impl Secrets {
     }
 }
 
+/// What is kept of the runs of a flow; `None`: what the keeper of records does by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    /// At most so many ended runs.
+    pub keep_runs: Option<u32>,
+    /// Only those that ended so long ago at most.
+    pub keep_for: Option<Ms>,
+    /// How much output of one attempt.
+    pub max_log: Option<Size>,
+}
+
 /// The syntax of a workflow file; it gives the copy in the record its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Syntax {
@@ -160,6 +195,8 @@ pub struct Task {
     pub(crate) options: Arc<Options>,
     /// The line of the task's name in the file, from 1; 0 for a task made in code.
     pub(crate) line: u32,
+    /// Whether it stands in `finally`. Those come after all of `tasks`.
+    pub(crate) finally: bool,
 }
 
 impl Task {
@@ -176,6 +213,11 @@ impl Task {
     /// Returns the line of the task's name in the file, from 1; 0 for a task made in code.
     pub fn line(&self) -> u32 {
         self.line
+    }
+
+    /// Returns whether the task is one of `finally`, which run after all of `tasks` have ended.
+    pub fn is_finally(&self) -> bool {
+        self.finally
     }
 
     /// Returns what the task does.

@@ -230,8 +230,16 @@ impl Mask {
         }
         let mut here = 0;
         while here < bytes.len() {
-            if *state == ROOT {
-                here += self.passed(&bytes[here..]);
+            // A few bytes begin some value nearly everywhere: before the state is followed, it is made
+            // sure that they go on like one.
+            let depth = self.nodes[*state as usize].depth as usize;
+            if depth < MIN_SECRET
+                && let Some(start) = here.checked_sub(depth)
+            {
+                let passed = self.passed(&bytes[start..]);
+                if passed > 0 {
+                    (*state, here) = (ROOT, start + passed);
+                }
             }
             *state = self.next(*state, bytes[here]);
             here += 1;

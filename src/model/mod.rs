@@ -13,8 +13,8 @@ mod text;
 mod time;
 
 pub use flow::{
-    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Retry, Secret, Secrets,
-    Shell, Syntax, Task, Work,
+    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Secret,
+    Secrets, Shell, Syntax, Task, Work,
 };
 pub use id::{BadRunId, RunId, TaskId};
 pub use mask::{MASKED, MIN_SECRET, Mask, MaskStream};

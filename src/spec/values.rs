@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::diag::{Diagnostic, Diagnostics};
 use super::hints::{quoted_list, suggest};
 use super::tree::{Kind, Node, Span};
-use crate::model::Ms;
+use crate::model::{Ms, Size};
 
 const LONGEST: Ms = Ms(100 * 365 * 86_400_000); // a century: additions to it stay in range
 
@@ -206,6 +206,23 @@ pub(crate) fn duration(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> O
             None
         }
     }
+}
+
+/// Returns a size in bytes.
+pub(crate) fn size(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<Size> {
+    let text = plain_text(node, key, found)?;
+    let size = text.parse().ok();
+    if size.is_none() {
+        let message = format!("`{text}` is not a size");
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let help = if is_number {
+            format!("give it a unit: `{text}B` for bytes, `{text}MiB` for 1024 times 1024 of them")
+        } else {
+            "write a number with a unit: `64KiB`, `20MiB`, `1GiB`".to_owned()
+        };
+        found.push(Diagnostic::error("size", message).at(node.span).help(help));
+    }
+    size
 }
 
 /// Returns which of some words it is.

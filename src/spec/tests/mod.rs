@@ -3,6 +3,7 @@
 mod errors;
 mod flows;
 mod limits;
+mod maps;
 mod properties;
 mod secrets;
 mod values;
@@ -12,7 +13,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::graph::{Picture, draw};
 use crate::model::{
-    ListId, Ms, OnFailure, OnTaskFailure, Options, Retry, Secret, Shell, TaskId, Work,
+    Kill, ListId, Ms, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Secret, Shell,
+    Size, Task, TaskId, Work,
 };
 
 fn source(text: &str, syntax: Syntax) -> Source {
