@@ -171,13 +171,19 @@ fn words_of_the_command_line_are_masked_in_the_record_and_reach_the_task() {
 #[test]
 fn a_file_whose_path_holds_a_value_is_kept_like_any_other() {
     let mut project = Project::new();
-    project.file(&format!("{TOKEN}/f.yaml"), "secrets: [TOKEN]\ntasks: {a: 'pwd'}\n");
+    project.file(
+        &format!("{TOKEN}/f.yaml"),
+        "secrets: [TOKEN]\nrecords: {keep_runs: 1}\ntasks: {a: pwd}\n",
+    );
     project.env("TOKEN", TOKEN);
     let outcome = project.run(&["run", &format!("{TOKEN}/f.yaml")]).exits(0);
     require_hidden(&project, &outcome, TOKEN);
     assert!(outcome.stdout.ends_with("/***\n"), "{outcome:?}");
     let file = project.record().view.header().file.clone().expect("it is recorded");
     assert!(file.ends_with("/***/f.yaml"), "{file}");
+    // Runs of one file are known by what is recorded of it.
+    project.run(&["run", &format!("{TOKEN}/f.yaml")]).exits(0);
+    assert_eq!(project.records().len(), 1);
 }
 
 #[test]
