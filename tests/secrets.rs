@@ -394,3 +394,32 @@ fn an_inner_run_shows_the_values_of_its_own_secrets_only_masked() {
     Running::spawn(command).wait().exits(0);
     require_none(&project.dir().join("second"), TOKEN.as_bytes());
 }
+
+#[test]
+fn the_look_at_what_hangs_shows_no_value() {
+    // The second command line is read in part, with the end in the middle of the value; what is before
+    // it is a value too, so that the end would be shown.
+    let long = "L".repeat(4096 - "sh\0-c\0sleep 86400; :\0sh\0".len() - 7);
+    let mut project = Project::with(&format!(
+        r#"
+secrets: [TOKEN, LONG]
+on_failure: isolate
+env: {{LONG: {long}}}
+defaults: {{timeout: 1s}}
+tasks:
+  direct: {{cmd: [sh, -c, 'sleep 86400; :', "it's tok-5f 3a9c", x]}}
+  cut: 'sh -c "sleep 86400; :" sh "$LONG $TOKEN"'
+"#
+    ));
+    project.env("TOKEN", "it's tok-5f 3a9c");
+    let outcome = project.run(&["run", "-o", "stream"]).exits(1);
+    ["tok-5f", "it's", "it'\\''s", "LLLL"]
+        .iter()
+        .for_each(|v| require_hidden(&project, &outcome, v));
+    if cfg!(all(target_os = "linux", not(pyoco_portable))) {
+        let log = |name| String::from_utf8(project.record().log(name, 1)).expect("text");
+        assert!(log("direct").contains("sh -c 'sleep 86400; :' '***' x"), "{}", log("direct"));
+        assert!(log("cut").contains("sh -c 'sleep 86400; :' sh '***"), "{}", log("cut"));
+        assert!(!log("cut").contains(" it"), "{}", log("cut"));
+    }
+}

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duct::Handle;
@@ -16,8 +17,9 @@ use tempfile::NamedTempFile;
 use super::command::Command;
 use super::leaks::readable;
 use super::local::Context;
+use super::logs::Log;
 use super::os::{self, ExitWatch};
-use crate::event::{MAX_TAIL, Measured, Stream, TaskLog};
+use crate::event::{MAX_TAIL, Measured, Stream};
 use crate::model::{Mask, MaskStream, Reason, SIGKILL, TaskId};
 use crate::scheduler::{Ended, Input, Started};
 
@@ -192,6 +194,7 @@ impl Process {
             tail: output.tail(),
             leaked: Vec::new(),
         };
+        run.logs.close(&output.log);
         if self.pipes.is_empty() {
             // Its end is known already; reaping it cannot block, and says nothing new.
             let _ = run.groups.reap(self.task, self.attempt, self.handle);
@@ -213,9 +216,7 @@ fn leak_grace(run: &Context) -> Duration {
 /// The output of an attempt on its way into the log and to the console.
 struct Output<'a> {
     run: &'a Context,
-    task: TaskId,
-    attempt: u32,
-    log: Box<dyn TaskLog>,
+    log: Arc<Log>,
     /// For the two streams; `None` where nothing is masked.
     masks: Option<Box<[MaskStream; 2]>>,
     /// How many bytes the task put out, and how many are kept of them without secrets.
@@ -226,10 +227,10 @@ struct Output<'a> {
 
 impl<'a> Output<'a> {
     fn new(run: &'a Context, task: TaskId, attempt: u32) -> Output<'a> {
-        let log = run.log.task_log(task, attempt);
+        let log = run.logs.open(run, task, attempt);
         let masks =
             (!run.mask.is_empty()).then(|| Box::new([run.mask.stream(), run.mask.stream()]));
-        Output { run, task, attempt, log, masks, bytes: 0, n_kept: 0, tail: Vec::new() }
+        Output { run, log, masks, bytes: 0, n_kept: 0, tail: Vec::new() }
     }
 
     /// Reads once from a pipe that is ready; returns whether there can be more.
@@ -251,7 +252,7 @@ impl<'a> Output<'a> {
         match stream {
             Stream::Out => self.keep_pieces(stream, masks[0].push(bytes)),
             Stream::Err => self.keep_pieces(stream, masks[1].push(bytes)),
-            Stream::Pyoco => self.keep(stream, &self.run.mask.bytes(bytes)), // whole texts
+            Stream::Pyoco => unreachable!("BUG: a pipe that is none of the task's"),
         }
         self.masks = Some(masks);
     }
@@ -274,11 +275,7 @@ impl<'a> Output<'a> {
         let kept = self.tail.len().min(MAX_TAIL - recent.len());
         self.tail.drain(..self.tail.len() - kept);
         self.tail.extend_from_slice(recent);
-        let (chunk, error) = self.log.write(stream, self.run.clock.now().ms, bytes);
-        self.run.console.output(self.task, self.attempt, chunk);
-        if let Some(error) = error {
-            self.run.log_broke(&error);
-        }
+        self.log.keep(self.run, stream, bytes);
     }
 
     /// Returns the end of the output as text, at most [`MAX_TAIL`] bytes.

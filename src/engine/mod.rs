@@ -14,8 +14,10 @@ mod console;
 mod group;
 mod leaks;
 mod local;
+mod logs;
 mod mask;
 mod os;
+mod post_mortem;
 mod runner;
 
 use std::collections::HashMap;

@@ -3,10 +3,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::End;
+use super::{Closer, End, Process};
+use crate::model::Mask;
 
 /// Becomes readable when a process has exited.
 #[derive(Debug)]
@@ -54,4 +56,23 @@ pub(in crate::engine) fn holders(_group: Pid, _pipes: &[BorrowedFd<'_>]) -> Vec<
 /// Returns nobody: there is no portable way to find them.
 pub(in crate::engine) fn members(_group: Pid) -> Vec<OwnedFd> {
     Vec::new()
+}
+
+/// Returns the leader alone: there is no portable way to find others.
+pub(in crate::engine) fn processes(leader: Pid) -> io::Result<Vec<Process>> {
+    let pid = leader.as_raw_nonzero().get().cast_unsigned();
+    Ok(vec![Process {
+        pid,
+        parent: std::process::id(),
+        group: pid,
+        name: "this system tells no more".to_owned(),
+        state: None,
+        cpu: None,
+        n_threads: 1,
+    }])
+}
+
+/// Returns nothing: there is no portable way to learn it.
+pub(in crate::engine) fn look_closer(_pid: u32, _mask: &Arc<Mask>) -> Closer {
+    Closer::default()
 }
