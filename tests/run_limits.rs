@@ -29,6 +29,9 @@ finally:
     assert_eq!(record.events("task_stopping")[0]["why"], "run_timeout");
     assert_eq!(record.events("run_finished")[0]["reason"], "timeout");
     project.run(&["runs", "show", "latest"]).exits(0).says("FAILED  timeout");
+    // What it was doing is looked at here too.
+    let words = project.run(&["runs", "logs", "latest", "slow", "--stream", "pyoco"]).exits(0);
+    words.says("sleep 86400");
 }
 
 #[test]

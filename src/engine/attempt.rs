@@ -20,7 +20,7 @@ use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
 use crate::event::{MAX_TAIL, Measured, Stream};
-use crate::model::{Mask, MaskStream, Reason, SIGKILL, TaskId};
+use crate::model::{Mask, MaskStream, Reason, TaskId};
 use crate::scheduler::{Ended, Input, Started};
 
 /// How long output may stay open after the process has exited.
@@ -75,17 +75,17 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         Some(file) => expression.stdin_file(file),
         None => expression.stdin_null(),
     };
+    let starting = run.groups.starting();
     let handle = expression.start().map_err(cannot)?;
     drop(expression); // it holds the write ends, and the pipes end only when all of those are closed
     let pid = handle.pids().first().and_then(|pid| Pid::from_raw(*pid as i32));
     let Some(pid) = pid else { return Err(Reason::spawn("no process")) };
     run.groups.enter(task, attempt, pid);
+    drop(starting); // the table knows it now
     let exit = match ExitWatch::new(pid) {
         Ok(exit) => exit,
         Err(error) => {
-            run.groups.signal(task, attempt, SIGKILL);
-            // Why it cannot be watched is what is told, whatever comes of its end.
-            let _ = run.groups.reap(task, attempt, handle);
+            run.groups.give_up(task, attempt, &handle);
             return Err(cannot(error));
         }
     };
@@ -196,8 +196,7 @@ impl Process {
         };
         run.logs.close(&output.log);
         if self.pipes.is_empty() {
-            // Its end is known already; reaping it cannot block, and says nothing new.
-            let _ = run.groups.reap(self.task, self.attempt, self.handle);
+            run.groups.reap(self.task, self.attempt, self.handle, self.exit);
         } else {
             let pipes: Vec<BorrowedFd<'_>> =
                 self.pipes.iter().map(|(_, pipe)| pipe.as_fd()).collect();

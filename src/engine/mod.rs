@@ -278,6 +278,13 @@ impl RunHandle {
         self.shared.is_over_within(at_most)
     }
 
+    /// Reaps what lost its parent and has ended, and no process of this run or of its caller's group:
+    /// for a program that is the first process of a container, whenever it gets SIGCHLD. Returns
+    /// whether another look in a moment may find more.
+    pub fn reap_orphans(&self) -> bool {
+        self.shared.reap_orphans()
+    }
+
     /// Waits until the trace has shown all there is.
     pub fn wait_for_trace(&self) {
         self.shared.wait_for_trace();
