@@ -109,6 +109,8 @@ tasks:
     let stop = |project: &Project, args: &[&str], grace: &str| {
         let mut running = project.spawn(args);
         wait_for_file(&project.dir().join("ready.a"));
+        // What is ready has been recorded as running, or is about to be.
+        running.wait_to_complain("start node=a");
         running.signal(Signal::TERM);
         running.wait_to_complain(&format!("1 task asked to end, killed in {grace}; "));
         running.signal(Signal::TERM);

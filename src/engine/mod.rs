@@ -9,6 +9,7 @@
 //! needs (time, environment), so that the floors below need not.
 
 mod attempt;
+mod backlog;
 mod command;
 mod console;
 mod group;
