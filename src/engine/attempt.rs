@@ -3,6 +3,7 @@
 
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
 use crate::event::{MAX_TAIL, Measured, Stream};
-use crate::model::{Ms, Reason, TaskId, escape};
+use crate::model::{Mask, MaskStream, Ms, Reason, TaskId, escape};
 use crate::scheduler::{Ended, Input, Started};
 
 /// How long output may stay open after the process has exited.
@@ -61,7 +62,7 @@ struct Process {
 fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
     let mut command = Command::prepare(run, task, attempt)?;
     let (env, stdin) = (std::mem::take(&mut command.env), command.stdin.take());
-    let cannot = |error: io::Error| spawn_error(&command.program, &error);
+    let cannot = |error: io::Error| spawn_error(&command.program, &error, &run.mask);
     let mut loan = Loan::prepare(run, task, attempt)?;
     let expression = duct::cmd(&command.program, &command.arguments)
         .dir(&command.dir)
@@ -99,14 +100,14 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
             return Err(cannot(error));
         }
     };
-    let (argv, argv_cut) = argv(&command);
+    let (argv, argv_cut) = argv(&command, &run.mask);
     run.tell(Input::Started(Box::new(Started {
         task,
         attempt,
         pid: u32::try_from(pid.as_raw_nonzero().get()).ok(),
         argv,
         argv_cut,
-        dir: Some(cut(&command.dir.to_string_lossy(), MAX_ARGV).to_owned()),
+        dir: Some(cut(&run.mask.text(&command.dir.to_string_lossy()), MAX_ARGV).to_owned()),
     })));
     Ok(Process { task, attempt, pid, handle, exit, pipes, loan, _script: command.script })
 }
@@ -119,7 +120,7 @@ fn captured(expression: Expression) -> io::Result<(Expression, Vec<(Stream, Pipe
     Ok((expression, vec![(Stream::Out, out), (Stream::Err, err)]))
 }
 
-fn spawn_error(program: &Path, error: &io::Error) -> Reason {
+fn spawn_error(program: &Path, error: &io::Error, mask: &Mask) -> Reason {
     let program = program.display();
     let text = match error.kind() {
         io::ErrorKind::NotFound => format!("no interpreter for {program}"),
@@ -132,15 +133,17 @@ fn spawn_error(program: &Path, error: &io::Error) -> Reason {
         }
         _ => format!("{program}: {error}"),
     };
-    Reason::spawn(cut(&text, MAX_REASON))
+    Reason::spawn(cut(&mask.text(&text), MAX_REASON))
 }
 
-fn argv(command: &Command) -> (Vec<String>, bool) {
+fn argv(command: &Command, mask: &Mask) -> (Vec<String>, bool) {
     let program = command.program.as_os_str();
     let words = std::iter::once(program).chain(command.arguments.iter().map(|word| &**word));
     let (mut argv, mut room) = (Vec::new(), MAX_ARGV);
     for word in words {
-        let word = word.to_string_lossy();
+        // First: of what is cut in the middle a part would be left.
+        let word = mask.bytes(word.as_bytes());
+        let word = String::from_utf8_lossy(&word);
         let kept = cut(&word, room);
         argv.push(kept.to_owned());
         room -= kept.len();
@@ -233,7 +236,8 @@ impl Process {
         }
     }
 
-    fn finish(self, run: &Context, output: Output<'_>) -> Measured {
+    fn finish(self, run: &Context, mut output: Output<'_>) -> Measured {
+        output.end();
         let end = os::peek_end(self.pid).unwrap_or_default();
         let mut measured = Measured {
             exit_code: end.code,
@@ -266,14 +270,20 @@ fn leak_grace(run: &Context) -> Ms {
 struct Output<'a> {
     run: &'a Context,
     log: Arc<Log>,
+    /// For the two streams; `None` where nothing is masked.
+    masks: Option<Box<[MaskStream; 2]>>,
+    /// How many bytes the task put out, and how many are kept of them without secrets.
     bytes: u64,
+    n_kept: u64,
     tail: Vec<u8>,
 }
 
 impl<'a> Output<'a> {
     fn new(run: &'a Context, task: TaskId, attempt: u32) -> Output<'a> {
         let log = run.logs.open(run, task, attempt);
-        Output { run, log, bytes: 0, tail: Vec::new() }
+        let masks =
+            (!run.mask.is_empty()).then(|| Box::new([run.mask.stream(), run.mask.stream()]));
+        Output { run, log, masks, bytes: 0, n_kept: 0, tail: Vec::new() }
     }
 
     /// Reads once from a pipe that is ready; returns whether there can be more.
@@ -281,15 +291,39 @@ impl<'a> Output<'a> {
         match pipe.read(buffer) {
             Ok(0) => false,
             Ok(n) => {
-                self.keep(stream, &buffer[..n]);
+                self.bytes += n as u64;
+                self.mask(stream, &buffer[..n]);
                 true
             }
             Err(error) => error.kind() == io::ErrorKind::Interrupted,
         }
     }
 
+    /// Keeps some output, without secrets.
+    fn mask(&mut self, stream: Stream, bytes: &[u8]) {
+        let Some(mut masks) = self.masks.take() else { return self.keep(stream, bytes) };
+        match stream {
+            Stream::Out => self.keep_pieces(stream, masks[0].push(bytes)),
+            Stream::Err => self.keep_pieces(stream, masks[1].push(bytes)),
+            Stream::Pyoco => unreachable!("BUG: a pipe that is none of the task's"),
+        }
+        self.masks = Some(masks);
+    }
+
+    /// Keeps what was held back because it might have become a secret: nothing follows.
+    fn end(&mut self) {
+        let Some(mut masks) = self.masks.take() else { return };
+        self.keep_pieces(Stream::Out, masks[0].finish());
+        self.keep_pieces(Stream::Err, masks[1].finish());
+    }
+
+    /// What was held back may be longer than what is read at once.
+    fn keep_pieces(&mut self, stream: Stream, bytes: &[u8]) {
+        bytes.chunks(2 * self.run.piece).for_each(|piece| self.keep(stream, piece));
+    }
+
     fn keep(&mut self, stream: Stream, bytes: &[u8]) {
-        self.bytes += bytes.len() as u64;
+        self.n_kept += bytes.len() as u64;
         let recent = &bytes[bytes.len().saturating_sub(MAX_TAIL)..];
         let kept = self.tail.len().min(MAX_TAIL - recent.len());
         self.tail.drain(..self.tail.len() - kept);
@@ -302,7 +336,7 @@ impl<'a> Output<'a> {
         if self.tail.is_empty() {
             return None;
         }
-        let was_cut = self.bytes > self.tail.len() as u64;
+        let was_cut = self.n_kept > self.tail.len() as u64;
         let mut tail = &self.tail[..];
         // Where it was cut it begins in the middle of a line: better with the next one, if there is.
         if was_cut && let Some(end) = memchr::memchr(b'\n', tail).filter(|end| end + 1 < tail.len())

@@ -18,7 +18,7 @@ use super::logs::Logs;
 use super::runner::Message;
 use super::{Surroundings, attempt, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Reason, RunId, RunStatus, Size, TaskId};
+use crate::model::{Mask, Reason, RunId, RunStatus, Size, TaskId};
 use crate::scheduler::{Ended, Executor, Input, Plan};
 
 /// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
@@ -33,9 +33,11 @@ pub(super) struct Context {
     pub(super) base_env: Vec<(OsString, OsString)>,
     pub(super) parent: Option<RunId>,
     pub(super) surroundings: Arc<Surroundings>,
+    /// What must not be read in anything that the run leaves behind.
+    pub(super) mask: Arc<Mask>,
     pub(super) log: Arc<dyn RunLog>,
     /// How much output is read at once.
-    piece: usize,
+    pub(super) piece: usize,
     pub(super) console: ConsoleSender,
     pub(super) groups: Groups,
     pub(super) drains: Drains,
@@ -64,6 +66,7 @@ pub(super) struct ContextParts {
     pub(super) plan: Plan,
     pub(super) dir: PathBuf,
     pub(super) surroundings: Arc<Surroundings>,
+    pub(super) mask: Arc<Mask>,
     pub(super) log: Arc<dyn RunLog>,
     pub(super) max_log: Size,
     pub(super) console: ConsoleSender,
@@ -80,6 +83,7 @@ impl Context {
             base_env: base_env(&parts.surroundings.env),
             parent: parent_run(&parts.surroundings.env),
             surroundings: parts.surroundings,
+            mask: parts.mask,
             log: parts.log,
             piece: piece(parts.max_log),
             console: parts.console,
@@ -129,7 +133,8 @@ impl Context {
     /// Tells people once that a log could not be kept.
     pub(super) fn log_broke(&self, error: &StoreError) {
         if !self.has_log_trouble.swap(true, Ordering::SeqCst) {
-            self.console.notice(format!("output is not kept: {error}; the tasks go on"));
+            let text = format!("output is not kept: {error}; the tasks go on");
+            self.console.notice(self.mask.text(&text).into_owned());
         }
     }
 

@@ -18,13 +18,15 @@ use super::clock::Clock;
 use super::console;
 use super::leaks::readable;
 use super::local::{Context, ContextParts, LocalExecutor};
+use super::mask::{blank_file, mask_input, mask_of, mask_request, warnings};
 use super::{LevelHook, MAX_LOG, RunOptions, StartError, Surroundings, lock};
 use crate::event::{
     CANCEL_FILE, CancelRequest, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
     StateStore, StoreError,
 };
-use crate::model::{CancelToken, Level, Ms, RunId, Size, escape};
+use crate::model::{CancelToken, Level, Mask, Ms, RunId, Size, escape};
 use crate::scheduler::{Action, Announced, Decisions, Executor, Input, Plan, Scheduler};
+use crate::spec::masked_source;
 
 /// How long the end of a run waits for an announcement to be out.
 const ANNOUNCE_AT_MOST: Duration = Duration::from_millis(200);
@@ -167,7 +169,8 @@ pub(super) fn start(
     surroundings: Arc<Surroundings>,
 ) -> Result<Arc<Shared>, StartError> {
     let run_id = RunId::fresh();
-    let log = make_record(store, run_id, &plan, &mut options)?;
+    let mask = Arc::new(mask_of(&plan.flow, &surroundings));
+    let log = make_record(store, run_id, &plan, &mut options, &mask)?;
     let (dir, private_dir) = match log.dir() {
         Some(dir) => (dir.to_owned(), None),
         None => {
@@ -179,11 +182,15 @@ pub(super) fn start(
     let clock = Arc::new(Clock::start());
     let (console, trace) =
         console::start(options.trace.take(), clock.clone()).map_err(StartError::Thread)?;
+    for warning in warnings(&plan.flow, &surroundings) {
+        console.notice(warning);
+    }
     let context = Arc::new(Context::new(ContextParts {
         run_id,
         plan,
         dir,
         surroundings,
+        mask,
         log: log.clone(),
         max_log: max_log(&options),
         console,
@@ -221,8 +228,12 @@ fn make_record(
     run_id: RunId,
     plan: &Plan,
     options: &mut RunOptions,
+    mask: &Mask,
 ) -> Result<Arc<dyn RunLog>, StoreError> {
-    let source = options.source.take(); // as large as the file, and the run needs it no more
+    let mut source = options.source.take(); // as large as the file, and the run needs it no more
+    if let Some(source) = source.as_mut().filter(|_| !mask.is_empty()) {
+        *source = masked_source(source, plan.flow.syntax, mask);
+    }
     store.create(&NewRun {
         run_id,
         source: source.as_deref(),
@@ -298,7 +309,10 @@ impl Runner {
         lock(&self.shared.scheduler).is_over()
     }
 
-    fn decide(&self, input: Input, decisions: &mut Decisions) {
+    fn decide(&self, mut input: Input, decisions: &mut Decisions) {
+        if !self.shared.context.mask.is_empty() {
+            mask_input(&self.shared.context.mask, &mut input);
+        }
         let now = self.shared.context.clock.now();
         lock(&self.shared.scheduler).handle(now, input, decisions);
     }
@@ -329,9 +343,11 @@ impl Runner {
         // A cancel comes before what it may have caused: at level kill the processes are dead
         // before the runner hears of it.
         let requests = std::mem::take(&mut *lock(&self.shared.requests));
-        for (request, origin) in requests {
-            if origin == Origin::Inside {
-                self.write_cancel_file(&request);
+        for (mut request, origin) in requests {
+            mask_request(&self.shared.context.mask, &mut request);
+            match origin {
+                Origin::Inside => self.write_cancel_file(&request),
+                Origin::File => self.blank_cancel_file(),
             }
             self.decide(Input::Cancel(request), decisions);
         }
@@ -349,6 +365,18 @@ impl Runner {
         if let Err(source) = written {
             let error = StoreError::Io { action: "write", path, source };
             self.notice(format!("tasks cannot see the cancel: {error}"));
+        }
+    }
+
+    /// Takes secrets out of what others wrote, who cannot know them.
+    fn blank_cancel_file(&self) {
+        if self.shared.context.mask.is_empty() {
+            return;
+        }
+        let path = self.shared.context.dir.join(CANCEL_FILE);
+        if let Err(source) = blank_file(&self.shared.context.mask, &path) {
+            let error = StoreError::Io { action: "take secrets out of", path, source };
+            self.notice(error.to_string());
         }
     }
 
@@ -377,6 +405,7 @@ impl Runner {
     }
 
     fn notice(&self, text: String) {
+        let text = self.shared.context.mask.text(&text);
         self.shared.context.console.notice(escape(&text).into_owned());
     }
 

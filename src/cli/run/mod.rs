@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::exit::{Exit, Failure, written};
-use super::load::{caller_dir, load};
+use super::load::{caller_dir, load, shown};
 use crate::engine::{
     Engine, PARENT_GRACE, RunHandle, RunOptions, StartError, Surroundings, processors,
 };
@@ -118,7 +118,9 @@ fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure {
             let all: Vec<TaskId> = flow.ids().collect();
             failure.hint(format!("the tasks are: {}", names(flow, &all, MAX_NAMES)))
         }
-        SelectionError::NoDefault => failure.hint(super::list::table(flow, usize::MAX).trim_end()),
+        SelectionError::NoDefault => {
+            failure.hint(super::list::table(&shown(flow), usize::MAX).trim_end())
+        }
         SelectionError::Nothing => failure,
     }
 }
@@ -211,6 +213,8 @@ impl Job {
         let view = handle.wait();
         // Retention is a courtesy: what it cannot remove now, the next run or `runs prune` will.
         if let Some(mut retention) = self.retention {
+            // As it stands in the record: without secrets.
+            retention.only = Some((view.header().flow.clone(), view.header().file.clone()));
             retention.ended_after = keep_for.map(|age| Wall::from(SystemTime::now()).minus(age));
             let _ = self.engine.store().prune(&retention);
         }

@@ -4,10 +4,12 @@
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::{Closer, End, Process, first_ended_child};
+use crate::model::Mask;
 
 /// Becomes readable when a process has exited.
 #[derive(Debug)]
@@ -77,7 +79,7 @@ pub(in crate::engine) fn processes(leader: Pid) -> io::Result<Vec<Process>> {
 }
 
 /// Returns nothing: there is no portable way to learn it.
-pub(in crate::engine) fn look_closer(_pid: u32) -> Closer {
+pub(in crate::engine) fn look_closer(_pid: u32, _mask: &Arc<Mask>) -> Closer {
     Closer::default()
 }
 
