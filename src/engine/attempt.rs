@@ -72,10 +72,14 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         Some(file) => expression.stdin_file(file),
         None => expression.stdin_null(),
     };
-    let handle = expression.start().map_err(cannot)?;
+    run.groups.starting();
+    let handle = expression.start().inspect_err(|_| run.groups.not_started()).map_err(cannot)?;
     drop(expression); // it holds the write ends, and the pipes end only when all of those are closed
     let pid = handle.pids().first().and_then(|pid| Pid::from_raw(*pid as i32));
-    let Some(pid) = pid else { return Err(Reason::spawn("no process")) };
+    let Some(pid) = pid else {
+        run.groups.not_started();
+        return Err(Reason::spawn("no process"));
+    };
     run.groups.enter(task, attempt, pid);
     let exit = match ExitWatch::new(pid) {
         Ok(exit) => exit,

@@ -2,14 +2,23 @@
 //! resource usage), and a portable stand-in, which `--cfg pyoco_portable` builds on Linux too.
 
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
+mod belonging;
+#[cfg(all(target_os = "linux", not(pyoco_portable)))]
 mod linux;
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 mod portable;
+mod session;
 
+pub(super) use session::spawn_apart;
+
+#[cfg(all(target_os = "linux", not(pyoco_portable)))]
+pub(super) use belonging::{is_of_run, start_time, untold_groups};
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
 pub(super) use linux::{ExitWatch, holders, members, peek_end};
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
-pub(super) use portable::{ExitWatch, holders, members, peek_end};
+pub(super) use portable::{
+    ExitWatch, holders, is_of_run, members, peek_end, start_time, untold_groups,
+};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,12 +1,14 @@
 //! Any Unix: a thread waits for the exit and closes a pipe; resource usage and the holders of a pipe
 //! are unknown.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, getpgid, getsid, waitid};
 
 use super::End;
+use crate::engine::watchdog::Watched;
 
 /// Becomes readable when a process has exited.
 #[derive(Debug)]
@@ -53,5 +55,24 @@ pub(in crate::engine) fn holders(_group: Pid, _pipes: &[BorrowedFd<'_>]) -> Vec<
 
 /// Returns nobody: there is no portable way to find them.
 pub(in crate::engine) fn members(_group: Pid) -> Vec<OwnedFd> {
+    Vec::new()
+}
+
+/// Returns nothing: there is no portable way to know it.
+pub(in crate::engine) fn start_time(_pid: Pid) -> Option<u64> {
+    None
+}
+
+/// Returns whether a group is still that of the run's task, as far as it can be known: it has its
+/// leader, in the session that pyoco was in. Should the number be somebody else's by now, it is that
+/// of a new group of the same session at least. A group without its leader is let be: nothing tells
+/// whose it is.
+pub(in crate::engine) fn is_of_run(leader: Pid, _start: Option<u64>, watched: Watched) -> bool {
+    let session = getsid(Some(leader)).map(|session| session.as_raw_nonzero().get());
+    getpgid(Some(leader)) == Ok(leader) && session == Ok(watched.session)
+}
+
+/// Returns nobody: there is no portable way to find them.
+pub(in crate::engine) fn untold_groups(_watched: Watched, _known: &HashSet<Pid>) -> Vec<Pid> {
     Vec::new()
 }

@@ -1,0 +1,100 @@
+//! Linux: whether a group is that of a run's task, as `/proc` tells it. For the watchdog, which must
+//! not trust numbers: who it was told of may be gone, and the number be somebody else's.
+
+use std::collections::HashSet;
+use std::fs;
+
+use rustix::process::Pid;
+
+use crate::engine::watchdog::Watched;
+
+/// What is said of a process in `/proc/PID/stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    group: i32,
+    session: i32,
+    /// In ticks since the start of the machine.
+    start: u64,
+}
+
+impl Stat {
+    fn read(pid: i32) -> Option<Stat> {
+        Stat::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Stat> {
+        // pid (name) state parent group session …; the name may hold anything, also parentheses.
+        let (_, rest) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        Some(Stat {
+            group: fields.get(2)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            start: fields.get(19)?.parse().ok()?,
+        })
+    }
+}
+
+/// Returns when a process was started, in a measure of the system's own.
+pub(in crate::engine) fn start_time(pid: Pid) -> Option<u64> {
+    Stat::read(pid.as_raw_nonzero().get()).map(|stat| stat.start)
+}
+
+/// Returns whether a group is still that of the run's task: its leader has the start time that was
+/// told, or a member has the run's id in its environment.
+pub(in crate::engine) fn is_of_run(leader: Pid, start: Option<u64>, watched: Watched) -> bool {
+    if start.is_some() && start_time(leader) == start {
+        return true;
+    }
+    let group = leader.as_raw_nonzero().get();
+    processes().any(|pid| {
+        Stat::read(pid).is_some_and(|stat| stat.group == group) && has_run_id(pid, watched)
+    })
+}
+
+/// Returns the groups of the run's tasks that are not among those `known`. Only what leads a group in
+/// pyoco's own session is taken for a task: what a task started may have a session of its own.
+pub(in crate::engine) fn untold_groups(watched: Watched, known: &HashSet<Pid>) -> Vec<Pid> {
+    let is_task = |pid: &i32| {
+        Stat::read(*pid).is_some_and(|stat| stat.group == *pid && stat.session == watched.session)
+            && has_run_id(*pid, watched)
+    };
+    let found = processes().filter(is_task).filter_map(Pid::from_raw);
+    found.filter(|leader| !known.contains(leader)).collect()
+}
+
+fn processes() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+fn has_run_id(pid: i32, watched: Watched) -> bool {
+    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
+    let wanted = format!("PYOCO_RUN_ID={}", watched.run_id);
+    environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_process_may_hold_anything() {
+        let rest = "S 1 4711 4710 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 815 9 10";
+        let stat = Some(Stat { group: 4711, session: 4710, start: 815 });
+        for name in ["sh", "a b", "a) R 7 7 7", "((", "", "\n"] {
+            assert_eq!(Stat::parse(&format!("4712 ({name}) {rest}")), stat, "{name}");
+        }
+        for text in
+            ["", "4712 (sh", "4712 (sh) S", "4712 (sh) S 1 x 2 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1"]
+        {
+            assert_eq!(Stat::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_start_time_stays() {
+        let own = rustix::process::getpid();
+        assert!(start_time(own).is_some());
+        assert_eq!(start_time(own), start_time(own));
+    }
+}
