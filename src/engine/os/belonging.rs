@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 use std::fs;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, getpid};
 
+use super::session::is_led_in;
 use crate::engine::watchdog::Watched;
 
 /// What is said of a process in `/proc/PID/stat`.
@@ -36,12 +37,19 @@ impl Stat {
 
 /// Returns when a process was started, in a measure of the system's own.
 pub(in crate::engine) fn start_time(pid: Pid) -> Option<u64> {
+    if !is_proc_ours() {
+        return None;
+    }
     Stat::read(pid.as_raw_nonzero().get()).map(|stat| stat.start)
 }
 
 /// Returns whether a group is still that of the run's task: its leader has the start time that was
-/// told, or a member has the run's id in its environment.
+/// told, or a member has the run's id in its environment. Where `/proc` cannot say it, the leader must
+/// be in the session that was told.
 pub(in crate::engine) fn is_of_run(leader: Pid, start: Option<u64>, watched: Watched) -> bool {
+    if !is_proc_ours() {
+        return is_led_in(watched.session, leader);
+    }
     if start.is_some() && start_time(leader) == start {
         return true;
     }
@@ -54,12 +62,22 @@ pub(in crate::engine) fn is_of_run(leader: Pid, start: Option<u64>, watched: Wat
 /// Returns the groups of the run's tasks that are not among those `known`. Only what leads a group in
 /// pyoco's own session is taken for a task: what a task started may have a session of its own.
 pub(in crate::engine) fn untold_groups(watched: Watched, known: &HashSet<Pid>) -> Vec<Pid> {
+    if !is_proc_ours() {
+        return Vec::new();
+    }
     let is_task = |pid: &i32| {
         Stat::read(*pid).is_some_and(|stat| stat.group == *pid && stat.session == watched.session)
             && has_run_id(*pid, watched)
     };
     let found = processes().filter(is_task).filter_map(Pid::from_raw);
     found.filter(|leader| !known.contains(leader)).collect()
+}
+
+/// Returns whether `/proc` speaks of the processes that we see: in a namespace of processes with the
+/// outer one's `/proc` the numbers there are other processes.
+fn is_proc_ours() -> bool {
+    let own = getpid().as_raw_nonzero().to_string();
+    fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == own.as_str())
 }
 
 fn processes() -> impl Iterator<Item = i32> {

@@ -9,7 +9,7 @@ mod linux;
 mod portable;
 mod session;
 
-pub(super) use session::spawn_apart;
+pub(super) use session::{session_of, spawn_apart};
 
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
 pub(super) use belonging::{is_of_run, start_time, untold_groups};

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::process::{Pid, WaitId, WaitIdOptions, getpgid, getsid, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::End;
+use super::session::is_led_in;
 use crate::engine::watchdog::Watched;
 
 /// Becomes readable when a process has exited.
@@ -68,8 +69,7 @@ pub(in crate::engine) fn start_time(_pid: Pid) -> Option<u64> {
 /// of a new group of the same session at least. A group without its leader is let be: nothing tells
 /// whose it is.
 pub(in crate::engine) fn is_of_run(leader: Pid, _start: Option<u64>, watched: Watched) -> bool {
-    let session = getsid(Some(leader)).map(|session| session.as_raw_nonzero().get());
-    getpgid(Some(leader)) == Ok(leader) && session == Ok(watched.session)
+    is_led_in(watched.session, leader)
 }
 
 /// Returns nobody: there is no portable way to find them.

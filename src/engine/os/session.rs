@@ -1,5 +1,8 @@
-//! Starts a program in a session of its own, by `posix_spawn`: what it lacks in the standard library
-//! is the session, and a mask of blocked signals for the time until the program can speak for itself.
+//! Sessions: which one a process is in, and the start of a program in one of its own.
+//!
+//! The start is by `posix_spawn`. What the standard library lacks is the session, and a mask of blocked
+//! signals for the time until the program can speak for itself; what it has, code that runs between
+//! `fork` and `exec`, would leave a moment in which a signal for us reaches our handlers twice.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
@@ -8,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, getpgid};
 
 /// Takes the mask of the attributes. This and the next as `<spawn.h>` has them: the `libc` crate has
 /// them as different types in its versions, and not all for macOS.
@@ -18,6 +21,22 @@ const POSIX_SPAWN_SETSIGMASK: libc::c_short = 0x08;
 const POSIX_SPAWN_SETSID: libc::c_short = 0x80;
 #[cfg(not(target_os = "linux"))]
 const POSIX_SPAWN_SETSID: libc::c_short = 0x400;
+
+/// Returns the number of the session that a process is in; `None` asks for our own. It is 0 where who
+/// leads the session is outside of our namespace.
+#[expect(unsafe_code, reason = "the wrapper at hand takes 0 for impossible")]
+pub(in crate::engine) fn session_of(pid: Option<Pid>) -> io::Result<i32> {
+    // SAFETY: a call with a number, which touches no memory.
+    let session = unsafe { libc::getsid(Pid::as_raw(pid)) };
+    if session < 0 { Err(io::Error::last_os_error()) } else { Ok(session) }
+}
+
+/// Returns whether a group has its leader, and in this session. That is all that can be known of a
+/// group without a `/proc` that speaks of it.
+pub(super) fn is_led_in(session: i32, leader: Pid) -> bool {
+    getpgid(Some(leader)) == Ok(leader)
+        && session_of(Some(leader)).is_ok_and(|found| found == session)
+}
 
 const NULL_DEVICE: &CStr = c"/dev/null";
 

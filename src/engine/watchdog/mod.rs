@@ -21,14 +21,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{Pid, Signal, WaitOptions, getsid, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 pub use keep::{Watched, keep_watch};
 pub(super) use protocol::Message;
 
 use super::group::Groups;
 use super::leaks::readable;
-use super::os::{ExitWatch, spawn_apart};
+use super::os::{ExitWatch, session_of, spawn_apart};
 use crate::model::RunId;
 
 /// The hidden subcommand of the program `pyoco` that is a watchdog. Its arguments are the run's id
@@ -237,9 +237,63 @@ fn spawn(
     env: &[(OsString, OsString)],
     stdin: BorrowedFd<'_>,
 ) -> io::Result<Pid> {
-    let session = getsid(None)?.as_raw_nonzero().to_string();
+    let session = session_of(None)?.to_string();
     let words = ["pyoco", WATCHDOG, &run_id.to_string(), &session];
     // With the whole environment: who looks after a job's processes by a variable, as CI systems do,
     // finds this one too.
     spawn_apart(program, &words, env, stdin, &DEAF_TO)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn message(n: usize) -> Message {
+        let leader = Pid::from_raw(1_000_000 + n as i32).expect("not 0");
+        Message::Group { leader, start: Some(n as u64) }
+    }
+
+    #[test]
+    fn a_full_pipe_blocks_nobody_and_nothing_is_lost() {
+        let (mut watchdog, Kennel(mut reader)) = Watchdog::new().expect("a pipe");
+        let mut wanted = String::new();
+        for n in 0..10_000 {
+            watchdog.tell(message(n)); // some 200 KB, more than a pipe holds
+            wanted += &message(n).to_string();
+        }
+        assert_eq!(watchdog.health(), Health::Behind);
+        let (mut got, mut buffer) = (Vec::new(), vec![0; 5000]);
+        while got.len() < wanted.len() {
+            let n = reader.read(&mut buffer).expect("a pipe");
+            got.extend_from_slice(&buffer[..n]);
+            watchdog.health();
+        }
+        assert_eq!(String::from_utf8(got).expect("text"), wanted);
+        assert_eq!(watchdog.health(), Health::Sound);
+        drop(watchdog);
+        assert_eq!(reader.read(&mut buffer).expect("a pipe"), 0);
+    }
+
+    #[test]
+    fn one_that_is_too_far_behind_is_lost_and_takes_no_more_memory() {
+        let (mut watchdog, _kennel) = Watchdog::new().expect("a pipe");
+        for n in 0..100_000 {
+            watchdog.tell(message(n));
+        }
+        assert_eq!(watchdog.health(), Health::Lost);
+        assert!(watchdog.behind.len() < MAX_BEHIND + 100, "{}", watchdog.behind.len());
+    }
+
+    #[test]
+    fn one_that_has_died_is_lost_and_an_error_to_nobody() {
+        let (mut watchdog, kennel) = Watchdog::new().expect("a pipe");
+        watchdog.tell(message(1));
+        assert_eq!(watchdog.health(), Health::Sound);
+        drop(kennel);
+        watchdog.tell(message(2));
+        assert_eq!(watchdog.health(), Health::Lost);
+        watchdog.end();
+    }
 }
