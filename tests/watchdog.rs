@@ -348,7 +348,10 @@ fn a_program_that_was_replaced_meanwhile_matters_to_nobody() {
     }
     let project = Project::with("tasks: {a: 'rm pyoco; : > ready; exec sleep 86400'}");
     let program = project.dir().join("pyoco");
-    fs::copy(PYOCO, &program).expect("a copy");
+    // By another process: what is open for writing here, a child that is just being started has too,
+    // and then it cannot be executed.
+    let copied = project.command_of("cp").arg(PYOCO).arg(&program).status().expect("cp");
+    assert!(copied.success());
     let mut command = project.command_of(&program);
     command.arg("run");
     let running = Running::spawn(command);
@@ -398,11 +401,11 @@ fn where_no_task_runs_for_long_there_is_no_watchdog() {
     assert_eq!(executed_short.matches(WATCHDOG).count(), 0, "{executed_short}");
 }
 
-/// The three files of nested runs; the innermost task is deaf to TERM.
+/// The three files of nested runs.
 fn nested() -> Project {
     let project = Project::with("tasks: {outer: '\"$PYOCO_EXE\" run middle.yaml'}");
     project.file("middle.yaml", "tasks: {middle: '\"$PYOCO_EXE\" run inner.yaml'}");
-    let inner = format!("\"trap '' TERM; : > ready; {UNTIL_GO}\"");
+    let inner = format!("': > ready; {UNTIL_GO}'");
     project.file("inner.yaml", format!("tasks: {{inner: {inner}, two: {inner}}}"));
     project
 }
@@ -461,7 +464,8 @@ fn each_level_of_a_cancel_reaches_nested_runs() {
     for (signal, flags, wanted) in levels {
         for by_signal in [true, false] {
             let project = nested();
-            let mut running = start_nested(&project, &["run"]);
+            // Long enough for three levels on a machine with much to do; all of them end at once.
+            let mut running = start_nested(&project, &["run", "--grace", "50s"]);
             if by_signal {
                 running.signal(signal);
             } else {
@@ -560,6 +564,24 @@ fn a_group_that_is_not_of_the_run_is_not_killed() {
         let process = Bystander::start(&project, Some(&ours));
         watch(&project, &ours, session, words);
         assert!(!process.was_killed(), "{words:?} {session}");
+    }
+}
+
+#[test]
+fn a_group_that_is_on_its_way_from_program_to_program_is_killed() {
+    if !can_look() || cfg!(pyoco_portable) {
+        return;
+    }
+    // Meanwhile the kernel shows no environment. This one does nothing else.
+    let project = Project::new();
+    let script = project.file("again", "exec /bin/sh \"$0\"\n");
+    let run_id = RunId::fresh();
+    for _ in 0..100 {
+        let mut command = project.command_of("/bin/sh");
+        command.arg(&script).process_group(0).env("PYOCO_RUN_ID", run_id.to_string());
+        let process = Bystander(command.spawn().expect("it can be executed"));
+        watch(&project, &run_id, 1, &format!("group {} 1\n", process.0.id()));
+        assert!(process.was_killed());
     }
 }
 

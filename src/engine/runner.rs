@@ -315,7 +315,7 @@ impl Runner {
         match message {
             Message::Input(input) => {
                 if matches!(input, Input::Started(_)) {
-                    self.watch.task_started();
+                    self.watch.task_started(&self.shared.context.groups);
                 }
                 self.decide(input, decisions);
             }

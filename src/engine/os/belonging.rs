@@ -6,12 +6,15 @@ use std::fs;
 
 use rustix::process::{Pid, getpid};
 
+use super::Belonging;
 use super::session::is_led_in;
 use crate::engine::watchdog::Watched;
 
 /// What is said of a process in `/proc/PID/stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
+    /// Whether it has not exited yet.
+    is_alive: bool,
     group: i32,
     session: i32,
     /// In ticks since the start of the machine.
@@ -28,6 +31,7 @@ impl Stat {
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_whitespace().collect();
         Some(Stat {
+            is_alive: !matches!(*fields.first()?, "Z" | "X"),
             group: fields.get(2)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
             start: fields.get(19)?.parse().ok()?,
@@ -46,17 +50,26 @@ pub(in crate::engine) fn start_time(pid: Pid) -> Option<u64> {
 /// Returns whether a group is still that of the run's task: its leader has the start time that was
 /// told, or a member has the run's id in its environment. Where `/proc` cannot say it, the leader must
 /// be in the session that was told.
-pub(in crate::engine) fn is_of_run(leader: Pid, start: Option<u64>, watched: Watched) -> bool {
+pub(in crate::engine) fn belonging(leader: Pid, start: Option<u64>, watched: Watched) -> Belonging {
     if !is_proc_ours() {
-        return is_led_in(watched.session, leader);
+        let is_ours = is_led_in(watched.session, leader);
+        return if is_ours { Belonging::Ours } else { Belonging::Foreign };
     }
     if start.is_some() && start_time(leader) == start {
-        return true;
+        return Belonging::Ours;
     }
     let group = leader.as_raw_nonzero().get();
-    processes().any(|pid| {
-        Stat::read(pid).is_some_and(|stat| stat.group == group) && has_run_id(pid, watched)
-    })
+    let is_member =
+        |pid: &i32| Stat::read(*pid).is_some_and(|stat| stat.group == group && stat.is_alive);
+    let mut found = Belonging::Foreign;
+    for pid in processes().filter(is_member) {
+        match belonging_of(pid, watched) {
+            Belonging::Ours => return Belonging::Ours,
+            Belonging::Foreign => {}
+            Belonging::Unclear => found = Belonging::Unclear,
+        }
+    }
+    found
 }
 
 /// Returns the groups of the run's tasks that are not among those `known`. Only what leads a group in
@@ -67,7 +80,7 @@ pub(in crate::engine) fn untold_groups(watched: Watched, known: &HashSet<Pid>) -
     }
     let is_task = |pid: &i32| {
         Stat::read(*pid).is_some_and(|stat| stat.group == *pid && stat.session == watched.session)
-            && has_run_id(*pid, watched)
+            && belonging_of(*pid, watched) == Belonging::Ours
     };
     let found = processes().filter(is_task).filter_map(Pid::from_raw);
     found.filter(|leader| !known.contains(leader)).collect()
@@ -85,10 +98,17 @@ fn processes() -> impl Iterator<Item = i32> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
-fn has_run_id(pid: i32, watched: Watched) -> bool {
-    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
-    let wanted = format!("PYOCO_RUN_ID={}", watched.run_id);
-    environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+fn belonging_of(pid: i32, watched: Watched) -> Belonging {
+    match fs::read(format!("/proc/{pid}/environ")) {
+        // While a process goes from one program to the next it shows no environment.
+        Ok(environment) if environment.is_empty() => Belonging::Unclear,
+        Ok(environment) => {
+            let wanted = format!("PYOCO_RUN_ID={}", watched.run_id);
+            let is_ours = environment.split(|byte| *byte == 0).any(|it| it == wanted.as_bytes());
+            if is_ours { Belonging::Ours } else { Belonging::Foreign }
+        }
+        Err(_) => Belonging::Unclear,
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +118,7 @@ mod tests {
     #[test]
     fn the_name_of_a_process_may_hold_anything() {
         let rest = "S 1 4711 4710 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 815 9 10";
-        let stat = Some(Stat { group: 4711, session: 4710, start: 815 });
+        let stat = Some(Stat { is_alive: true, group: 4711, session: 4710, start: 815 });
         for name in ["sh", "a b", "a) R 7 7 7", "((", "", "\n"] {
             assert_eq!(Stat::parse(&format!("4712 ({name}) {rest}")), stat, "{name}");
         }
@@ -106,6 +126,15 @@ mod tests {
             ["", "4712 (sh", "4712 (sh) S", "4712 (sh) S 1 x 2 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1"]
         {
             assert_eq!(Stat::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn who_has_exited_is_not_alive() {
+        for (state, is_alive) in [("R", true), ("D", true), ("T", true), ("Z", false), ("X", false)]
+        {
+            let text = format!("7 (sh) {state} 1 7 7 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 815");
+            assert_eq!(Stat::parse(&text).map(|stat| stat.is_alive), Some(is_alive), "{state}");
         }
     }
 

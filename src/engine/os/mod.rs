@@ -12,12 +12,12 @@ mod session;
 pub(super) use session::{session_of, spawn_apart};
 
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
-pub(super) use belonging::{is_of_run, start_time, untold_groups};
+pub(super) use belonging::{belonging, start_time, untold_groups};
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
 pub(super) use linux::{ExitWatch, holders, members, peek_end};
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 pub(super) use portable::{
-    ExitWatch, holders, is_of_run, members, peek_end, start_time, untold_groups,
+    ExitWatch, belonging, holders, members, peek_end, start_time, untold_groups,
 };
 
 /// How a process ended.
@@ -31,4 +31,15 @@ pub(super) struct End {
     pub(super) cpu_ms: Option<u64>,
     /// The most memory that one of them held, in bytes, where it is known.
     pub(super) max_rss: Option<u64>,
+}
+
+/// Whose a group is, for the watchdog of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Belonging {
+    /// A task's of the run.
+    Ours,
+    /// Somebody else's, or nobody's.
+    Foreign,
+    /// It cannot be seen just now; it may be worth another look.
+    Unclear,
 }

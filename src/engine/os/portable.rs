@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::End;
 use super::session::is_led_in;
+use super::{Belonging, End};
 use crate::engine::watchdog::Watched;
 
 /// Becomes readable when a process has exited.
@@ -68,8 +68,12 @@ pub(in crate::engine) fn start_time(_pid: Pid) -> Option<u64> {
 /// leader, in the session that pyoco was in. Should the number be somebody else's by now, it is that
 /// of a new group of the same session at least. A group without its leader is let be: nothing tells
 /// whose it is.
-pub(in crate::engine) fn is_of_run(leader: Pid, _start: Option<u64>, watched: Watched) -> bool {
-    is_led_in(watched.session, leader)
+pub(in crate::engine) fn belonging(
+    leader: Pid,
+    _start: Option<u64>,
+    watched: Watched,
+) -> Belonging {
+    if is_led_in(watched.session, leader) { Belonging::Ours } else { Belonging::Foreign }
 }
 
 /// Returns nobody: there is no portable way to find them.

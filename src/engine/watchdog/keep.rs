@@ -7,12 +7,12 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::protocol::Told;
-use crate::engine::os;
+use crate::engine::os::{self, Belonging};
 use crate::model::RunId;
 
-/// How often it is looked for a task whose start nobody could tell of any more, and the pause
-/// between. Its process may still be on the way from a copy of pyoco to the task's program, which it
-/// is for some microseconds.
+/// How often it is looked at what is not clear yet, and the pause between. A task whose start could
+/// not be told of any more may still be on the way from a copy of pyoco to its program, and a member
+/// of a group from one program to the next: that takes microseconds, or longer on a busy machine.
 const LOOKS: u32 = 10;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
@@ -48,19 +48,30 @@ pub fn keep_watch(watched: Watched, mut pipe: impl Read) -> io::Result<()> {
             return Ok(());
         }
     }
-    for (leader, start) in &told.groups {
-        if os::is_of_run(*leader, *start, watched) {
-            kill(*leader);
-        }
-    }
-    if told.starting > 0 {
-        let known: HashSet<Pid> = told.groups.into_keys().collect();
-        for _ in 0..LOOKS {
-            os::untold_groups(watched, &known).into_iter().for_each(kill);
-            std::thread::sleep(BETWEEN_LOOKS);
-        }
-    }
+    end_all(told, watched);
     Ok(())
+}
+
+fn end_all(told: Told, watched: Watched) {
+    let known: HashSet<Pid> = told.groups.keys().copied().collect();
+    let mut groups = told.groups;
+    for _ in 0..LOOKS {
+        groups.retain(|leader, start| match os::belonging(*leader, *start, watched) {
+            Belonging::Ours => {
+                kill(*leader);
+                false
+            }
+            Belonging::Foreign => false,
+            Belonging::Unclear => true,
+        });
+        if told.starting > 0 {
+            os::untold_groups(watched, &known).into_iter().for_each(kill);
+        }
+        if groups.is_empty() && told.starting == 0 {
+            return;
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
 }
 
 fn kill(leader: Pid) {

@@ -174,9 +174,9 @@ impl Watch {
     }
 
     /// Says that a task has been started.
-    pub(super) fn task_started(&mut self) {
+    pub(super) fn task_started(&mut self, groups: &Groups) {
         if self.program.is_some() && self.look_at.is_none() {
-            self.look_at = Some(Instant::now() + AFTER);
+            self.look_at = groups.oldest().map(|since| since + AFTER);
         }
     }
 
