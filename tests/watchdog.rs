@@ -572,9 +572,10 @@ fn a_group_that_is_on_its_way_from_program_to_program_is_killed() {
     if !can_look() || cfg!(pyoco_portable) {
         return;
     }
-    // Meanwhile the kernel shows no environment. This one does nothing else.
+    // Meanwhile the kernel shows no environment. This one is on its way for much of its time.
     let project = Project::new();
-    let script = project.file("again", "exec /bin/sh \"$0\"\n");
+    let script = project
+        .file("again", "i=0; while [ $i -lt 500 ]; do i=$((i+1)); done; exec /bin/sh \"$0\"\n");
     let run_id = RunId::fresh();
     for _ in 0..100 {
         let mut command = project.command_of("/bin/sh");

@@ -13,7 +13,7 @@ use crate::model::RunId;
 /// How often it is looked at what is not clear yet, and the pause between. A task whose start could
 /// not be told of any more may still be on the way from a copy of pyoco to its program, and a member
 /// of a group from one program to the next: that takes microseconds, or longer on a busy machine.
-const LOOKS: u32 = 10;
+const LOOKS: u32 = 25;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// Whose tasks a watchdog ends.
