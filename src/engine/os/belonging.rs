@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::{self, Read};
 
 use rustix::process::{Pid, getpid};
 
@@ -99,15 +100,27 @@ fn processes() -> impl Iterator<Item = i32> {
 }
 
 fn belonging_of(pid: i32, watched: Watched) -> Belonging {
-    match fs::read(format!("/proc/{pid}/environ")) {
-        // While a process goes from one program to the next it shows no environment.
-        Ok(environment) if environment.is_empty() => Belonging::Unclear,
+    match environment(pid) {
+        // While a process goes from one program to the next it shows no environment, or its beginning.
+        Ok(environment) if environment.last() != Some(&0) => Belonging::Unclear,
         Ok(environment) => {
             let wanted = format!("PYOCO_RUN_ID={}", watched.run_id);
             let is_ours = environment.split(|byte| *byte == 0).any(|it| it == wanted.as_bytes());
             if is_ours { Belonging::Ours } else { Belonging::Foreign }
         }
         Err(_) => Belonging::Unclear,
+    }
+}
+
+/// Returns the environment that a process was started with, in few reads: each shows one moment.
+fn environment(pid: i32) -> io::Result<Vec<u8>> {
+    let mut file = fs::File::open(format!("/proc/{pid}/environ"))?;
+    let (mut bytes, mut buffer) = (Vec::new(), vec![0; 256 << 10]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(bytes),
+            n => bytes.extend_from_slice(&buffer[..n]),
+        }
     }
 }
 
