@@ -5,6 +5,7 @@ use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duct::Handle;
@@ -15,8 +16,9 @@ use tempfile::NamedTempFile;
 use super::command::Command;
 use super::leaks::readable;
 use super::local::Context;
+use super::logs::Log;
 use super::os::{self, ExitWatch};
-use crate::event::{MAX_TAIL, Measured, Stream, TaskLog};
+use crate::event::{MAX_TAIL, Measured, Stream};
 use crate::model::{Reason, SIGKILL, TaskId};
 use crate::scheduler::{Ended, Input, Started};
 
@@ -192,6 +194,7 @@ impl Process {
             tail: output.tail(),
             leaked: Vec::new(),
         };
+        run.logs.close(&output.log);
         if self.pipes.is_empty() {
             // Its end is known already; reaping it cannot block, and says nothing new.
             let _ = run.groups.reap(self.task, self.attempt, self.handle);
@@ -213,17 +216,15 @@ fn leak_grace(run: &Context) -> Duration {
 /// The output of an attempt on its way into the log and to the console.
 struct Output<'a> {
     run: &'a Context,
-    task: TaskId,
-    attempt: u32,
-    log: Box<dyn TaskLog>,
+    log: Arc<Log>,
     bytes: u64,
     tail: Vec<u8>,
 }
 
 impl<'a> Output<'a> {
     fn new(run: &'a Context, task: TaskId, attempt: u32) -> Output<'a> {
-        let log = run.log.task_log(task, attempt);
-        Output { run, task, attempt, log, bytes: 0, tail: Vec::new() }
+        let log = run.logs.open(run, task, attempt);
+        Output { run, log, bytes: 0, tail: Vec::new() }
     }
 
     /// Reads once from a pipe that is ready; returns whether there can be more.
@@ -244,11 +245,7 @@ impl<'a> Output<'a> {
         let kept = self.tail.len().min(MAX_TAIL - recent.len());
         self.tail.drain(..self.tail.len() - kept);
         self.tail.extend_from_slice(recent);
-        let (chunk, error) = self.log.write(stream, self.run.clock.now().ms, bytes);
-        self.run.console.output(self.task, self.attempt, chunk);
-        if let Some(error) = error {
-            self.run.log_broke(&error);
-        }
+        self.log.keep(self.run, stream, bytes);
     }
 
     /// Returns the end of the output as text, at most [`MAX_TAIL`] bytes.

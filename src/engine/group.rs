@@ -86,6 +86,15 @@ impl Groups {
         }
     }
 
+    /// Notes that the group of an attempt is about to get a signal, and has its grace from now on: a
+    /// leader that ends meanwhile leaves the others to it. Returns the leader.
+    pub(super) fn expect_signal(&self, task: TaskId, attempt: u32) -> Option<Pid> {
+        let mut table = lock(&self.table);
+        let live = table.live.get_mut(&(task, attempt))?;
+        live.is_asked = true;
+        Some(live.leader)
+    }
+
     /// Returns whether the group of an attempt was asked to end and has its grace: it lasts as long
     /// as any of its processes, not only the leader.
     pub(super) fn has_grace(&self, task: TaskId, attempt: u32) -> bool {

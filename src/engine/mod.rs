@@ -14,7 +14,9 @@ mod console;
 mod group;
 mod leaks;
 mod local;
+mod logs;
 mod os;
+mod post_mortem;
 mod runner;
 mod watchdog;
 

@@ -28,6 +28,16 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Returns a word as one would type it in a shell. It is not escaped.
+pub(crate) fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(format!("'{}'", word.replace('\'', "'\\''")))
+    }
+}
+
 /// Returns whether a terminal would obey the character instead of showing it.
 fn is_hostile(c: char) -> bool {
     c.is_control()
@@ -39,6 +49,14 @@ fn is_hostile(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_can_be_typed_again() {
+        let words = [("a-b/c=1", "a-b/c=1"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'")];
+        for (word, typed) in words {
+            assert_eq!(shell_word(word), typed);
+        }
+    }
 
     #[test]
     fn nothing_that_a_terminal_obeys_passes() {

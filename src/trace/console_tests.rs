@@ -455,3 +455,23 @@ pyoco runs show 1a2b3c4d
 ";
     assert!(stage.err.text().ends_with(expected), "{}", stage.err.text());
 }
+
+#[test]
+fn pyocos_own_words_are_no_output_and_stand_in_the_summary() {
+    for view in [OutputView::Group, OutputView::Prefix, OutputView::Stream, OutputView::Failed] {
+        let mut stage = Stage::new(&["a", "b"], choice(Style::Plain, view, RAW));
+        stage.start("a").prints("a", Stream::Pyoco, b"pyoco: first attempt\n");
+        stage.story.retry("a", 1, Reason::TIMEOUT);
+        stage.story.start("a", 2);
+        stage.tell().start("b").prints("a", Stream::Out, b"x\n");
+        stage.prints("a", Stream::Pyoco, b"pyoco: late\n  1").prints("a", Stream::Pyoco, b" sh\n");
+        stage.prints("b", Stream::Pyoco, b"pyoco: of b\n");
+        stage.story.end("a", 2, TaskState::Failed, Some(Reason::TIMEOUT));
+        stage.tell().prints("b", Stream::Pyoco, b"  2 sh\n").fail("b").finish(RunStatus::Failed);
+        let err = stage.err.text();
+        let (before, summary) = err.split_once("first failure: a").expect("a summary");
+        assert!(!before.contains("late") && !stage.out.text().contains("late"), "{before}");
+        assert!(summary.contains("\n  late\n  | 1 sh\n"), "{summary}");
+        assert!(!summary.contains("of b") && !summary.contains("first attempt"), "{summary}");
+    }
+}

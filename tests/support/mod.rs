@@ -10,7 +10,7 @@
     reason = "every test binary takes in all of it and uses a part"
 )]
 
-mod leftovers;
+pub(crate) mod leftovers;
 mod record;
 mod redact;
 mod running;
@@ -86,6 +86,11 @@ impl Project {
     pub(crate) fn read(&self, name: &str) -> String {
         let text = fs::read_to_string(self.dir.join(name));
         text.unwrap_or_else(|error| panic!("cannot read `{name}`: {error}"))
+    }
+
+    /// Returns what every process of the project carries in its environment.
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
     }
 
     /// Returns whether there is such a file or folder.

@@ -1,6 +1,8 @@
 //! Linux: the exit of a process as a descriptor, its end with its resource usage while it is not
 //! reaped, and who holds a pipe open.
 
+mod processes;
+
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::End;
+
+pub(in crate::engine) use processes::{look_closer, processes};
 
 /// Becomes readable when a process has exited.
 #[derive(Debug)]

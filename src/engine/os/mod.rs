@@ -14,11 +14,14 @@ pub(super) use session::{session_of, spawn_apart};
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
 pub(super) use belonging::{belonging, start_time, untold_groups};
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
-pub(super) use linux::{ExitWatch, holders, members, peek_end};
+pub(super) use linux::{ExitWatch, holders, look_closer, members, peek_end, processes};
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 pub(super) use portable::{
-    ExitWatch, belonging, holders, members, peek_end, start_time, untold_groups,
+    ExitWatch, belonging, holders, look_closer, members, peek_end, processes, start_time,
+    untold_groups,
 };
+
+use crate::model::Ms;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,4 +45,34 @@ pub(super) enum Belonging {
     Foreign,
     /// It cannot be seen just now; it may be worth another look.
     Unclear,
+}
+
+/// A process as it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    /// Its number.
+    pub(super) pid: u32,
+    /// The number of its parent.
+    pub(super) parent: u32,
+    /// Its group.
+    pub(super) group: u32,
+    /// What the system calls it, which is mostly the name of its program.
+    pub(super) name: String,
+    /// The system's letter for what it is doing.
+    pub(super) state: Option<char>,
+    /// Processor time so far.
+    pub(super) cpu: Option<Ms>,
+    /// How many threads it has.
+    pub(super) n_threads: u64,
+}
+
+/// What a closer look tells of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Closer {
+    /// The place in the kernel where it waits.
+    pub(super) waits_in: Option<String>,
+    /// The call that it is in, where that is about a descriptor.
+    pub(super) call: Option<String>,
+    /// Its command line as one would type it, harmless.
+    pub(super) command: Option<String>,
 }

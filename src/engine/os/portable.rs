@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::session::is_led_in;
-use super::{Belonging, End};
+use super::{Belonging, Closer, End, Process};
 use crate::engine::watchdog::Watched;
 
 /// Becomes readable when a process has exited.
@@ -79,4 +79,23 @@ pub(in crate::engine) fn belonging(
 /// Returns nobody: there is no portable way to find them.
 pub(in crate::engine) fn untold_groups(_watched: Watched, _known: &HashSet<Pid>) -> Vec<Pid> {
     Vec::new()
+}
+
+/// Returns the leader alone: there is no portable way to find others.
+pub(in crate::engine) fn processes(leader: Pid) -> io::Result<Vec<Process>> {
+    let pid = leader.as_raw_nonzero().get().cast_unsigned();
+    Ok(vec![Process {
+        pid,
+        parent: std::process::id(),
+        group: pid,
+        name: "this system tells no more".to_owned(),
+        state: None,
+        cpu: None,
+        n_threads: 1,
+    }])
+}
+
+/// Returns nothing: there is no portable way to learn it.
+pub(in crate::engine) fn look_closer(_pid: u32) -> Closer {
+    Closer::default()
 }
