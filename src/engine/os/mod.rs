@@ -44,6 +44,10 @@ pub(super) enum Belonging {
     /// Somebody else's, or nobody's.
     Foreign,
     /// It cannot be seen just now; it may be worth another look.
+    #[cfg_attr(
+        not(all(target_os = "linux", not(pyoco_portable))),
+        expect(dead_code, reason = "what can be known elsewhere is clear at once")
+    )]
     Unclear,
 }
 

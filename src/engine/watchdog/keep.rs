@@ -52,11 +52,10 @@ pub fn keep_watch(watched: Watched, mut pipe: impl Read) -> io::Result<()> {
     Ok(())
 }
 
-fn end_all(told: Told, watched: Watched) {
-    let known: HashSet<Pid> = told.groups.keys().copied().collect();
-    let mut groups = told.groups;
+fn end_all(mut told: Told, watched: Watched) {
+    let mut known: HashSet<Pid> = told.groups.keys().copied().collect();
     for _ in 0..LOOKS {
-        groups.retain(|leader, start| match os::belonging(*leader, *start, watched) {
+        told.groups.retain(|leader, start| match os::belonging(*leader, *start, watched) {
             Belonging::Ours => {
                 kill(*leader);
                 false
@@ -65,9 +64,13 @@ fn end_all(told: Told, watched: Watched) {
             Belonging::Unclear => true,
         });
         if told.starting > 0 {
-            os::untold_groups(watched, &known).into_iter().for_each(kill);
+            for leader in os::untold_groups(watched, &known) {
+                kill(leader);
+                known.insert(leader);
+                told.starting = told.starting.saturating_sub(1);
+            }
         }
-        if groups.is_empty() && told.starting == 0 {
+        if told.groups.is_empty() && told.starting == 0 {
             return;
         }
         std::thread::sleep(BETWEEN_LOOKS);
