@@ -152,6 +152,39 @@ fn what_leaked_is_ended_too() {
 }
 
 #[test]
+fn what_a_task_left_behind_without_its_output_is_ended_too() {
+    if !can_look() || cfg!(pyoco_portable) {
+        return;
+    }
+    // One that was there before there was a watchdog, and one that came when there was.
+    let leave = |file: &str| format!("sleep 86400 >/dev/null 2>&1 & echo $! > {file}");
+    let project = Project::with(&format!(
+        "jobs: 9\ntasks:\n  a: '{}'\n  b: {{needs: a, run: ': > ready; {UNTIL_GO}; {}'}}\n  \
+         c: {{needs: b, run: ': > last; sleep 86400'}}\n",
+        leave("first"),
+        leave("second"),
+    ));
+    let (running, _) = start(&project, &["run"]);
+    project.file("go", "");
+    wait_for_file(&project.dir().join("last"));
+    kill(running);
+    if !knows_remnants() {
+        eprintln!("not tested: before Linux 6.9 what is left of a group is not known");
+        for file in ["first", "second"] {
+            let pid: i32 = project.read(file).trim().parse().expect("a pid");
+            kill_process(Pid::from_raw(pid).expect("not 0"), Signal::KILL).expect("it was let be");
+        }
+    }
+}
+
+/// Returns whether the kernel can tell what is left of a group once its leader is reaped.
+fn knows_remnants() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(6), Some(9))
+}
+
+#[test]
 fn a_task_that_is_being_started_is_ended_too() {
     if !can_look() || cfg!(pyoco_portable) {
         return;

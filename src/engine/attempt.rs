@@ -8,24 +8,26 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duct::Handle;
+use duct::{Expression, Handle};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use tempfile::NamedTempFile;
 
 use super::command::Command;
+use super::foreground::{LOOK_AT_INTERACTIVE, LOOK_AT_OTHERS, Loan};
+use super::group::stop_signal;
 use super::leaks::readable;
 use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
 use crate::event::{MAX_TAIL, Measured, Stream};
-use crate::model::{Reason, SIGKILL, TaskId};
+use crate::model::{Ms, Reason, TaskId, escape};
 use crate::scheduler::{Ended, Input, Started};
 
 /// How long output may stay open after the process has exited.
-const LEAK_GRACE: Duration = Duration::from_secs(1);
+const LEAK_GRACE: Ms = Ms::secs(1);
 /// The same once everything was killed: there is at most a second for the whole end of the run.
-const LEAK_GRACE_KILLED: Duration = Duration::from_millis(200);
+const LEAK_GRACE_KILLED: Ms = Ms(200);
 /// How often it is looked whether a group still has its grace; its end is noticed at once.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The most that one event says of a command.
@@ -50,6 +52,8 @@ struct Process {
     handle: Handle,
     exit: ExitWatch,
     pipes: Vec<(Stream, PipeReader)>,
+    /// The terminal, where the task has it.
+    loan: Option<Loan>,
     /// What the interpreter reads, perhaps as it goes: it goes away with the process.
     _script: Option<NamedTempFile>,
 }
@@ -58,21 +62,26 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
     let mut command = Command::prepare(run, task, attempt)?;
     let (env, stdin) = (std::mem::take(&mut command.env), command.stdin.take());
     let cannot = |error: io::Error| spawn_error(&command.program, &error);
-    let (out, out_writer) = io::pipe().map_err(cannot)?;
-    let (err, err_writer) = io::pipe().map_err(cannot)?;
-    let mut expression = duct::cmd(&command.program, &command.arguments)
+    let mut loan = Loan::prepare(run, task, attempt)?;
+    let expression = duct::cmd(&command.program, &command.arguments)
         .dir(&command.dir)
         .full_env(env)
-        .stdout_file(out_writer)
-        .stderr_file(err_writer)
         .unchecked()
         .before_spawn(|command| {
             command.process_group(0);
             Ok(())
         });
-    expression = match stdin {
-        Some(file) => expression.stdin_file(file),
-        None => expression.stdin_null(),
+    let is_interactive = run.plan.flow.task(task).options.interactive;
+    let (expression, pipes) = match (&loan, stdin) {
+        (Some(loan), _) => (loan.attach(expression).map_err(cannot)?, Vec::new()),
+        (None, Some(file)) => captured(expression.stdin_file(file)).map_err(cannot)?,
+        // Without a terminal it gets what we were given to read.
+        (None, None) if is_interactive => captured(expression).map_err(cannot)?,
+        (None, None) => captured(expression.stdin_null()).map_err(cannot)?,
+    };
+    let starting = match &mut loan {
+        Some(loan) => loan.begin_start(run)?,
+        None => run.groups.begin_start(),
     };
     run.groups.starting();
     let handle = expression.start().inspect_err(|_| run.groups.not_started()).map_err(cannot)?;
@@ -83,12 +92,14 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         return Err(Reason::spawn("no process"));
     };
     run.groups.enter(task, attempt, pid);
+    drop(starting); // the table knows it now
+    if let Some(loan) = &mut loan {
+        loan.is_held_by(run, pid);
+    }
     let exit = match ExitWatch::new(pid) {
         Ok(exit) => exit,
         Err(error) => {
-            run.groups.signal(task, attempt, SIGKILL);
-            // Why it cannot be watched is what is told, whatever comes of its end.
-            let _ = run.groups.reap(task, attempt, handle);
+            run.groups.give_up(task, attempt, &handle);
             return Err(cannot(error));
         }
     };
@@ -101,8 +112,15 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         argv_cut,
         dir: Some(cut(&command.dir.to_string_lossy(), MAX_ARGV).to_owned()),
     })));
-    let pipes = vec![(Stream::Out, out), (Stream::Err, err)];
-    Ok(Process { task, attempt, pid, handle, exit, pipes, _script: command.script })
+    Ok(Process { task, attempt, pid, handle, exit, pipes, loan, _script: command.script })
+}
+
+/// Lets what is started write into pipes; returns their other ends.
+fn captured(expression: Expression) -> io::Result<(Expression, Vec<(Stream, PipeReader)>)> {
+    let (out, out_writer) = io::pipe()?;
+    let (err, err_writer) = io::pipe()?;
+    let expression = expression.stdout_file(out_writer).stderr_file(err_writer);
+    Ok((expression, vec![(Stream::Out, out), (Stream::Err, err)]))
 }
 
 fn spawn_error(program: &Path, error: &io::Error) -> Reason {
@@ -148,18 +166,20 @@ impl Process {
     /// until it is gone or was killed.
     fn watch(mut self, run: &Context, buffer: &mut [u8]) -> Measured {
         let mut output = Output::new(run, self.task, self.attempt);
-        let mut exited_at: Option<Instant> = None;
+        let mut exited_at: Option<Ms> = None;
+        let look_every = self.look_every(run);
+        let mut looked_at = Instant::now();
         loop {
             // Who was asked to end has time for it, whether or not the leader has gone before.
             let has_grace = exited_at.is_some() && run.groups.has_grace(self.task, self.attempt);
             let members = if has_grace { os::members(self.pid) } else { Vec::new() };
             let at_most = match exited_at {
-                None => None,
+                None => look_every,
                 Some(_) if !members.is_empty() => Some(LOOK_AGAIN),
                 Some(_) if self.pipes.is_empty() => break,
-                Some(at) => match leak_grace(run).checked_sub(at.elapsed()) {
-                    Some(left) if !left.is_zero() => Some(left),
-                    Some(_) | None => break,
+                Some(at) => match leak_grace(run) - (run.clock.ms() - at) {
+                    Ms(0) => break,
+                    left => Some(left.duration()),
                 },
             };
             let mut descriptors: Vec<BorrowedFd<'_>> =
@@ -177,10 +197,44 @@ impl Process {
             });
             // What a kill leaves behind has its moment too.
             if !members.is_empty() || (exited_at.is_none() && ready[index]) {
-                exited_at = Some(Instant::now());
+                exited_at = Some(run.clock.ms());
+                self.loan = None; // the terminal is wanted back at once
+            }
+            let is_due = |every| looked_at.elapsed() >= every;
+            if exited_at.is_none() && look_every.is_some_and(is_due) {
+                self.look_whether_stopped(run);
+                looked_at = Instant::now();
             }
         }
         self.finish(run, output)
+    }
+
+    /// Returns how often it is to be looked whether the process was stopped: never without a terminal.
+    fn look_every(&self, run: &Context) -> Option<Duration> {
+        match (&run.terminal, &self.loan) {
+            (None, _) => None,
+            (Some(_), None) => Some(LOOK_AT_OTHERS),
+            (Some(_), Some(_)) => Some(LOOK_AT_INTERACTIVE),
+        }
+    }
+
+    /// Sees to a process that was stopped. The system stops the whole group of one that wants the
+    /// terminal, so that the leader says it for all.
+    fn look_whether_stopped(&mut self, run: &Context) {
+        let Some(by) = stop_signal(self.pid) else { return };
+        let wants_terminal = match &mut self.loan {
+            Some(loan) => match loan.stopped(run, by) {
+                Ok(()) => false,
+                Err(reason) => {
+                    run.console.notice(escape(reason.as_str()).into_owned());
+                    true
+                }
+            },
+            None => by == libc::SIGTTIN || by == libc::SIGTTOU,
+        };
+        if wants_terminal {
+            run.tell(Input::WantsTerminal { task: self.task, attempt: self.attempt });
+        }
     }
 
     fn finish(self, run: &Context, output: Output<'_>) -> Measured {
@@ -196,8 +250,7 @@ impl Process {
         };
         run.logs.close(&output.log);
         if self.pipes.is_empty() {
-            // Its end is known already; reaping it cannot block, and says nothing new.
-            let _ = run.groups.reap(self.task, self.attempt, self.handle);
+            run.groups.reap(self.task, self.attempt, self.handle, self.exit);
         } else {
             let pipes: Vec<BorrowedFd<'_>> =
                 self.pipes.iter().map(|(_, pipe)| pipe.as_fd()).collect();
@@ -209,7 +262,7 @@ impl Process {
     }
 }
 
-fn leak_grace(run: &Context) -> Duration {
+fn leak_grace(run: &Context) -> Ms {
     if run.groups.is_killed() { LEAK_GRACE_KILLED } else { LEAK_GRACE }
 }
 

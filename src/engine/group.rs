@@ -1,41 +1,59 @@
 //! The table of live process groups: the only place that sends signals, usable from any thread.
 //!
-//! A group may be signalled only while its leader is known not to be reaped, or the number might be
-//! somebody else's by then. So leaders are reaped under the table's lock, and only after they were
-//! taken out of it; and the leader of a group that outlived it stays unreaped until the run ends.
+//! A group may be signalled by its number only while its leader is known not to be reaped, or the
+//! number might be somebody else's by then. So leaders are reaped under the table's lock, and only
+//! after they were taken out of it; and the leader of a group that holds its task's output open stays
+//! unreaped until the run ends. What else is left of a group is known by a descriptor ([`Remnant`]).
 //!
 //! What comes and goes here is told to the run's watchdog, where it has one, under the same lock: it
-//! hears that a group is gone before its number is free.
+//! hears that a group is gone before it can hear of another one with that number.
+
+mod suspend;
+mod watched;
 
 use std::collections::HashMap;
-use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use duct::Handle;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::lock;
-use super::os::{members, start_time};
-use super::watchdog::{Health, Message, Watchdog};
+use super::os::{ExitWatch, Remnant, ended_children, is_in_our_group, living_groups, members};
+use super::watchdog::{Message, Watchdog};
 use crate::model::{SIGKILL, TaskId};
+
+pub(super) use suspend::{Start, stop_signal};
+
+/// From so many on it is looked which remnants are gone.
+const MOST_REMNANTS: usize = 32;
 
 /// The groups of one run.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     table: Mutex<Table>,
+    gate: suspend::Gate,
     killed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     live: HashMap<(TaskId, u32), Live>,
+    /// Groups that hold their task's output open after their leader has exited.
     leaked: Vec<(Pid, Handle)>,
+    /// Groups whose leader has exited while the output of the others goes elsewhere.
+    remnants: Vec<Remnant>,
+    /// The last signal that went to all that is left of groups: it is for those to come too.
+    to_leaked: Option<i32>,
+    /// How many remnants there may be before it is looked which of them are gone.
+    most_remnants: usize,
     /// How many tasks are being started.
     starting: usize,
     watchdog: Option<Watchdog>,
+    /// One that has been told to go.
+    ending: Option<Pid>,
 }
 
 #[derive(Debug)]
@@ -45,24 +63,13 @@ struct Live {
     /// Whether it was sent a signal.
     is_asked: bool,
     is_killed: bool,
+    /// Whether it has the terminal, as long as it is not stopped.
+    has_terminal: bool,
+    /// Whether it is stopped because the run is suspended.
+    is_held: bool,
 }
 
 impl Groups {
-    /// Says that a process is about to be started: [`Groups::enter`] or [`Groups::not_started`] says
-    /// what came of it.
-    pub(super) fn starting(&self) {
-        let mut table = lock(&self.table);
-        table.starting += 1;
-        table.tell(Message::Starting);
-    }
-
-    /// Says that a start has failed.
-    pub(super) fn not_started(&self) {
-        let mut table = lock(&self.table);
-        table.starting -= 1;
-        table.tell(Message::NotStarted);
-    }
-
     /// Enters the group of an attempt right after its start.
     pub(super) fn enter(&self, task: TaskId, attempt: u32, leader: Pid) {
         let mut table = lock(&self.table);
@@ -72,7 +79,18 @@ impl Groups {
         if is_killed {
             send(leader, SIGKILL); // the kill came while this one was being started
         }
-        let live = Live { leader, since: Instant::now(), is_asked: false, is_killed };
+        let is_held = !is_killed && self.gate.is_suspended();
+        if is_held {
+            let _ = kill_process_group(leader, Signal::STOP); // one that has exited is no error
+        }
+        let live = Live {
+            leader,
+            since: Instant::now(),
+            is_asked: false,
+            is_killed,
+            has_terminal: false,
+            is_held,
+        };
         table.live.insert((task, attempt), live);
     }
 
@@ -102,21 +120,23 @@ impl Groups {
         table.live.get(&(task, attempt)).is_some_and(|live| live.is_asked && !live.is_killed)
     }
 
-    /// Sends a signal to every group that outlived its leader.
+    /// Sends a signal to every group that outlived its leader, and to those that still will.
     pub(super) fn signal_leaked(&self, signal: i32) {
-        let table = lock(&self.table);
-        table.leaked.iter().for_each(|(leader, _)| send(*leader, signal));
+        let mut table = lock(&self.table);
+        table.to_leaked = Some(signal);
+        table.signal_leaked(signal);
     }
 
     /// Kills every group, and all that will still be entered.
     pub(super) fn kill_all(&self) {
         self.killed.store(true, Ordering::SeqCst);
+        self.gate.open();
         let mut table = lock(&self.table);
         for live in table.live.values_mut() {
             live.is_killed = true;
             send(live.leader, SIGKILL);
         }
-        table.leaked.iter().for_each(|(leader, _)| send(*leader, SIGKILL));
+        table.signal_leaked(SIGKILL);
     }
 
     /// Returns whether everything was killed.
@@ -124,17 +144,34 @@ impl Groups {
         self.killed.load(Ordering::SeqCst)
     }
 
-    /// Takes out the group of an attempt whose leader has exited, and reaps the leader.
-    pub(super) fn reap(&self, task: TaskId, attempt: u32, handle: Handle) -> std::io::Result<()> {
+    /// Takes out the group of an attempt whose leader has exited, and reaps the leader. What is left
+    /// of the group is kept in view: it is killed at stop and kill.
+    pub(super) fn reap(&self, task: TaskId, attempt: u32, handle: Handle, exit: ExitWatch) {
         let mut table = lock(&self.table);
-        if let Some(live) = table.live.remove(&(task, attempt)) {
-            if live.is_asked {
-                // Where members cannot be seen, some may be left.
-                send(live.leader, SIGKILL);
-            }
+        let Some(live) = table.live.remove(&(task, attempt)) else { return };
+        let is_killed = live.is_asked || self.is_killed();
+        if is_killed {
+            // Where members cannot be seen, some may be left.
+            send(live.leader, SIGKILL);
+        }
+        // Its end is known already; reaping it cannot block, and says nothing new.
+        let _ = handle.wait();
+        if !is_killed && let Some(remnant) = Remnant::of(live.leader, exit) {
+            table.keep(remnant); // the watchdog knows the group already
+        } else {
             table.tell(Message::Gone { leader: live.leader });
         }
-        handle.wait().map(drop)
+    }
+
+    /// Takes out and kills the group of an attempt that cannot be watched.
+    pub(super) fn give_up(&self, task: TaskId, attempt: u32, handle: &Handle) {
+        let mut table = lock(&self.table);
+        if let Some(live) = table.live.remove(&(task, attempt)) {
+            send(live.leader, SIGKILL);
+            table.tell(Message::Gone { leader: live.leader });
+        }
+        // Why it cannot be watched is what is told, whatever comes of its end.
+        let _ = handle.wait();
     }
 
     /// Keeps the group of an attempt whose leader has exited while others hold its output open.
@@ -143,6 +180,8 @@ impl Groups {
         if let Some(live) = table.live.remove(&(task, attempt)) {
             if live.is_asked || self.killed.load(Ordering::SeqCst) {
                 send(live.leader, SIGKILL);
+            } else if let Some(signal) = table.to_leaked {
+                send(live.leader, signal);
             }
             table.leaked.push((live.leader, handle));
         }
@@ -151,94 +190,137 @@ impl Groups {
     /// Returns the living processes of the groups that outlived their leaders.
     pub(super) fn leaked_members(&self) -> Vec<OwnedFd> {
         let table = lock(&self.table);
-        table.leaked.iter().flat_map(|(leader, _)| members(*leader)).collect()
+        let leaked = table.leaked.iter().flat_map(|(leader, _)| members(*leader));
+        leaked.chain(table.remnants.iter().flat_map(Remnant::members)).collect()
     }
 
     /// Lets go of the groups that outlived their leaders; at stop and kill they are killed.
     pub(super) fn release_leaked(&self, kill: bool) {
         let mut table = lock(&self.table);
-        for (leader, handle) in std::mem::take(&mut table.leaked) {
-            if kill {
-                send(leader, SIGKILL);
-            }
-            table.tell(Message::Gone { leader });
+        if kill {
+            table.signal_leaked(SIGKILL);
+        }
+        let leaders: Vec<Pid> = table.outlived().collect();
+        leaders.into_iter().for_each(|leader| table.tell(Message::Gone { leader }));
+        table.remnants.clear();
+        for (_, handle) in table.leaked.drain(..) {
             // The leader has exited: this reaps it and cannot block. There is nothing to do about
             // an error, and nobody to tell: the task has long ended.
             let _ = handle.wait();
         }
     }
+}
 
-    /// Returns since when the oldest of the live groups runs.
-    pub(super) fn oldest(&self) -> Option<Instant> {
-        lock(&self.table).live.values().map(|live| live.since).min()
-    }
-
-    /// Gives the run a watchdog, which `spawn` starts with what it shall read. It is told all that is
-    /// there before it is started: should pyoco die meanwhile, it finds that in its pipe.
-    pub(super) fn set_watchdog(
-        &self,
-        spawn: impl FnOnce(BorrowedFd<'_>) -> io::Result<Pid>,
-    ) -> io::Result<()> {
-        let (watchdog, kennel) = Watchdog::new()?;
-        lock(&self.table).acquaint(watchdog);
-        match spawn(kennel.as_fd()) {
-            Ok(pid) => {
-                if let Some(watchdog) = &mut lock(&self.table).watchdog {
-                    watchdog.is_started_as(pid);
-                }
-                Ok(())
-            }
-            Err(error) => {
-                lock(&self.table).watchdog = None;
-                Err(error)
+impl Groups {
+    /// Reaps the children that have ended and that nobody here waits for: this process inherited them
+    /// from others. Returns whether there may be more in a moment.
+    pub(super) fn reap_orphans(&self) -> bool {
+        loop {
+            let looks: Vec<Look> = ended_children().into_iter().map(|pid| self.look(pid)).collect();
+            if !looks.contains(&Look::Orphan) {
+                return looks.contains(&Look::Unclear);
             }
         }
     }
 
-    /// Returns how the watchdog is, where there is one, after telling it what it lacks.
-    pub(super) fn watchdog_health(&self) -> Option<Health> {
-        lock(&self.table).watchdog.as_mut().map(Watchdog::health)
-    }
-
-    /// Ends the watchdog.
-    pub(super) fn end_watchdog(&self) {
-        let watchdog = lock(&self.table).watchdog.take();
-        if let Some(watchdog) = watchdog {
-            watchdog.end(); // past the lock: it takes its moment
+    /// Looks at a child that has ended; reaps an orphan.
+    fn look(&self, pid: Pid) -> Look {
+        // Under the lock no leader is entered or reaped. A child that has ended was either started by
+        // us before we look whether something is being started, and then that is so or it is in the
+        // table; or we inherited it. Or it is a helper such as `git`, which stays in our own group.
+        let table = lock(&self.table);
+        if !has_ended(pid, WaitIdOptions::NOWAIT) || table.has_leaked(pid) || is_in_our_group(pid) {
+            return Look::Kept;
         }
+        match table.watchdog_is(pid) {
+            Some(true) => return Look::Kept,
+            None => return Look::Unclear,
+            Some(false) => {}
+        }
+        if self.gate.is_starting() || table.is_live(pid) {
+            return Look::Unclear;
+        }
+        has_ended(pid, WaitIdOptions::empty());
+        Look::Orphan
     }
 }
 
+/// What a child that has ended is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// One of ours that stays, or none any more.
+    Kept,
+    /// Perhaps one of ours that is reaped in a moment.
+    Unclear,
+    /// An orphan, which is reaped now.
+    Orphan,
+}
+
+/// Returns whether a child has ended; unless told not to, this reaps it.
+fn has_ended(pid: Pid, options: WaitIdOptions) -> bool {
+    let options = options | WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_)))
+}
+
 impl Table {
-    fn tell(&mut self, message: Message) {
-        if let Some(watchdog) = &mut self.watchdog {
-            watchdog.tell(message);
+    fn is_live(&self, pid: Pid) -> bool {
+        self.live.values().any(|live| live.leader == pid)
+    }
+
+    fn has_leaked(&self, pid: Pid) -> bool {
+        self.leaked.iter().any(|(leader, _)| *leader == pid)
+    }
+
+    /// Returns the leaders of the groups that outlived them.
+    fn outlived(&self) -> impl Iterator<Item = Pid> {
+        self.leaked
+            .iter()
+            .map(|(leader, _)| *leader)
+            .chain(self.remnants.iter().map(Remnant::leader))
+    }
+
+    fn signal_leaked(&self, signal: i32) {
+        self.leaked.iter().for_each(|(leader, _)| send(*leader, signal));
+        for remnant in &self.remnants {
+            to_group(signal, |signal| remnant.send(signal));
         }
     }
 
-    fn tell_group(&mut self, leader: Pid) {
-        if let Some(watchdog) = &mut self.watchdog {
-            watchdog.tell(Message::Group { leader, start: start_time(leader) });
+    fn keep(&mut self, remnant: Remnant) {
+        if let Some(signal) = self.to_leaked {
+            to_group(signal, |signal| remnant.send(signal));
         }
-    }
-
-    /// Tells a new watchdog all that is there.
-    fn acquaint(&mut self, watchdog: Watchdog) {
-        self.watchdog = Some(watchdog);
-        let leaders = self.live.values().map(|live| live.leader);
-        let leaders: Vec<Pid> =
-            leaders.chain(self.leaked.iter().map(|(leader, _)| *leader)).collect();
-        leaders.into_iter().for_each(|leader| self.tell_group(leader));
-        (0..self.starting).for_each(|_| self.tell(Message::Starting));
+        // Most are gone soon, and each costs a descriptor. The doubling keeps the looks few.
+        if self.remnants.len() >= self.most_remnants {
+            let living = living_groups();
+            let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.remnants)
+                .into_iter()
+                .partition(|remnant| living.contains(&remnant.leader()));
+            self.remnants = kept;
+            for leader in gone.iter().map(Remnant::leader) {
+                // Its number may be that of another group of ours by now, a dead one that is known.
+                if !self.is_live(leader) && !self.has_leaked(leader) {
+                    self.tell(Message::Gone { leader });
+                }
+            }
+            self.most_remnants = (2 * self.remnants.len()).max(MOST_REMNANTS);
+        }
+        self.remnants.push(remnant);
     }
 }
 
 /// Sends a signal to a whole group. A group that is already gone is no error.
 fn send(leader: Pid, signal: i32) {
+    to_group(signal, |signal| {
+        let _ = kill_process_group(leader, signal);
+    });
+}
+
+/// Sends a signal by the means of `send`, so that stopped processes hear it too.
+fn to_group(signal: i32, send: impl Fn(Signal)) {
     let Some(signal) = Signal::from_named_raw(signal) else { return };
-    let _ = kill_process_group(leader, signal);
+    send(signal);
     if signal != Signal::KILL && signal != Signal::CONT {
-        // A stopped process hears the signal only once it is continued.
-        let _ = kill_process_group(leader, Signal::CONT);
+        send(Signal::CONT); // a stopped process hears the signal only once it is continued
     }
 }

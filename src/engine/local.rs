@@ -8,17 +8,18 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
-use std::time::{Instant, SystemTime};
 
+use super::clock::Clock;
 use super::console::ConsoleSender;
+use super::foreground::Terminal;
 use super::group::Groups;
 use super::leaks::Drains;
 use super::logs::Logs;
 use super::runner::Message;
 use super::{Surroundings, attempt, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Ms, Reason, RunId, RunStatus, Size, TaskId, Wall};
-use crate::scheduler::{Ended, Executor, Input, Moment, Plan};
+use crate::model::{Reason, RunId, RunStatus, Size, TaskId};
+use crate::scheduler::{Ended, Executor, Input, Plan};
 
 /// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
 const MAX_VARIABLE: usize = 100 << 10;
@@ -39,7 +40,9 @@ pub(super) struct Context {
     pub(super) groups: Groups,
     pub(super) drains: Drains,
     pub(super) logs: Logs,
-    pub(super) clock: Clock,
+    pub(super) clock: Arc<Clock>,
+    /// The terminal that this process has, if any.
+    pub(super) terminal: Option<Terminal>,
     /// What tasks of `finally` are told.
     pub(super) outcome: OnceLock<Outcome>,
     to_runner: Sender<Message>,
@@ -64,6 +67,7 @@ pub(super) struct ContextParts {
     pub(super) log: Arc<dyn RunLog>,
     pub(super) max_log: Size,
     pub(super) console: ConsoleSender,
+    pub(super) clock: Arc<Clock>,
     pub(super) to_runner: Sender<Message>,
 }
 
@@ -82,7 +86,8 @@ impl Context {
             groups: Groups::default(),
             drains: Drains::default(),
             logs: Logs::default(),
-            clock: Clock::start(),
+            clock: parts.clock,
+            terminal: Terminal::of_this_process(),
             outcome: OnceLock::new(),
             to_runner: parts.to_runner,
             has_log_trouble: AtomicBool::new(false),
@@ -163,22 +168,6 @@ fn base_env(env: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
 fn parent_run(env: &[(OsString, OsString)]) -> Option<RunId> {
     let (_, value) = env.iter().find(|(name, _)| name == "PYOCO_RUN_ID")?;
     value.to_str()?.parse().ok()
-}
-
-/// The clock of a run.
-#[derive(Debug)]
-pub(super) struct Clock {
-    start: Instant,
-}
-
-impl Clock {
-    pub(super) fn start() -> Clock {
-        Clock { start: Instant::now() }
-    }
-
-    pub(super) fn now(&self) -> Moment {
-        Moment { ms: Ms::from(self.start.elapsed()), wall: Wall::from(SystemTime::now()) }
-    }
 }
 
 /// Local processes. The scheduler hands over only what holds a slot, so that there are never more

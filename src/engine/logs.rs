@@ -34,7 +34,8 @@ impl Log {
     }
 }
 
-/// The logs in which pyoco may have to say something: those of attempts that have a timeout.
+/// The logs in which pyoco may have to say something: those of attempts that have a timeout,
+/// or whose run has one.
 #[derive(Default)]
 pub(super) struct Logs(Mutex<HashMap<(TaskId, u32), Arc<Log>>>);
 
@@ -43,7 +44,8 @@ impl Logs {
     pub(super) fn open(&self, run: &Context, task: TaskId, attempt: u32) -> Arc<Log> {
         let to = Mutex::new(Some(run.log.task_log(task, attempt)));
         let log = Arc::new(Log { task, attempt, to });
-        if run.plan.flow.task(task).options.timeout.is_some() {
+        let own = run.plan.flow.task(task).options.timeout;
+        if own.or(run.plan.timeout).is_some() {
             lock(&self.0).insert((task, attempt), log.clone());
         }
         log

@@ -9,8 +9,11 @@
 //! needs (time, environment), so that the floors below need not.
 
 mod attempt;
+mod backlog;
+mod clock;
 mod command;
 mod console;
+mod foreground;
 mod group;
 mod leaks;
 mod local;
@@ -274,6 +277,22 @@ impl RunHandle {
         self.shared.request(request, runner::Origin::Inside);
     }
 
+    /// Suspends the run: its tasks are stopped, nothing starts, and its clock stands still, so that
+    /// no timeout and no grace runs out. A run that was killed cannot be suspended.
+    pub fn suspend(&self) {
+        self.shared.suspend();
+    }
+
+    /// Returns whether the run is suspended.
+    pub fn is_suspended(&self) -> bool {
+        self.shared.is_suspended()
+    }
+
+    /// Resumes a run that was suspended, as a cancel at stop or kill does too.
+    pub fn resume(&self) {
+        self.shared.resume();
+    }
+
     /// Adds to the record what was learnt beside the tasks.
     pub fn note(&self, noted: RunNoted) {
         self.shared.note(noted);
@@ -293,6 +312,13 @@ impl RunHandle {
     /// Waits at most so long for the end of the run; returns whether it has come.
     pub fn is_over_within(&self, at_most: Duration) -> bool {
         self.shared.is_over_within(at_most)
+    }
+
+    /// Reaps what lost its parent and has ended, and no process of this run or of its caller's group:
+    /// for a program that is the first process of a container, whenever it gets SIGCHLD. Returns
+    /// whether another look in a moment may find more.
+    pub fn reap_orphans(&self) -> bool {
+        self.shared.reap_orphans()
     }
 
     /// Waits until the trace has shown all there is.

@@ -14,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::clock::Clock;
 use super::console;
 use super::leaks::readable;
 use super::local::{Context, ContextParts, LocalExecutor};
@@ -23,7 +24,7 @@ use crate::event::{
     CANCEL_FILE, CancelRequest, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
     StateStore, StoreError,
 };
-use crate::model::{CancelToken, Level, RunId, Size, escape};
+use crate::model::{CancelToken, Level, Ms, RunId, Size, escape};
 use crate::scheduler::{Action, Announced, Decisions, Executor, Input, Plan, Scheduler};
 
 /// How long the end of a run waits for an announcement to be out.
@@ -102,8 +103,28 @@ impl Shared {
             // Past the runner, which may hang in a write.
             self.context.groups.kill_all();
         }
+        if level >= Level::Stop {
+            self.resume(); // who is to end must hear of it, and its grace must run
+        }
         // Once the run is over there is nothing to cancel.
         let _ = self.to_runner.send(Message::Wake);
+    }
+
+    pub(super) fn suspend(&self) {
+        if self.is_over() || self.context.groups.is_killed() {
+            return;
+        }
+        self.context.clock.pause();
+        self.context.groups.suspend();
+    }
+
+    pub(super) fn resume(&self) {
+        self.context.groups.resume();
+        self.context.clock.resume();
+    }
+
+    pub(super) fn is_suspended(&self) -> bool {
+        self.context.groups.is_suspended()
     }
 
     pub(super) fn note(&self, noted: RunNoted) {
@@ -124,6 +145,10 @@ impl Shared {
         let over = lock(&self.over);
         let waited = self.ended.wait_timeout_while(over, at_most, |over| !*over);
         *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    pub(super) fn reap_orphans(&self) -> bool {
+        self.context.groups.reap_orphans()
     }
 
     pub(super) fn wait_for_trace(&self) {
@@ -153,7 +178,9 @@ pub(super) fn start(
         }
     };
     let (to_runner, inputs) = mpsc::channel();
-    let (console, trace) = console::start(options.trace.take()).map_err(StartError::Thread)?;
+    let clock = Arc::new(Clock::start());
+    let (console, trace) =
+        console::start(options.trace.take(), clock.clone()).map_err(StartError::Thread)?;
     let context = Arc::new(Context::new(ContextParts {
         run_id,
         plan,
@@ -162,6 +189,7 @@ pub(super) fn start(
         log: log.clone(),
         max_log: max_log(&options),
         console,
+        clock,
         to_runner: to_runner.clone(),
     }));
     let shared = Arc::new(Shared::new(context.clone(), to_runner, trace));
@@ -243,7 +271,7 @@ struct Runner {
     is_broken: bool,
     close_requests: Option<Closer>,
     /// When what was stopped is killed, groups that outlived their leaders included.
-    stop_deadline: Option<Instant>,
+    stop_deadline: Option<Ms>,
     /// Announcements on their way; each closes when it is out.
     announcing: Vec<Receiver<()>>,
     watch: Watch,
@@ -254,9 +282,13 @@ impl Runner {
     fn run(mut self, facts: RunStarted) {
         let _at_the_end = AtTheEnd(self.shared.clone());
         let mut decisions = Decisions::default();
-        self.decide(Input::Begin(Box::new(facts)), &mut decisions);
+        self.decide(Input::Open(Box::new(facts)), &mut decisions);
         self.tell(&mut decisions);
         self.sync();
+        // What was cancelled meanwhile starts nothing.
+        self.take(Message::Wake, &mut decisions);
+        self.decide(Input::Tick, &mut decisions);
+        self.tell(&mut decisions);
         self.act(&mut decisions);
         while !self.is_over() {
             self.take_inputs(&mut decisions);
@@ -386,7 +418,7 @@ impl Runner {
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
                 Action::Announce { what, running } => {
                     if let Announced::Cancel { level: Level::Stop, grace } = what {
-                        self.stop_deadline = Some(Instant::now() + grace.duration());
+                        self.stop_deadline = Some(self.shared.context.clock.ms() + grace);
                     }
                     self.announce(what, &running);
                 }
@@ -441,13 +473,13 @@ impl Runner {
         let Some(deadline) = self.stop_deadline else { return };
         let groups = &self.shared.context.groups;
         while !groups.is_killed() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline - self.shared.context.clock.ms();
             let members = groups.leaked_members();
-            if left.is_zero() || members.is_empty() {
+            if left == Ms(0) || members.is_empty() {
                 return;
             }
             let members: Vec<_> = members.iter().map(AsFd::as_fd).collect();
-            if readable(&members, Some(left)).is_err() {
+            if readable(&members, Some(left.duration())).is_err() {
                 return;
             }
         }

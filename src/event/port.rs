@@ -221,18 +221,57 @@ impl Chunk {
     /// Takes `next` in where it lies right behind this one in the same file and comes from the same
     /// stream; returns whether it did.
     pub fn join(&mut self, next: &Chunk) -> bool {
+        self.stream == next.stream && self.extend(next)
+    }
+
+    /// The same whatever streams the two come from: whose the bytes are, the caller keeps in mind.
+    pub fn extend(&mut self, next: &Chunk) -> bool {
         let Source::File { file, offset, len } = &mut self.source else { return false };
         let Source::File { file: next_file, offset: next_offset, len: next_len } = &next.source
         else {
             return false;
         };
-        let follows = self.stream == next.stream
-            && Arc::ptr_eq(file, next_file)
-            && *offset + *len == *next_offset;
+        let follows = Arc::ptr_eq(file, next_file) && *offset + *len == *next_offset;
         if follows {
             *len += next_len;
         }
         follows
+    }
+
+    /// Takes the first `most` bytes off, or all where there are no more.
+    pub fn take_front(&mut self, most: u64) -> Chunk {
+        let taken = most.min(self.len());
+        let source = match &mut self.source {
+            Source::File { file, offset, len } => {
+                let front = Source::File { file: file.clone(), offset: *offset, len: taken };
+                (*offset, *len) = (*offset + taken, *len - taken);
+                front
+            }
+            Source::Memory(bytes) => {
+                let front = Source::Memory(bytes[..taken as usize].into());
+                *bytes = bytes[taken as usize..].into();
+                front
+            }
+        };
+        Chunk { stream: self.stream, source }
+    }
+
+    /// Returns how many bytes of memory it holds: none where they lie in a file.
+    pub fn in_memory_len(&self) -> u64 {
+        match &self.source {
+            Source::File { .. } => 0,
+            Source::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Returns whether both lie in the same file; each file that is held is a descriptor.
+    pub fn shares_file(&self, other: &Chunk) -> bool {
+        match (&self.source, &other.source) {
+            (Source::File { file, .. }, Source::File { file: other, .. }) => {
+                Arc::ptr_eq(file, other)
+            }
+            (Source::Memory(_), _) | (_, Source::Memory(_)) => false,
+        }
     }
 
     /// Returns the end of the chunk: at most its last `most` bytes.
@@ -272,6 +311,20 @@ impl Chunk {
     }
 }
 
+/// A change of who may use the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TerminalUse {
+    /// A task is about to get it: until it is taken back nothing else may be written to it.
+    Lent {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// It was taken back.
+    Returned,
+}
+
 /// Shows a run as it goes. All calls come from one thread, in the order of the events, and never
 /// hold up the run.
 pub trait Trace: Send {
@@ -291,6 +344,9 @@ pub trait Trace: Send {
 
     /// Something about the run that is no event, for people: a record that broke.
     fn notice(&mut self, _text: &str) {}
+
+    /// A task gets the terminal, or it was taken back.
+    fn terminal(&mut self, _view: &RunView, _terminal: TerminalUse) {}
 
     /// The run is over; nothing follows.
     fn finish(&mut self, _view: &RunView) {}

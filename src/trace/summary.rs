@@ -8,7 +8,7 @@ use super::explain::explain_exit;
 use super::sanitise::last_lines;
 use super::words;
 use crate::event::{AttemptView, RunView, TaskView};
-use crate::model::{Reason, RunStatus, TaskState, escape, shell_word};
+use crate::model::{Reason, RunStatus, TaskState, escape, shell_word, without_commands};
 
 /// How many lines of output and of a script are shown.
 const MAX_LINES: usize = 10;
@@ -109,7 +109,10 @@ fn root_cause(task: &TaskView, options: &SummaryOptions<'_>, told: &mut String) 
     let lines = last_lines(tail.as_bytes(), MAX_LINES, options.colour);
     if !lines.is_empty() {
         told.push_str("  last output:\n");
-        lines.iter().for_each(|line| told.push_str(&format!("  | {}\n", cut(line))));
+        for line in lines {
+            let line = format!("  | {}\n", cut(&line));
+            told.push_str(&without_commands(&line));
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod record;
 mod redact;
 mod running;
 mod schema;
+pub(crate) mod strace;
 mod terminal;
 
 use std::fs;
@@ -32,6 +33,25 @@ pub(crate) use terminal::Terminal;
 
 /// The longest that anything in a test may take before the test gives it up.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Whether pyoco was built with what only Linux has: it sees the members of a group then, and who
+/// holds a pipe open.
+pub(crate) const SEES_PROCESSES: bool = cfg!(all(target_os = "linux", not(pyoco_portable)));
+
+/// Returns whether the tests can use this tool. A CI must have it.
+#[track_caller]
+pub(crate) fn has_tool(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    if !is_there {
+        assert!(std::env::var_os("CI").is_none(), "a CI has `{name}`: please install it");
+        eprintln!("skipped: there is no `{name}`");
+    }
+    is_there
+}
+
+/// What the shell of [`Project::shell`] shows when it waits for a command.
+pub(crate) const PROMPT: &str = "your turn> ";
 
 /// Waits until `is_true`, and fails the test where it does not come true.
 #[track_caller]
@@ -175,6 +195,26 @@ impl Project {
         command.args(["-c", &script, env!("CARGO_BIN_EXE_pyoco")]).args(args);
         command.env("TERM", "xterm-256color").envs(self.env.iter().map(|(k, v)| (k, v)));
         Terminal::spawn(command)
+    }
+
+    /// Starts a shell with job control on a terminal. Its prompt is [`PROMPT`]; it stands for whoever
+    /// presses keys, and knows the program as `$PYOCO`.
+    #[track_caller]
+    pub(crate) fn shell(&self) -> Terminal {
+        let script = "stty rows 24 cols 80 echo && exec /bin/sh -i";
+        let mut command = self.command_of("/bin/sh");
+        command.args(["-c", script]).env("TERM", "xterm-256color").env("PS1", PROMPT);
+        command.env("PYOCO", env!("CARGO_BIN_EXE_pyoco"));
+        command.envs(self.env.iter().map(|(k, v)| (k, v)));
+        let mut terminal = Terminal::spawn(command);
+        terminal.expect(PROMPT);
+        terminal
+    }
+
+    /// Returns the living processes of this project with their states, as `/proc` names them: `T` is
+    /// stopped.
+    pub(crate) fn processes(&self) -> Vec<(i32, char)> {
+        leftovers::states(&self.mark)
     }
 
     /// Returns the records of the project's state folder, the oldest first.

@@ -2,8 +2,10 @@
 
 mod args;
 mod dry;
+mod job_control;
 mod limits;
 mod nested;
+mod orphans;
 mod signals;
 
 use std::io::Write;
@@ -27,7 +29,9 @@ use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
 pub(crate) use args::{RunArgs, is_file};
 use args::{jobs, on_cancel, parse, setting};
+use job_control::JobControl;
 use nested::InnerRuns;
+use orphans::Orphans;
 use signals::Ladder;
 
 /// The most names that the hint to an unknown task shows.
@@ -188,15 +192,19 @@ impl Job {
     }
 
     fn run(mut self) -> Result<Exit, Failure> {
-        let ladder = Ladder::listen()?;
+        let (ladder, orphans) = (Ladder::listen()?, Orphans::listen()?);
+        let job_control = JobControl::listen()?;
         let console = Console::stdio(self.console);
-        self.options.on_level = Some(on_level(console.screen(), self.inner_runs.clone()));
+        let screen = console.screen();
+        self.options.on_level = Some(on_level(screen.clone(), self.inner_runs.clone()));
         self.options.trace = Some(Box::new(console));
         let keep_for = self.plan.flow.records().keep_for;
         let has_repository = self.options.facts.git_commit.is_some();
         let handle = self.engine.start_plan(self.plan, self.options).map_err(start_failure)?;
         self.inner_runs.belong_to(handle.run_id());
         ladder.lead_to(handle.clone());
+        orphans.reap_beside(handle.clone());
+        job_control.lead_to(handle.clone(), screen);
         if let Some(request) = nested::drain_of_outer() {
             handle.request(request);
         }

@@ -1,11 +1,10 @@
 //! Signals of `pyoco run`: the ladder of a cancel, and dying by one's own signal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::engine::RunHandle;
 use crate::event::CancelRequest;
 use crate::model::{Level, signal_name};
@@ -15,7 +14,8 @@ const INT: i32 = signal_hook::consts::SIGINT;
 const QUIT: i32 = signal_hook::consts::SIGQUIT;
 const TERM: i32 = signal_hook::consts::SIGTERM;
 
-/// How long a kill waits for the record, and after it for the console.
+/// How long a kill waits for the record, and after it for the console; and how long the console has
+/// once a signal came too late to cancel anything.
 const KILL_AT_MOST: Duration = Duration::from_secs(1);
 
 /// Where signals go while a run is under way.
@@ -40,6 +40,8 @@ struct Run {
     cancelled_by: Option<i32>,
     /// A signal that came after the last line of the record and before that.
     late: Option<i32>,
+    /// Whether the slow reader is waited for no longer than [`KILL_AT_MOST`].
+    is_hasty: bool,
 }
 
 impl Ladder {
@@ -75,9 +77,10 @@ impl Ladder {
         early.into_iter().for_each(|signal| self.signal(signal));
     }
 
-    /// Waits until all is shown of a run that is over. From now on a signal ends the program: only a
-    /// slow reader is waited for, and after a kill, which must end us also where the terminal hangs,
-    /// or a signal that came too late for the run, not for long.
+    /// Waits until all is shown of a run that is over: only a slow reader is waited for. That is cut
+    /// short after a kill, which must end us also where the terminal hangs, and by any signal. But
+    /// what comes in the last moment changes nothing: a reader that reads gets all, and we end as the
+    /// run has ended.
     ///
     /// `cancelled_by` is the signal that cancelled the run: it ends the program then too.
     pub(super) fn wait_for_trace(&self, handle: &RunHandle, cancelled_by: Option<i32>) {
@@ -85,30 +88,17 @@ impl Ladder {
         run.is_over = true;
         run.cancelled_by = cancelled_by;
         let late = run.late;
+        if late.is_some() || handle.level() >= Some(Level::Kill) {
+            run.make_haste(late);
+        }
         drop(run);
-        if late.is_none() && handle.level() < Some(Level::Kill) {
-            return handle.wait_for_trace();
-        }
-        let (shown, is_shown) = std::sync::mpsc::channel::<()>();
-        let handle = handle.clone();
-        let wait = move || {
-            handle.wait_for_trace();
-            drop(shown);
-        };
-        let thread = std::thread::Builder::new().name("trace".into());
-        if thread.spawn(wait).is_ok()
-            // Nothing is ever sent: it ends with the trace, or with our patience.
-            && is_shown.recv_timeout(KILL_AT_MOST) == Err(RecvTimeoutError::Timeout)
-            && let Some(signal) = cancelled_by.or(late)
-        {
-            die_by(signal);
-        }
+        handle.wait_for_trace();
     }
 
     fn signal(&self, signal: i32) {
         let mut run = self.run();
         if run.is_over {
-            die_by(run.cancelled_by.unwrap_or(signal));
+            return run.make_haste(Some(signal));
         }
         let Some(handle) = run.handle.clone() else {
             run.early.push(signal);
@@ -144,6 +134,32 @@ impl Ladder {
     }
 }
 
+impl Run {
+    /// Ends the program a moment from now, if it has not ended by then: by the signal that cancelled
+    /// the run, or else by this one.
+    fn make_haste(&mut self, signal: Option<i32>) {
+        if std::mem::replace(&mut self.is_hasty, true) {
+            return;
+        }
+        let signal = self.cancelled_by.or(signal);
+        let end = move || {
+            std::thread::sleep(KILL_AT_MOST);
+            end_by(signal);
+        };
+        if std::thread::Builder::new().name("haste".into()).spawn(end).is_err() {
+            end_by(signal);
+        }
+    }
+}
+
+/// Ends the program by a signal, or as `pyoco runs cancel` ends it where there was none.
+fn end_by(signal: Option<i32>) -> ! {
+    match signal {
+        Some(signal) => die_by(signal),
+        None => std::process::exit(Exit::As(INT).code().into()),
+    }
+}
+
 /// Ends the program by a signal where a killed run does not come to its end: its record cannot be
 /// written, or a task's program is still being loaded.
 fn give_up_on(handle: RunHandle, signal: i32) {
@@ -161,8 +177,8 @@ fn give_up_on(handle: RunHandle, signal: i32) {
 /// how `nohup` asks to be left alone.
 #[expect(unsafe_code, reason = "no crate in use wraps these calls safely")]
 pub(super) fn reset_inherited() {
-    const OURS: [i32; 3] = [libc::SIGCHLD, TERM, libc::SIGTTOU];
-    const STOPS: [i32; 2] = [libc::SIGTSTP, libc::SIGTTIN];
+    // Who wants the terminal in the background shall be stopped, a task as well as we.
+    const OURS: [i32; 4] = [libc::SIGCHLD, TERM, libc::SIGTTOU, libc::SIGTTIN];
     // SIGPIPE is ignored by Rust's start-up, and set right by its way to start a process.
     const KEPT: [i32; 4] = [HUP, INT, QUIT, libc::SIGPIPE];
     // SAFETY: an empty set is made before it is used, and no handler of ours is installed yet; the
@@ -171,7 +187,7 @@ pub(super) fn reset_inherited() {
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-        for signal in OURS.into_iter().chain(STOPS) {
+        for signal in OURS {
             libc::signal(signal, libc::SIG_DFL);
         }
         // Past the caller's limit of file sizes a write shall fail as on a full disk, and not end us.
@@ -185,19 +201,29 @@ pub(super) fn reset_inherited() {
     }
 }
 
+/// Returns whether we go on ignoring a signal because the caller ignores it. For SIGTSTP that means
+/// that nobody would continue us.
+pub(super) fn is_deaf_to(signal: i32) -> bool {
+    disposition(signal).is_some_and(|handler| handler == ignore as *const () as usize)
+}
+
 /// One past the last of the signals that every Unix has; those behind are the C library's own, or
 /// nobody's.
 const LAST_STANDARD: i32 = 32;
 
 extern "C" fn ignore(_signal: i32) {}
 
-#[expect(unsafe_code, reason = "no crate in use asks for a disposition without changing it")]
 fn is_ignored(signal: i32) -> bool {
+    disposition(signal) == Some(libc::SIG_IGN)
+}
+
+#[expect(unsafe_code, reason = "no crate in use asks for a disposition without changing it")]
+fn disposition(signal: i32) -> Option<libc::sighandler_t> {
     // SAFETY: with a null for the new action the call only fills the old one.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
-            && action.sa_sigaction == libc::SIG_IGN
+        let asked = libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0;
+        asked.then_some(action.sa_sigaction)
     }
 }
 
@@ -228,6 +254,31 @@ fn raise_by_default(signal: i32) {
         libc::sigaddset(&raw mut only, signal);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
         libc::raise(signal);
+    }
+}
+
+/// Raises a signal with what it does by default, and then lets its handler have it again. Of a signal
+/// that stops us it returns when we are continued, or at once where it does not stop us.
+///
+/// It stops us once: meanwhile others can be sent the same signal, say by a terminal that is written
+/// to, and stop us first. Then ours is pending already, and SIGCONT takes it away.
+#[expect(unsafe_code, reason = "the safe way to do it stops us with another signal")]
+pub(super) fn raise_by_default_once(signal: i32) {
+    // SAFETY: the structures are made or filled before they are used, the action is written back as
+    // it was, and the mask is this thread's alone.
+    unsafe {
+        let mut only: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut only);
+        libc::sigaddset(&raw mut only, signal);
+        let mut action: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(signal, std::ptr::null(), &raw mut action) != 0 {
+            return;
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const only, std::ptr::null_mut());
+        libc::raise(signal);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
     }
 }
 

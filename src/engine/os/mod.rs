@@ -14,14 +14,38 @@ pub(super) use session::{session_of, spawn_apart};
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
 pub(super) use belonging::{belonging, start_time, untold_groups};
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
-pub(super) use linux::{ExitWatch, holders, look_closer, members, peek_end, processes};
+pub(super) use linux::{
+    ExitWatch, Remnant, ended_children, has_running_members, holders, living_groups, look_closer,
+    members, peek_end, processes,
+};
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 pub(super) use portable::{
-    ExitWatch, belonging, holders, look_closer, members, peek_end, processes, start_time,
-    untold_groups,
+    ExitWatch, Remnant, belonging, ended_children, has_running_members, holders, living_groups,
+    look_closer, members, peek_end, processes, start_time, untold_groups,
 };
 
 use crate::model::Ms;
+
+/// Returns the first child that has ended and is not reaped yet, whoever waits for it. Without a list
+/// of all processes that is the only one that can be found; what is behind it comes later.
+#[expect(unsafe_code, reason = "no wrapper of waitid says whose end it was")]
+fn first_ended_child() -> Option<rustix::process::Pid> {
+    // SAFETY: it is a plain C structure for which all zeroes are a value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the pointer is to a live, writable structure of the type that the kernel fills.
+    let result = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) };
+    // SAFETY: where there was no such child the number is still the zero from above.
+    let pid = unsafe { info.si_pid() };
+    rustix::process::Pid::from_raw(pid).filter(|_| result == 0)
+}
+
+/// Returns whether a process is in this process's own group.
+#[expect(unsafe_code, reason = "the safe wrappers deny that a group can be out of our namespace")]
+pub(super) fn is_in_our_group(pid: rustix::process::Pid) -> bool {
+    // SAFETY: the calls take and return numbers.
+    unsafe { libc::getpgid(pid.as_raw_nonzero().get()) == libc::getpgid(0) }
+}
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, Default)]

@@ -96,6 +96,11 @@ impl Watchdog {
         self.pid = Some(pid);
     }
 
+    /// Returns which process it is, once it is started.
+    pub(super) fn pid(&self) -> Option<Pid> {
+        self.pid
+    }
+
     /// Tells it something; never blocks.
     pub(super) fn tell(&mut self, message: Message) {
         if self.is_lost {
