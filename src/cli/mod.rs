@@ -11,6 +11,7 @@ mod run;
 mod runs;
 mod say;
 mod schema;
+mod watchdog;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -74,8 +75,20 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch() -> exit::Exit {
+    // Past clap, so that no help, suggestion or completion speaks of it.
+    let result = match watchdog::words() {
+        Some(words) => watchdog::main(&words),
+        None => command(),
+    };
+    result.unwrap_or_else(|failure| {
+        failure.print();
+        exit::Exit::Usage
+    })
+}
+
+fn command() -> Result<exit::Exit, exit::Failure> {
     let arguments = Arguments::parse();
-    let result = match &arguments.command {
+    match &arguments.command {
         Command::Run(args) => run::main(args),
         Command::Check(args) => check::main(args),
         Command::List(args) => list::main(args),
@@ -84,9 +97,5 @@ fn dispatch() -> exit::Exit {
         Command::Runs(args) => runs::main(args),
         Command::Schema(args) => schema::main(args),
         Command::Other(words) => Err(other::refuse(words)),
-    };
-    result.unwrap_or_else(|failure| {
-        failure.print();
-        exit::Exit::Usage
-    })
+    }
 }

@@ -84,10 +84,14 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         Some(loan) => loan.begin_start(run)?,
         None => run.groups.begin_start(),
     };
-    let handle = expression.start().map_err(cannot)?;
+    run.groups.starting();
+    let handle = expression.start().inspect_err(|_| run.groups.not_started()).map_err(cannot)?;
     drop(expression); // it holds the write ends, and the pipes end only when all of those are closed
     let pid = handle.pids().first().and_then(|pid| Pid::from_raw(*pid as i32));
-    let Some(pid) = pid else { return Err(Reason::spawn("no process")) };
+    let Some(pid) = pid else {
+        run.groups.not_started();
+        return Err(Reason::spawn("no process"));
+    };
     run.groups.enter(task, attempt, pid);
     drop(starting); // the table knows it now
     if let Some(loan) = &mut loan {

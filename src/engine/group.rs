@@ -4,19 +4,25 @@
 //! number might be somebody else's by then. So leaders are reaped under the table's lock, and only
 //! after they were taken out of it; and the leader of a group that holds its task's output open stays
 //! unreaped until the run ends. What else is left of a group is known by a descriptor ([`Remnant`]).
+//!
+//! What comes and goes here is told to the run's watchdog, where it has one, under the same lock: it
+//! hears that a group is gone before it can hear of another one with that number.
 
 mod suspend;
+mod watched;
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use duct::Handle;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::lock;
 use super::os::{ExitWatch, Remnant, ended_children, is_in_our_group, living_groups, members};
+use super::watchdog::{Message, Watchdog};
 use crate::model::{SIGKILL, TaskId};
 
 pub(super) use suspend::{Start, stop_signal};
@@ -43,11 +49,17 @@ struct Table {
     to_leaked: Option<i32>,
     /// How many remnants there may be before it is looked which of them are gone.
     most_remnants: usize,
+    /// How many tasks are being started.
+    starting: usize,
+    watchdog: Option<Watchdog>,
+    /// One that has been told to go.
+    ending: Option<Pid>,
 }
 
 #[derive(Debug)]
 struct Live {
     leader: Pid,
+    since: Instant,
     /// Whether it was sent a signal.
     is_asked: bool,
     is_killed: bool,
@@ -61,6 +73,8 @@ impl Groups {
     /// Enters the group of an attempt right after its start.
     pub(super) fn enter(&self, task: TaskId, attempt: u32, leader: Pid) {
         let mut table = lock(&self.table);
+        table.starting -= 1;
+        table.tell_group(leader);
         let is_killed = self.killed.load(Ordering::SeqCst);
         if is_killed {
             send(leader, SIGKILL); // the kill came while this one was being started
@@ -69,7 +83,14 @@ impl Groups {
         if is_held {
             let _ = kill_process_group(leader, Signal::STOP); // one that has exited is no error
         }
-        let live = Live { leader, is_asked: false, is_killed, has_terminal: false, is_held };
+        let live = Live {
+            leader,
+            since: Instant::now(),
+            is_asked: false,
+            is_killed,
+            has_terminal: false,
+            is_held,
+        };
         table.live.insert((task, attempt), live);
     }
 
@@ -136,7 +157,9 @@ impl Groups {
         // Its end is known already; reaping it cannot block, and says nothing new.
         let _ = handle.wait();
         if !is_killed && let Some(remnant) = Remnant::of(live.leader, exit) {
-            table.keep(remnant);
+            table.keep(remnant); // the watchdog knows the group already
+        } else {
+            table.tell(Message::Gone { leader: live.leader });
         }
     }
 
@@ -145,6 +168,7 @@ impl Groups {
         let mut table = lock(&self.table);
         if let Some(live) = table.live.remove(&(task, attempt)) {
             send(live.leader, SIGKILL);
+            table.tell(Message::Gone { leader: live.leader });
         }
         // Why it cannot be watched is what is told, whatever comes of its end.
         let _ = handle.wait();
@@ -176,6 +200,8 @@ impl Groups {
         if kill {
             table.signal_leaked(SIGKILL);
         }
+        let leaders: Vec<Pid> = table.outlived().collect();
+        leaders.into_iter().for_each(|leader| table.tell(Message::Gone { leader }));
         table.remnants.clear();
         for (_, handle) in table.leaked.drain(..) {
             // The leader has exited: this reaps it and cannot block. There is nothing to do about
@@ -205,6 +231,11 @@ impl Groups {
         let table = lock(&self.table);
         if !has_ended(pid, WaitIdOptions::NOWAIT) || table.has_leaked(pid) || is_in_our_group(pid) {
             return Look::Kept;
+        }
+        match table.watchdog_is(pid) {
+            Some(true) => return Look::Kept,
+            None => return Look::Unclear,
+            Some(false) => {}
         }
         if self.gate.is_starting() || table.is_live(pid) {
             return Look::Unclear;
@@ -240,6 +271,14 @@ impl Table {
         self.leaked.iter().any(|(leader, _)| *leader == pid)
     }
 
+    /// Returns the leaders of the groups that outlived them.
+    fn outlived(&self) -> impl Iterator<Item = Pid> {
+        self.leaked
+            .iter()
+            .map(|(leader, _)| *leader)
+            .chain(self.remnants.iter().map(Remnant::leader))
+    }
+
     fn signal_leaked(&self, signal: i32) {
         self.leaked.iter().for_each(|(leader, _)| send(*leader, signal));
         for remnant in &self.remnants {
@@ -254,7 +293,16 @@ impl Table {
         // Most are gone soon, and each costs a descriptor. The doubling keeps the looks few.
         if self.remnants.len() >= self.most_remnants {
             let living = living_groups();
-            self.remnants.retain(|remnant| living.contains(&remnant.leader()));
+            let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.remnants)
+                .into_iter()
+                .partition(|remnant| living.contains(&remnant.leader()));
+            self.remnants = kept;
+            for leader in gone.iter().map(Remnant::leader) {
+                // Its number may be that of another group of ours by now, a dead one that is known.
+                if !self.is_live(leader) && !self.has_leaked(leader) {
+                    self.tell(Message::Gone { leader });
+                }
+            }
             self.most_remnants = (2 * self.remnants.len()).max(MOST_REMNANTS);
         }
         self.remnants.push(remnant);

@@ -22,6 +22,7 @@ mod mask;
 mod os;
 mod post_mortem;
 mod runner;
+mod watchdog;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -38,6 +39,8 @@ use crate::model::{Flow, Level, RunId, RunStatus, Size};
 use crate::scheduler::{Announced, Plan};
 
 use runner::Shared;
+use watchdog::Watch;
+pub use watchdog::{DEAF_TO, WATCHDOG, Watched, keep_watch};
 
 /// How much output of one attempt is kept where nothing else is said.
 pub const MAX_LOG: Size = Size(64 << 20);
@@ -67,6 +70,7 @@ pub struct Engine {
     store: Arc<dyn StateStore>,
     new_queue: Box<dyn Fn() -> Arc<dyn QueueBackend> + Send + Sync>,
     surroundings: Arc<Surroundings>,
+    watchdog: Option<PathBuf>,
     runs: Mutex<HashMap<RunId, Weak<Shared>>>,
 }
 
@@ -148,6 +152,7 @@ impl Engine {
             store: Arc::new(MemoryStore::default()),
             new_queue: Box::new(|| Arc::new(MemoryQueue::default())),
             surroundings: Arc::new(Surroundings::of_this_process()),
+            watchdog: None,
             runs: Mutex::default(),
         }
     }
@@ -176,6 +181,18 @@ impl Engine {
         self
     }
 
+    /// Gives every run that lasts a watchdog: a small process that ends the run's tasks where this
+    /// process is killed (`kill -9`) and cannot do it. `program` is a binary of pyoco of this version;
+    /// without this there is no watchdog, and such tasks go on.
+    ///
+    /// It sees the end of this process by a pipe that only this process holds. One that was forked off
+    /// without executing another program holds it too, and must end first.
+    #[must_use]
+    pub fn with_watchdog(mut self, program: impl Into<PathBuf>) -> Engine {
+        self.watchdog = Some(program.into());
+        self
+    }
+
     /// Returns the store that records are kept in.
     pub fn store(&self) -> &Arc<dyn StateStore> {
         &self.store
@@ -201,6 +218,7 @@ impl Engine {
             &*self.store,
             (self.new_queue)(),
             self.surroundings.clone(),
+            Watch::new(self.watchdog.clone()),
         )?;
         let mut runs = lock(&self.runs);
         runs.retain(|_, run| run.strong_count() > 0);

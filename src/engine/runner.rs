@@ -12,13 +12,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::clock::Clock;
 use super::console;
 use super::leaks::readable;
 use super::local::{Context, ContextParts, LocalExecutor};
 use super::mask::{blank_file, mask_input, mask_of, mask_request, warnings};
+use super::watchdog::Watch;
 use super::{LevelHook, MAX_LOG, RunOptions, StartError, Surroundings, lock};
 use crate::event::{
     CANCEL_FILE, CancelRequest, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
@@ -167,6 +168,7 @@ pub(super) fn start(
     store: &dyn StateStore,
     queue: Arc<dyn QueueBackend>,
     surroundings: Arc<Surroundings>,
+    watch: Watch,
 ) -> Result<Arc<Shared>, StartError> {
     let run_id = RunId::fresh();
     let mask = Arc::new(mask_of(&plan.flow, &surroundings));
@@ -215,6 +217,7 @@ pub(super) fn start(
         close_requests,
         stop_deadline: None,
         announcing: Vec::new(),
+        watch,
         _private_dir: private_dir,
     };
     let thread = std::thread::Builder::new().name("runner".into());
@@ -282,6 +285,7 @@ struct Runner {
     stop_deadline: Option<Ms>,
     /// Announcements on their way; each closes when it is out.
     announcing: Vec<Receiver<()>>,
+    watch: Watch,
     _private_dir: Option<tempfile::TempDir>,
 }
 
@@ -301,6 +305,7 @@ impl Runner {
             self.take_inputs(&mut decisions);
             self.tell(&mut decisions);
             self.act(&mut decisions);
+            self.tend_watchdog();
         }
         self.end();
     }
@@ -318,14 +323,10 @@ impl Runner {
     }
 
     /// Waits for an input, and takes all that are there.
-    fn take_inputs(&self, decisions: &mut Decisions) {
-        let wake_at = lock(&self.shared.scheduler).wake_at();
-        let first = match wake_at {
+    fn take_inputs(&mut self, decisions: &mut Decisions) {
+        let first = match self.at_most() {
             None => self.inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(at) => {
-                let now = self.shared.context.clock.now().ms;
-                self.inputs.recv_timeout((at - now).duration())
-            }
+            Some(at_most) => self.inputs.recv_timeout(at_most),
         };
         match first {
             Ok(message) => self.take(message, decisions),
@@ -339,7 +340,15 @@ impl Runner {
         }
     }
 
-    fn take(&self, message: Message, decisions: &mut Decisions) {
+    /// Returns how long an input may be waited for: until the scheduler or the watchdog is due.
+    fn at_most(&self) -> Option<Duration> {
+        let wake_at = lock(&self.shared.scheduler).wake_at();
+        let scheduler = wake_at.map(|at| (at - self.shared.context.clock.now().ms).duration());
+        let watchdog = self.watch.look_at().map(|at| at.saturating_duration_since(Instant::now()));
+        scheduler.into_iter().chain(watchdog).min()
+    }
+
+    fn take(&mut self, message: Message, decisions: &mut Decisions) {
         // A cancel comes before what it may have caused: at level kill the processes are dead
         // before the runner hears of it.
         let requests = std::mem::take(&mut *lock(&self.shared.requests));
@@ -352,7 +361,12 @@ impl Runner {
             self.decide(Input::Cancel(request), decisions);
         }
         match message {
-            Message::Input(input) => self.decide(input, decisions),
+            Message::Input(input) => {
+                if matches!(input, Input::Started(_)) {
+                    self.watch.task_started(&self.shared.context.groups);
+                }
+                self.decide(input, decisions);
+            }
             Message::Wake => {}
             Message::Bug(panic) => std::panic::resume_unwind(panic),
         }
@@ -409,6 +423,17 @@ impl Runner {
         self.shared.context.console.notice(escape(&text).into_owned());
     }
 
+    fn tend_watchdog(&mut self) {
+        let context = &self.shared.context;
+        let tended = self.watch.tend(&context.groups, context.run_id, &context.surroundings.env);
+        if let Err(error) = tended {
+            self.notice(format!(
+                "there is no watchdog: {error}; should pyoco be killed (`kill -9`), \
+                 end the tasks by hand"
+            ));
+        }
+    }
+
     fn act(&mut self, decisions: &mut Decisions) {
         for action in decisions.actions.drain(..) {
             match action {
@@ -453,6 +478,7 @@ impl Runner {
         self.wait_for_leaked();
         let level = self.shared.token.level();
         self.shared.context.groups.release_leaked(level >= Some(Level::Stop));
+        self.shared.context.groups.end_watchdog();
         self.shared.context.drains.close();
         self.executor.close();
         self.sync();
@@ -496,6 +522,7 @@ impl Drop for AtTheEnd {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.context.groups.kill_all();
+            self.0.context.groups.end_watchdog();
             self.0.context.console.finish();
         }
         *lock(&self.0.over) = true;

@@ -186,7 +186,10 @@ impl Job {
         };
         let path = std::env::var("PATH").unwrap_or_default();
         let console = ConsoleOptions { choice, record: !args.no_record, path };
-        let engine = engine.with_surroundings(surroundings);
+        let mut engine = engine.with_surroundings(surroundings);
+        if let Some(program) = super::watchdog::program() {
+            engine = engine.with_watchdog(program);
+        }
         Ok(Job { engine, plan, options, console, retention, inner_runs, dir })
     }
 

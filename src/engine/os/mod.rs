@@ -2,10 +2,17 @@
 //! resource usage), and a portable stand-in, which `--cfg pyoco_portable` builds on Linux too.
 
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
+mod belonging;
+#[cfg(all(target_os = "linux", not(pyoco_portable)))]
 mod linux;
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 mod portable;
+mod session;
 
+pub(super) use session::{session_of, spawn_apart};
+
+#[cfg(all(target_os = "linux", not(pyoco_portable)))]
+pub(super) use belonging::{belonging, start_time, untold_groups};
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
 pub(super) use linux::{
     ExitWatch, Remnant, ended_children, has_running_members, holders, living_groups, look_closer,
@@ -13,8 +20,8 @@ pub(super) use linux::{
 };
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 pub(super) use portable::{
-    ExitWatch, Remnant, ended_children, has_running_members, holders, living_groups, look_closer,
-    members, peek_end, processes,
+    ExitWatch, Remnant, belonging, ended_children, has_running_members, holders, living_groups,
+    look_closer, members, peek_end, processes, start_time, untold_groups,
 };
 
 use crate::model::Ms;
@@ -51,6 +58,21 @@ pub(super) struct End {
     pub(super) cpu_ms: Option<u64>,
     /// The most memory that one of them held, in bytes, where it is known.
     pub(super) max_rss: Option<u64>,
+}
+
+/// Whose a group is, for the watchdog of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Belonging {
+    /// A task's of the run.
+    Ours,
+    /// Somebody else's, or nobody's.
+    Foreign,
+    /// It cannot be seen just now; it may be worth another look.
+    #[cfg_attr(
+        not(all(target_os = "linux", not(pyoco_portable))),
+        expect(dead_code, reason = "what can be known elsewhere is clear at once")
+    )]
+    Unclear,
 }
 
 /// A process as it was seen.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
-use super::{Closer, End, Process, first_ended_child};
+use super::session::is_led_in;
+use super::{Belonging, Closer, End, Process, first_ended_child};
+use crate::engine::watchdog::Watched;
 use crate::model::Mask;
 
 /// Becomes readable when a process has exited.
@@ -56,6 +58,28 @@ pub(in crate::engine) fn holders(_group: Pid, _pipes: &[BorrowedFd<'_>]) -> Vec<
 
 /// Returns nobody: there is no portable way to find them.
 pub(in crate::engine) fn members(_group: Pid) -> Vec<OwnedFd> {
+    Vec::new()
+}
+
+/// Returns nothing: there is no portable way to know it.
+pub(in crate::engine) fn start_time(_pid: Pid) -> Option<u64> {
+    None
+}
+
+/// Returns whether a group is still that of the run's task, as far as it can be known: it has its
+/// leader, in the session that pyoco was in. Should the number be somebody else's by now, it is that
+/// of a new group of the same session at least. A group without its leader is let be: nothing tells
+/// whose it is.
+pub(in crate::engine) fn belonging(
+    leader: Pid,
+    _start: Option<u64>,
+    watched: Watched,
+) -> Belonging {
+    if is_led_in(watched.session, leader) { Belonging::Ours } else { Belonging::Foreign }
+}
+
+/// Returns nobody: there is no portable way to find them.
+pub(in crate::engine) fn untold_groups(_watched: Watched, _known: &HashSet<Pid>) -> Vec<Pid> {
     Vec::new()
 }
 
