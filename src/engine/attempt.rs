@@ -4,19 +4,17 @@
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use duct::Handle;
-use rustix::io::Errno;
 use rustix::process::Pid;
 use tempfile::NamedTempFile;
 
-use super::command::Command;
+use super::command::{Command, refusal};
 use super::leaks::readable;
 use super::local::Context;
 use super::os::{self, ExitWatch};
-use crate::event::{MAX_TAIL, Measured, Stream, TaskLog};
+use crate::event::{MAX_TAIL, Measured, StoreError, Stream, TaskLog};
 use crate::model::{Reason, SIGKILL, TaskId};
 use crate::scheduler::{Ended, Input, Started};
 
@@ -55,7 +53,8 @@ struct Process {
 fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
     let mut command = Command::prepare(run, task, attempt)?;
     let (env, stdin) = (std::mem::take(&mut command.env), command.stdin.take());
-    let cannot = |error: io::Error| spawn_error(&command.program, &error);
+    let program = command.program.clone();
+    let cannot = |error: io::Error| Reason::spawn(cut(&refusal(&program, &error), MAX_REASON));
     let (out, out_writer) = io::pipe().map_err(cannot)?;
     let (err, err_writer) = io::pipe().map_err(cannot)?;
     let mut expression = duct::cmd(&command.program, &command.arguments)
@@ -97,22 +96,6 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
     })));
     let pipes = vec![(Stream::Out, out), (Stream::Err, err)];
     Ok(Process { task, attempt, pid, handle, exit, pipes, _script: command.script })
-}
-
-fn spawn_error(program: &Path, error: &io::Error) -> Reason {
-    let program = program.display();
-    let text = match error.kind() {
-        io::ErrorKind::NotFound => format!("no interpreter for {program}"),
-        io::ErrorKind::PermissionDenied => format!("not executable: {program}"),
-        io::ErrorKind::ArgumentListTooLong => {
-            "arguments and environment are too long for the system".to_owned()
-        }
-        _ if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
-            format!("neither a program nor a script with a `#!` line: {program}")
-        }
-        _ => format!("{program}: {error}"),
-    };
-    Reason::spawn(cut(&text, MAX_REASON))
 }
 
 fn argv(command: &Command) -> (Vec<String>, bool) {
@@ -230,7 +213,12 @@ impl<'a> Output<'a> {
                 self.keep(stream, &buffer[..n]);
                 true
             }
-            Err(error) => error.kind() == io::ErrorKind::Interrupted,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+            Err(source) => {
+                let path = self.run.plan.flow.task(self.task).name().into();
+                self.run.log_broke(&StoreError::Io { action: "read from", path, source });
+                false
+            }
         }
     }
 

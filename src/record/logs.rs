@@ -108,17 +108,31 @@ impl FileLog {
         if self.indexed >= MAX_INDEX {
             return Ok(());
         }
+        let noted = self.try_note(stream, ms, bytes);
+        if noted.is_err() {
+            // A missing line would give all that follows to the wrong stream: it ends the index.
+            self.indexed = MAX_INDEX;
+        }
+        noted
+    }
+
+    fn try_note(&mut self, stream: Stream, ms: Ms, bytes: usize) -> io::Result<()> {
         let index = match &mut self.index {
             Some(index) => index,
             None => self.index.insert(make_file(&index_path(&self.stem))?),
         };
         let line = format!("[{},\"{}\",{bytes},{}]\n", ms.0, stream.letter(), self.segment);
-        // One write a line, so that a reader sees whole lines; a torn one ends the index.
-        if index.write(line.as_bytes())? < line.len() {
-            self.indexed = MAX_INDEX;
+        // One write a line, so that a reader sees whole lines.
+        let written = loop {
+            match index.write(line.as_bytes()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        if written < line.len() {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        self.indexed += line.len() as u64;
+        self.indexed += written as u64;
         Ok(())
     }
 

@@ -54,11 +54,10 @@ pub(super) struct FifoRequests {
 }
 
 impl FifoRequests {
-    /// Opens the requests of the run in this folder.
-    pub(super) fn open(dir: &Path) -> io::Result<FifoRequests> {
-        let path = dir.join(WAKE_FIFO);
-        let fifo = open_fifo(&path, OpenOptions::new().read(true))?;
-        let wake = Arc::new(open_fifo(&path, OpenOptions::new().write(true))?);
+    /// Opens the FIFO at `path` for the requests of the run whose folder is, or will be, `dir`.
+    pub(super) fn open(path: &Path, dir: &Path) -> io::Result<FifoRequests> {
+        let fifo = open_fifo(path, OpenOptions::new().read(true))?;
+        let wake = Arc::new(open_fifo(path, OpenOptions::new().write(true))?);
         rustix::fs::fcntl_setfl(&fifo, OFlags::empty())?; // from here on reading blocks
         let cancel = dir.join(CANCEL_FILE);
         Ok(FifoRequests { cancel, taken: 0, fifo, wake, closed: Arc::default(), first: true })
