@@ -167,6 +167,7 @@ fn size_of(dir: &Path) -> u64 {
 mod tests {
     use super::*;
     use crate::model::{Ms, Size};
+    use crate::record::files::runs_dir;
     use crate::record::testing::{START, create, ended, failing, store};
 
     fn keep(keep_runs: u32) -> Retention {
