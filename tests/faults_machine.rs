@@ -330,6 +330,8 @@ fn whatever_stands_in_the_place_of_cancel_a_signal_gets_through() {
         let project = Project::with(&format!("tasks: {{a: '{put}; : > ready; exec sleep 86400'}}"));
         let running = project.spawn(&["run"]);
         wait_for_file(&project.dir().join("ready"));
+        let refused = project.run(&["runs", "cancel", "latest"]).exits(2);
+        assert!(refused.stderr.starts_with("error: cannot write `"), "{refused:?}");
         running.signal(Signal::TERM);
         let outcome = running.wait().dies_of(15);
         outcome.complains("warning: tasks cannot see the cancel: cannot write `");

@@ -5,6 +5,7 @@
 //! not installed fails the test where `CI` is set. What is refused (no `ptrace` in a container, no
 //! mounts) is passed over everywhere: no CI can do anything about it.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use super::{Outcome, Project, Running};
+use pyoco::model::RunId;
+
+use super::{Outcome, Project, Record, Running};
 
 /// Returns whether there is such a program; fails the test in CI where there is none.
 #[track_caller]
@@ -151,4 +154,57 @@ pub(crate) fn with_mounts(project: &Project, script: &str) -> Command {
     let mut command = project.command_of("unshare");
     command.args(["-m", "sh", "-ec", script]).arg(OsStr::new(env!("CARGO_BIN_EXE_pyoco")));
     command
+}
+
+/// Makes copies of a run under new ids; their events are links.
+fn copy_run(from: &Path, n_runs: usize) -> BTreeSet<RunId> {
+    let ids: BTreeSet<RunId> = (0..n_runs).map(|_| RunId::fresh()).collect();
+    for id in &ids {
+        let dir = from.with_file_name(id.to_string());
+        fs::create_dir(&dir).expect("ours");
+        fs::hard_link(from.join("events.jsonl"), dir.join("events.jsonl")).expect("ours");
+    }
+    ids
+}
+
+/// Returns a project with so many runs beside the one that they are copies of, and all their ids.
+pub(crate) fn with_runs(n_runs: usize) -> (Project, BTreeSet<RunId>) {
+    let mut project = Project::with("name: crowd\ntasks: {a: 'echo a', b: 'exit 3'}");
+    project.run(&["run", "-q", "-o", "none"]).exits(1);
+    project.damages_records();
+    let record = project.record();
+    let mut ids = copy_run(&record.dir, n_runs);
+    ids.insert(record.run_id);
+    (project, ids)
+}
+
+/// A dozen tasks with all four ends, retries and output on both streams.
+const DOZEN: &str = "
+on_failure: isolate
+tasks:
+  a: 'echo a; echo e >&2'
+  b: {run: 'echo b', needs: a}
+  c: {run: 'exit 3', needs: a, fail: continue}
+  d: {run: 'exit 4', retry: {max: 1, delay: 1ms}}
+  e: {run: 'true', needs: d}
+  f: {run: 'true', needs: [b, c]}
+  g: {cmd: [no-such-program]}
+  h: {run: 'true', needs: g}
+  i: {cmd: [echo, i], needs: f}
+  j: 'cat'
+  k: {run: 'kill -9 $$', fail: continue}
+  l: {run: 'true', needs: [k, j, i]}
+";
+
+/// Returns a project with a good run and a younger one, of which the record can be damaged.
+pub(crate) fn with_two_runs() -> (Project, Record, Record) {
+    let mut project = Project::with("tasks: {a: 'echo good'}");
+    project.run(&["run", "-q", "-o", "none"]).exits(0);
+    project.file("pyoco.yaml", DOZEN);
+    project.run(&["run", "-q", "-o", "none", "-j2"]).exits(1);
+    let mut records = project.records();
+    records.iter().for_each(|record| record.audit(&Default::default()));
+    project.damages_records();
+    let young = records.pop().expect("there are two");
+    (project, records.remove(0), young)
 }
