@@ -39,7 +39,7 @@ fn put(kind: &str, path: &Path) {
         "nothing" => {}
         "unreadable" => {
             fs::write(path, "").expect("ours");
-            fs::set_permissions(path, PermissionsExt::from_mode(0)).expect("ours");
+            fs::set_permissions(path, PermissionsExt::from_mode(0o000)).expect("ours");
         }
         other => panic!("no such kind: {other}"),
     }

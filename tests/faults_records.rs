@@ -149,6 +149,9 @@ fn lines_that_are_foreign_long_or_garbage_cost_themselves_alone() {
     text.complains("was recorded in format 2, which is newer than this pyoco");
 }
 
+/// Makes another file out of the lines of a run.
+type Change<'a> = &'a dyn Fn(&[String]) -> Vec<u8>;
+
 #[test]
 fn lines_in_another_order_or_twice_show_nothing_that_was_never_so() {
     let twice = |lines: &[String]| {
@@ -161,7 +164,7 @@ fn lines_in_another_order_or_twice_show_nothing_that_was_never_so() {
         lines.chunks_mut(2).for_each(|pair| pair.reverse());
         lines.concat().into_bytes()
     };
-    let changes: [(&str, &dyn Fn(&[String]) -> Vec<u8>); 4] = [
+    let changes: [(&str, Change<'_>); 4] = [
         ("every line twice", &twice),
         ("the whole twice", &whole_twice),
         ("reversed", &reversed),
