@@ -234,7 +234,6 @@ fn flags_of_later_versions_say_so_and_run_nothing() {
         &["-w"],
         &["--watch"],
         &["--restart"],
-        &["--timeout", "1m"],
         &["--ci", "github"],
         &["--report", "junit=x.xml"],
         &["--order", "file"],

@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Usage,
     /// A bug in pyoco.
     Bug,
+    /// The run took longer than it may.
+    TimedOut,
     /// Cancelled as by this signal, which does not end the process itself.
     As(i32),
 }
@@ -29,6 +31,7 @@ impl Exit {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Bug => 70,
+            Exit::TimedOut => 124, // as `timeout` of coreutils
             Exit::As(signal) => u8::try_from(128 + signal).unwrap_or(1),
         }
     }

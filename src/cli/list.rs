@@ -45,13 +45,10 @@ pub(crate) fn table(flow: &Flow, limit: usize) -> String {
     let width = lengths.max().unwrap_or(0).min(WIDEST);
     let mut text = String::new();
     for task in flow.tasks().iter().take(limit) {
-        let line = match task.description() {
-            Some(description) => {
-                format!("{:width$}  {}", task.name(), escape(description.trim_end()))
-            }
-            None => task.name().to_owned(),
-        };
-        text.push_str(&line);
+        let description = escape(task.description().unwrap_or_default().trim_end());
+        let mark = if task.is_finally() { "(finally) " } else { "" };
+        let line = format!("{:width$}  {mark}{description}", task.name());
+        text.push_str(line.trim_end());
         text.push('\n');
     }
     text
@@ -70,7 +67,7 @@ fn json(flow: &Flow, limit: usize) -> String {
         serde_json::json!({
             "name": task.name(), "description": task.description(), "line": task.line(),
             "needs": names(flow.needs(id)), "needs_any": names(flow.needs_any(id)),
-            "run": run, "cmd": cmd,
+            "run": run, "cmd": cmd, "finally": task.is_finally(),
         })
     });
     let document = serde_json::json!({

@@ -156,8 +156,14 @@ fn environment(run: &Context, id: TaskId, attempt: u32) -> Vec<(OsString, OsStri
     set("PYOCO_TASK", task.name().as_ref());
     set("PYOCO_ATTEMPT", attempt.to_string().as_ref());
     set("PYOCO_CANCEL_FILE", run.dir.join(CANCEL_FILE).as_os_str());
-    let grace = run.plan.grace.min(task.options.kill.after);
+    let grace = run.plan.stop_grace(id);
     set(PARENT_GRACE, format!("{}ms", grace.0 * 3 / 4).as_ref());
+    if task.is_finally()
+        && let Some(outcome) = run.outcome.get()
+    {
+        set("PYOCO_STATUS", outcome.status.name().as_ref());
+        set("PYOCO_FAILED_TASKS", outcome.failed.as_ref());
+    }
     if let Some(dir) = &run.surroundings.state_dir {
         set("PYOCO_STATE_DIR", dir.as_os_str());
     }

@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use super::console::ConsoleSender;
@@ -16,8 +16,11 @@ use super::leaks::Drains;
 use super::runner::Message;
 use super::{Surroundings, attempt};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Ms, Reason, RunId, TaskId, Wall};
+use crate::model::{Ms, Reason, RunId, RunStatus, Size, TaskId, Wall};
 use crate::scheduler::{Ended, Executor, Input, Moment, Plan};
+
+/// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
+const MAX_VARIABLE: usize = 100 << 10;
 
 /// A run as its workers see it.
 pub(super) struct Context {
@@ -29,12 +32,25 @@ pub(super) struct Context {
     pub(super) parent: Option<RunId>,
     pub(super) surroundings: Arc<Surroundings>,
     pub(super) log: Arc<dyn RunLog>,
+    /// How much output is read at once.
+    piece: usize,
     pub(super) console: ConsoleSender,
     pub(super) groups: Groups,
     pub(super) drains: Drains,
     pub(super) clock: Clock,
+    /// What tasks of `finally` are told.
+    pub(super) outcome: OnceLock<Outcome>,
     to_runner: Sender<Message>,
     has_log_trouble: AtomicBool,
+}
+
+/// How `tasks` have ended, as those of `finally` see it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// How the run stood then.
+    pub(super) status: RunStatus,
+    /// The names of the tasks that failed, one a line.
+    pub(super) failed: String,
 }
 
 /// What the makers of a [`Context`] hand in; the rest is made with it.
@@ -44,6 +60,7 @@ pub(super) struct ContextParts {
     pub(super) dir: PathBuf,
     pub(super) surroundings: Arc<Surroundings>,
     pub(super) log: Arc<dyn RunLog>,
+    pub(super) max_log: Size,
     pub(super) console: ConsoleSender,
     pub(super) to_runner: Sender<Message>,
 }
@@ -58,10 +75,12 @@ impl Context {
             parent: parent_run(&parts.surroundings.env),
             surroundings: parts.surroundings,
             log: parts.log,
+            piece: piece(parts.max_log),
             console: parts.console,
             groups: Groups::default(),
             drains: Drains::default(),
             clock: Clock::start(),
+            outcome: OnceLock::new(),
             to_runner: parts.to_runner,
             has_log_trouble: AtomicBool::new(false),
         }
@@ -78,6 +97,27 @@ impl Context {
         let _ = self.to_runner.send(Message::Bug(panic));
     }
 
+    /// Keeps for the tasks of `finally` how `tasks` have ended.
+    pub(super) fn open_finally(&self, status: RunStatus, failed: &[Arc<str>]) {
+        let mut names = String::new();
+        for (n_named, name) in failed.iter().enumerate() {
+            if names.len() + name.len() >= MAX_VARIABLE {
+                self.console.notice(format!(
+                    "`PYOCO_FAILED_TASKS` names the first {n_named} of {} tasks: no variable holds \
+                     more",
+                    failed.len()
+                ));
+                break;
+            }
+            if n_named > 0 {
+                names.push('\n');
+            }
+            names.push_str(name);
+        }
+        // It is decided once.
+        let _ = self.outcome.set(Outcome { status, failed: names });
+    }
+
     /// Tells people once that a log could not be kept.
     pub(super) fn log_broke(&self, error: &StoreError) {
         if !self.has_log_trouble.swap(true, Ordering::SeqCst) {
@@ -88,6 +128,12 @@ impl Context {
     pub(super) fn has_log_trouble(&self) -> bool {
         self.has_log_trouble.load(Ordering::SeqCst)
     }
+}
+
+/// Returns how much output is read at once: what a pipe holds, but a small part of a log,
+/// since a piece is kept or cut away as a whole.
+fn piece(max_log: Size) -> usize {
+    (max_log.0 / 16).clamp(1, 64 << 10) as usize
 }
 
 /// Returns the caller's environment without what is pyoco's own: per-task variables of an outer run,
@@ -151,7 +197,7 @@ impl LocalExecutor {
         let work = move || {
             // The queue may be the user's own, and panic as well as an attempt of ours.
             let work = AssertUnwindSafe(|| {
-                let mut buffer = vec![0; 64 << 10];
+                let mut buffer = vec![0; context.piece];
                 while let Some(item) = queue.dequeue() {
                     attempt::run(&context, item.task, item.attempt, &mut buffer);
                     idle.fetch_add(1, Ordering::SeqCst);
@@ -187,6 +233,10 @@ impl Executor for LocalExecutor {
     }
 
     fn signal(&self, task: TaskId, attempt: u32, signal: i32) {
+        self.context.groups.signal(task, attempt, signal);
+    }
+
+    fn signal_after_post_mortem(&self, task: TaskId, attempt: u32, signal: i32) {
         self.context.groups.signal(task, attempt, signal);
     }
 

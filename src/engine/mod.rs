@@ -29,7 +29,7 @@ use crate::event::{
     StateStore, StoreError, TaskView, Trace,
 };
 use crate::model::{Flow, Level, RunId, RunStatus, Size};
-use crate::scheduler::Plan;
+use crate::scheduler::{Announced, Plan};
 
 use runner::Shared;
 
@@ -102,13 +102,13 @@ pub struct RunOptions {
     pub durable: bool,
     /// How much output of one attempt is kept; `None`: [`MAX_LOG`].
     pub max_log: Option<Size>,
-    /// Called on a thread of its own as soon as a cancel reaches a level, with the names of the
-    /// tasks that are still running.
+    /// Called on a thread of its own as soon as tasks are, or may soon be, stopped, with the names of
+    /// those that are still running.
     pub on_level: Option<LevelHook>,
 }
 
 /// See [`RunOptions::on_level`].
-pub type LevelHook = Arc<dyn Fn(Level, &[String]) + Send + Sync>;
+pub type LevelHook = Arc<dyn Fn(Announced, &[String]) + Send + Sync>;
 
 /// Why a run could not be started. Nothing has run then.
 #[derive(Debug, thiserror::Error)]

@@ -24,8 +24,8 @@ use crate::event::{
     CANCEL_FILE, CancelRequest, Line, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
     StateStore, StoreError,
 };
-use crate::model::{CancelToken, Level, RunId, escape};
-use crate::scheduler::{Action, Decisions, Executor, Input, Plan, Scheduler};
+use crate::model::{CancelToken, Level, RunId, Size, escape};
+use crate::scheduler::{Action, Announced, Decisions, Executor, Input, Plan, Scheduler};
 
 /// How long the end of a run waits for an announcement to be out.
 const ANNOUNCE_AT_MOST: Duration = Duration::from_millis(200);
@@ -175,6 +175,7 @@ fn begin(
         dir,
         surroundings,
         log: log.clone(),
+        max_log: max_log(&options),
         console,
         to_runner: to_runner.clone(),
     }));
@@ -218,8 +219,12 @@ fn make_record(
         source: source.as_deref(),
         syntax: plan.flow.syntax,
         durable: options.durable,
-        max_log: options.max_log.unwrap_or(MAX_LOG),
+        max_log: max_log(options),
     })
+}
+
+fn max_log(options: &RunOptions) -> Size {
+    options.max_log.unwrap_or(MAX_LOG)
 }
 
 fn private_dir() -> Result<tempfile::TempDir, StartError> {
@@ -384,29 +389,34 @@ impl Runner {
         for action in decisions.actions.drain(..) {
             match action {
                 Action::Spawn { task, attempt } => self.executor.spawn(task, attempt),
-                Action::Signal { task, attempt, signal } => {
+                Action::Signal { task, attempt, signal, post_mortem: false } => {
                     self.executor.signal(task, attempt, signal);
                 }
+                Action::Signal { task, attempt, signal, post_mortem: true } => {
+                    self.executor.signal_after_post_mortem(task, attempt, signal);
+                }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
-                Action::Announce { level, running } => {
-                    if level == Level::Stop {
-                        let grace = self.shared.context.plan.grace.duration();
-                        self.stop_deadline = Some(Instant::now() + grace);
+                Action::Announce { what, running } => {
+                    if let Announced::Cancel { level: Level::Stop, grace } = what {
+                        self.stop_deadline = Some(Instant::now() + grace.duration());
                     }
-                    self.announce(level, &running);
+                    self.announce(what, &running);
+                }
+                Action::OpenFinally { status, failed } => {
+                    self.shared.context.open_finally(status, &failed);
                 }
             }
         }
     }
 
     /// Tells people on a thread of its own: whoever reads the console must not hold up the run.
-    fn announce(&mut self, level: Level, running: &[Arc<str>]) {
+    fn announce(&mut self, what: Announced, running: &[Arc<str>]) {
         let Some(hook) = self.on_level.clone() else { return };
         let running: Vec<String> = running.iter().map(ToString::to_string).collect();
         let thread = std::thread::Builder::new().name("announce".into());
         let (said, is_said) = mpsc::channel();
         let announce = move || {
-            hook(level, &running);
+            hook(what, &running);
             drop(said);
         };
         match thread.spawn(announce) {

@@ -50,6 +50,8 @@ struct Auditor<'a> {
     n_running: u32,
     task_seen: bool,
     cancel_counts: bool,
+    /// A task that ended between attempts for which nothing had happened: the run timed out.
+    ended_early: Option<Arc<str>>,
 }
 
 type Verdict = Result<(), String>;
@@ -68,6 +70,7 @@ impl<'a> Auditor<'a> {
             n_running: 0,
             task_seen: false,
             cancel_counts: false,
+            ended_early: None,
         }
     }
 
@@ -150,7 +153,7 @@ impl<'a> Auditor<'a> {
     fn queued(&mut self, id: TaskId, name: &str) -> Verdict {
         let state = self.task(id, name)?.state();
         hold(state == TaskState::Pending, || format!("`{name}` is queued while {state}"))?;
-        hold(self.view.level().is_none(), || format!("`{name}` is queued after a cancel"))?;
+        self.may_begin(id, name)?;
         self.ready(id)
     }
 
@@ -166,14 +169,26 @@ impl<'a> Auditor<'a> {
             format!("attempt {} of `{name}` after attempt {last}", started.attempt)
         })?;
         // A stop does not wait for what is just being started: that one is stopped as it comes.
-        hold(self.view.level() != Some(Level::Drain), || {
-            format!("`{name}` starts after a cancel")
-        })?;
+        if self.view.level() == Some(Level::Drain) {
+            self.may_begin(started.task, name)?;
+        }
         self.ready(started.task)?;
         let jobs = self.rules.jobs.unwrap_or(self.view.header().jobs);
         hold(self.n_running < jobs, || format!("`{name}` starts while {jobs} of {jobs} run"))?;
         self.n_running += 1;
         Ok(())
+    }
+
+    /// Checks that nothing but `finally` begins after a cancel, and that only at the end.
+    fn may_begin(&self, id: TaskId, name: &str) -> Verdict {
+        let is_finally = self.view.task(id).is_some_and(|task| task.finally);
+        hold(is_finally || self.view.level().is_none(), || {
+            format!("`{name}` begins after a cancel")
+        })?;
+        let left = self.view.tasks().iter().find(|task| !task.finally && !task.state().is_final());
+        hold(!is_finally || left.is_none(), || {
+            format!("`{name}` of `finally` begins before all of `tasks` have ended: {left:?}")
+        })
     }
 
     /// Returns whether a need is satisfied; a failed one only where its task may fail.
@@ -193,6 +208,13 @@ impl<'a> Auditor<'a> {
     fn ready(&self, id: TaskId) -> Verdict {
         let view = &self.view;
         let Some(task) = view.task(id) else { return Ok(()) };
+        if task.finally {
+            let needs = view.list(task.needs).iter().chain(view.list(task.needs_any));
+            let left = needs.filter_map(|need| view.task(*need)).find(|n| !n.state().is_final());
+            return hold(left.is_none(), || {
+                format!("`{}` goes before one of its needs has ended", task.name)
+            });
+        }
         for need in view.list(task.needs).iter().filter_map(|need| view.task(*need)) {
             hold(self.satisfied(need), || {
                 format!("`{}` goes before `{}`, which it needs", task.name, need.name)
@@ -223,7 +245,7 @@ impl<'a> Auditor<'a> {
         hold(!stopping.signal.is_empty(), || format!("`{name}` is stopped by no signal"))?;
         let why = &*stopping.why;
         let because = match why {
-            "timeout" | "terminal" => true,
+            "timeout" | "terminal" | "run_timeout" => true,
             "cancel" => level.is_some(),
             "stop" => level >= Some(Level::Stop),
             "kill" => level >= Some(Level::Kill),
@@ -293,9 +315,9 @@ impl<'a> Auditor<'a> {
                 hold(state == TaskState::Failed && same, || {
                     format!("`{name}` ends between attempts, and not as its last one did")
                 })?;
-                hold(level.is_some() || n_failed > 0, || {
-                    format!("`{name}` is not retried, for which nothing happened")
-                })?;
+                if level.is_none() && n_failed == 0 {
+                    self.ended_early = Some(name.clone());
+                }
             }
         } else {
             self.attempt_ends(finished.task, name, finished.attempt, reason, &finished.measured)?;
@@ -311,7 +333,10 @@ impl<'a> Auditor<'a> {
         let kind = reason.map_or("", Reason::kind);
         let fits = match state {
             TaskState::Skipped => {
-                matches!(kind, "upstream" | "stopped_by" | "condition" | "not_selected")
+                matches!(
+                    kind,
+                    "upstream" | "stopped_by" | "condition" | "not_selected" | "run_timeout"
+                )
             }
             TaskState::Cancelled => kind == "cancelled" && self.view.level().is_some(),
             TaskState::Pending
@@ -368,7 +393,12 @@ impl<'a> Auditor<'a> {
                 && !self.rules.continue_tasks.contains(name)
         };
         let any_failed = view.tasks().iter().any(|task| failed(&task.name));
-        let due = match (self.cancel_counts, any_failed) {
+        let timed_out = finished.reason == Some(Reason::TIMEOUT) || self.is_timed_out();
+        let explained = timed_out || view.level().is_some();
+        hold(explained || self.ended_early.is_none(), || {
+            format!("{:?} is not retried, for which nothing happened", self.ended_early)
+        })?;
+        let due = match (self.cancel_counts, any_failed || timed_out) {
             (true, _) => RunStatus::Cancelled,
             (false, true) => RunStatus::Failed,
             (false, false) => RunStatus::Completed,
@@ -378,6 +408,7 @@ impl<'a> Auditor<'a> {
         let fits = match due {
             RunStatus::Completed => reason.is_none(),
             RunStatus::Cancelled => reason == Some(&Reason::CANCELLED),
+            RunStatus::Failed if timed_out => reason == Some(&Reason::TIMEOUT),
             RunStatus::Failed => reason.is_some_and(|reason| {
                 reason.kind() == "failed" && reason.argument().is_some_and(failed)
             }),
@@ -389,12 +420,25 @@ impl<'a> Auditor<'a> {
         let first_failed = first_failed.and_then(|id| view.task(*id));
         let really = first_failed.is_some_and(|task| task.state() == TaskState::Failed);
         let fits = match due {
+            RunStatus::Failed if timed_out => first.is_none_or(failed),
             RunStatus::Failed => first.is_some_and(failed),
             RunStatus::Completed | RunStatus::Cancelled => first.is_none() || really,
             RunStatus::Pending | RunStatus::Running | RunStatus::Cancelling => false,
         };
         hold(fits, || format!("{first:?} is not the first task that failed"))?;
         self.skips_are_due()
+    }
+
+    /// Returns whether a task was stopped or skipped because the run took too long.
+    fn is_timed_out(&self) -> bool {
+        let was_stopped = |task: &TaskView| {
+            let stopping = task.attempts.iter().filter_map(|attempt| attempt.stopping.as_ref());
+            stopping.into_iter().any(|(why, _)| why == "run_timeout")
+        };
+        self.view
+            .tasks()
+            .iter()
+            .any(|task| task.reason == Some(Reason::RUN_TIMEOUT) || was_stopped(task))
     }
 
     /// Checks that nothing was skipped for its needs that could have run.

@@ -167,6 +167,9 @@ pub struct Declared {
     /// What it needs one of.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub needs_any: Vec<u32>,
+    /// Whether it runs at the end, whatever the outcome.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub finally: bool,
 }
 
 /// What was learnt of the run beside its first tasks.
@@ -223,7 +226,8 @@ pub struct TaskStopping {
     /// Which attempt.
     #[serde(default = "one")]
     pub attempt: u32,
-    /// Why: `timeout`, `cancel` (at drain), `stop`, `kill`, `terminal`, `failure` (policy kill).
+    /// Why: `timeout`, `cancel` (at drain), `stop`, `kill`, `terminal`, `failure` (policy kill),
+    /// `run_timeout`.
     #[serde(default)]
     pub why: String,
     /// The signal's name.

@@ -51,6 +51,8 @@ pub struct TaskView {
     pub needs: ListId,
     /// What it needs one of, in [`RunView::list`].
     pub needs_any: ListId,
+    /// Whether it is one of `finally`, which run at the end.
+    pub finally: bool,
     /// When it became ready.
     pub queued: Option<Ms>,
     /// When it reached its final state.
@@ -258,6 +260,7 @@ impl RunView {
             }
             view.needs = needs;
             view.needs_any = needs_any;
+            view.finally = task.finally;
         }
         for (more, any) in [(&declared.more_needs, false), (&declared.more_needs_any, true)] {
             if more.is_empty() || declared.from as usize >= self.tasks.len() {

@@ -108,7 +108,7 @@ impl Tree<'_> {
             return;
         }
         picture.push_str(self.flow.task(root).name());
-        picture.push('\n');
+        picture.push_str(if self.flow.task(root).finally { " (finally)\n" } else { "\n" });
         let mut branches = self.needs(root, "", 1);
         while let Some(Branch { prefix, is_last, depth, what }) = branches.pop() {
             let (tee, pipe) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
@@ -182,7 +182,9 @@ fn mermaid(flow: &Flow) -> String {
     for id in flow.ids() {
         // In quotes Mermaid takes everything but the quote; entities begin with `#`.
         let name = escape(flow.task(id).name()).replace('#', "#35;").replace('"', "#quot;");
-        let _ = writeln!(picture, "  t{}[\"{name}\"]", id.0);
+        // What runs at the end has round corners.
+        let (open, close) = if flow.task(id).finally { ("(", ")") } else { ("[", "]") };
+        let _ = writeln!(picture, "  t{}{open}\"{name}\"{close}", id.0);
     }
     let names =
         |ids: &[TaskId]| ids.iter().map(|id| format!("t{}", id.0)).collect::<Vec<_>>().join(" & ");
@@ -203,7 +205,8 @@ fn dot(flow: &Flow) -> String {
         |text: &str| format!("\"{}\"", escape(text).replace('\\', "\\\\").replace('"', "\\\""));
     let mut picture = format!("digraph {} {{\n  rankdir=LR;\n", quoted(flow.name()));
     for id in flow.ids() {
-        let _ = writeln!(picture, "  {};", quoted(flow.task(id).name()));
+        let shape = if flow.task(id).finally { " [shape=box]" } else { "" };
+        let _ = writeln!(picture, "  {}{shape};", quoted(flow.task(id).name()));
     }
     let names = |ids: &[TaskId]| {
         ids.iter().map(|id| quoted(flow.task(*id).name())).collect::<Vec<_>>().join(" ")
@@ -220,8 +223,8 @@ fn dot(flow: &Flow) -> String {
     picture
 }
 
-/// Writes `{"flow", "nodes": [{"name", "description"}], "edges": [{"from", "to", "kind"}]}`, a node
-/// or an edge a line; `kind` is `needs` or `needs_any`.
+/// Writes `{"flow", "nodes": [{"name", "description", "finally"}], "edges": [{"from", "to", "kind"}]}`,
+/// a node or an edge a line; `kind` is `needs` or `needs_any`.
 fn json(flow: &Flow) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let names: Vec<String> = flow.tasks().iter().map(|task| quoted(task.name())).collect();
@@ -229,8 +232,11 @@ fn json(flow: &Flow) -> String {
     for id in flow.ids() {
         let comma = if id.0 == 0 { "" } else { "," };
         let description = flow.task(id).description().map_or("null".to_owned(), quoted);
-        let name = &names[id.index()];
-        let _ = write!(picture, "{comma}\n  {{\"name\": {name}, \"description\": {description}}}");
+        let (name, finally) = (&names[id.index()], flow.task(id).finally);
+        let _ = write!(
+            picture,
+            "{comma}\n  {{\"name\": {name}, \"description\": {description}, \"finally\": {finally}}}"
+        );
     }
     picture.push_str("],\n \"edges\": [");
     let mut comma = "";
@@ -251,9 +257,11 @@ fn json(flow: &Flow) -> String {
 }
 
 /// Writes the notation: a line for each list, joined where one list is just what the last one leads
-/// to; a task that stands in no list has a line of its own.
+/// to; a task that stands in no list has a line of its own. What stands in `finally` has no place in the
+/// notation and is named in a comment.
 fn notation(flow: &Flow) -> String {
-    let layers = layers(flow);
+    let mut layers = layers(flow);
+    layers.retain(|(_, _, users)| !flow.task(users[0]).finally);
     let by_tasks: HashMap<&[TaskId], usize> =
         layers.iter().enumerate().map(|(at, (_, list, _))| (flow.lists.get(*list), at)).collect();
     // A layer goes on in the line of another one that leads to exactly its tasks.
@@ -292,8 +300,13 @@ fn notation(flow: &Flow) -> String {
             }
         }
     }
-    for id in flow.ids().filter(|id| !stands[id.index()]) {
+    for id in flow.ids().filter(|id| !stands[id.index()] && !flow.task(*id).finally) {
         let _ = writeln!(picture, "{}", flow.task(id).name());
+    }
+    let finally: Vec<&str> =
+        flow.tasks().iter().filter(|task| task.finally).map(|task| task.name()).collect();
+    if !finally.is_empty() {
+        let _ = writeln!(picture, "# finally: {}", finally.join(", "));
     }
     picture
 }

@@ -70,11 +70,10 @@ pub fn select(flow: &Flow, selection: &Selection) -> Result<Selected, SelectionE
     let targeted = narrowed.tasks.iter().map(|task| named.contains(task.name())).collect();
     let only = globs(&narrowed, "--only", &selection.only)?;
     let skip = globs(&narrowed, "--skip", &selection.skip)?;
-    let left_out: Vec<bool> = only
-        .iter()
-        .zip(&skip)
-        .map(|(only, skip)| (!selection.only.is_empty() && !only) || *skip)
-        .collect();
+    let is_wanted =
+        |index: usize| selection.only.is_empty() || only[index] || narrowed.tasks[index].finally;
+    let left_out: Vec<bool> =
+        (0..narrowed.tasks.len()).map(|index| !is_wanted(index) || skip[index]).collect();
     if !left_out.is_empty() && left_out.iter().all(|left_out| *left_out) {
         return Err(SelectionError::Nothing);
     }
@@ -159,11 +158,13 @@ pub fn glob_matches(glob: &str, text: &str) -> bool {
     glob[g..].iter().all(|c| *c == '*')
 }
 
-/// Returns the flow that holds `targets` and all that they need, any entry of `needs_any` included.
+/// Returns the flow that holds `targets` and all that they need, any entry of `needs_any` included, and
+/// `finally`.
 fn narrow(flow: &Flow, targets: &[TaskId]) -> Flow {
     let mut wanted = vec![false; flow.tasks.len()];
     let mut seen_lists = vec![false; flow.lists.len()];
-    let mut todo: Vec<TaskId> = targets.to_vec();
+    let finally = flow.ids().filter(|id| flow.task(*id).finally);
+    let mut todo: Vec<TaskId> = targets.iter().copied().chain(finally).collect();
     while let Some(id) = todo.pop() {
         if std::mem::replace(&mut wanted[id.index()], true) {
             continue;

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Ms, SIGTERM, TaskId};
+use super::{Ms, SIGTERM, Size, TaskId};
 
 /// A checked workflow.
 #[derive(Clone, Debug)]
@@ -27,6 +27,11 @@ pub struct Flow {
     /// How many tasks may run at once; `None`: as many as there are processors.
     pub(crate) jobs: Option<u32>,
     pub(crate) on_failure: OnFailure,
+    /// The deadline of level stop; `None`: the scheduler's own.
+    pub(crate) grace: Option<Ms>,
+    /// The longest that `tasks` may take together.
+    pub(crate) timeout: Option<Ms>,
+    pub(crate) records: Records,
 }
 
 impl Flow {
@@ -44,6 +49,9 @@ impl Flow {
             lists: Lists::default(),
             jobs: self.jobs,
             on_failure: self.on_failure,
+            grace: self.grace,
+            timeout: self.timeout,
+            records: self.records,
         }
     }
 
@@ -57,7 +65,8 @@ impl Flow {
         self.description.as_deref()
     }
 
-    /// Returns the tasks in declaration order: a [`TaskId`] is an index into them.
+    /// Returns the tasks in declaration order, those of `finally` last: a [`TaskId`] is an index into
+    /// them.
     pub fn tasks(&self) -> &[Task] {
         &self.tasks
     }
@@ -72,6 +81,21 @@ impl Flow {
         (0..self.tasks.len()).map(TaskId::from_index)
     }
 
+    /// Returns how long level stop lets tasks end, where the flow says it.
+    pub fn grace(&self) -> Option<Ms> {
+        self.grace
+    }
+
+    /// Returns the longest that the run may take, `finally` apart.
+    pub fn timeout(&self) -> Option<Ms> {
+        self.timeout
+    }
+
+    /// Returns what is kept of the flow's runs.
+    pub fn records(&self) -> Records {
+        self.records
+    }
+
     /// Returns what `id` needs, all of which must be satisfied.
     pub fn needs(&self, id: TaskId) -> &[TaskId] {
         self.lists.get(self.task(id).needs)
@@ -81,6 +105,17 @@ impl Flow {
     pub fn needs_any(&self, id: TaskId) -> &[TaskId] {
         self.lists.get(self.task(id).needs_any)
     }
+}
+
+/// What is kept of the runs of a flow; `None`: what the keeper of records does by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    /// At most so many ended runs.
+    pub keep_runs: Option<u32>,
+    /// Only those that ended so long ago at most.
+    pub keep_for: Option<Ms>,
+    /// How much output of one attempt.
+    pub max_log: Option<Size>,
 }
 
 /// The syntax of a workflow file; it gives the copy in the record its name.
@@ -105,6 +140,8 @@ pub struct Task {
     pub(crate) options: Arc<Options>,
     /// The line of the task's name in the file, from 1; 0 for a task made in code.
     pub(crate) line: u32,
+    /// Whether it stands in `finally`. Those come after all of `tasks`.
+    pub(crate) finally: bool,
 }
 
 impl Task {
@@ -121,6 +158,11 @@ impl Task {
     /// Returns the line of the task's name in the file, from 1; 0 for a task made in code.
     pub fn line(&self) -> u32 {
         self.line
+    }
+
+    /// Returns whether the task is one of `finally`, which run after all of `tasks` have ended.
+    pub fn is_finally(&self) -> bool {
+        self.finally
     }
 
     /// Returns what the task does.
@@ -171,6 +213,8 @@ pub struct Options {
     pub kill: Kill,
     /// What the first level of a cancel does to the task.
     pub on_cancel: OnCancel,
+    /// Whether the task runs alone, with the terminal as its own.
+    pub interactive: bool,
 }
 
 impl Options {

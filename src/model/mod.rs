@@ -10,8 +10,8 @@ mod text;
 mod time;
 
 pub use flow::{
-    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Retry, Shell, Syntax,
-    Task, Work,
+    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Shell,
+    Syntax, Task, Work,
 };
 pub use id::{BadRunId, RunId, TaskId};
 pub use size::{BadSize, Size};

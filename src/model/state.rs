@@ -221,8 +221,12 @@ impl Reason {
         Reason::from_wire(format!("failed({task})"))
     }
 
-    /// `timeout`: the attempt took longer than it may.
+    /// `timeout`: the attempt took longer than it may; of a run, the whole of it.
     pub const TIMEOUT: Reason = Reason(Cow::Borrowed("timeout"));
+    /// `run_timeout`: the whole run took longer than it may.
+    pub const RUN_TIMEOUT: Reason = Reason(Cow::Borrowed("run_timeout"));
+    /// `terminal`: wanted the terminal, which only an `interactive` task has.
+    pub const TERMINAL: Reason = Reason(Cow::Borrowed("terminal"));
     /// `cancelled`: somebody asked for it.
     pub const CANCELLED: Reason = Reason(Cow::Borrowed("cancelled"));
     /// `not_selected`: left out by `--only` or `--skip`.

@@ -127,6 +127,11 @@ impl Wall {
         Wall(self.0.saturating_add(i64::try_from(after.0).unwrap_or(i64::MAX)))
     }
 
+    /// Returns the moment `before` this one.
+    pub fn minus(self, before: Ms) -> Wall {
+        Wall(self.0.saturating_sub(i64::try_from(before.0).unwrap_or(i64::MAX)))
+    }
+
     /// Returns how long before `later` this moment was; zero where it was not.
     pub fn until(self, later: Wall) -> Ms {
         Ms(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))

@@ -161,6 +161,7 @@ fn declared() -> Value {
         ("needs", Maybe, array(count(0)), "What it needs, as indices."),
         ("same_needs_as", Maybe, count(0), "An earlier task that needs exactly the same."),
         ("needs_any", Maybe, array(count(0)), "What it needs one of, as indices."),
+        ("finally", Maybe, boolean(), "Whether it runs at the end, whatever the outcome."),
     ];
     object("A task.", fields)
 }

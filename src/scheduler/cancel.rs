@@ -1,7 +1,10 @@
 //! The ladder of a cancel (drain, stop, kill), and how a running task is stopped.
 
+use std::sync::Arc;
+
+use super::plan::Part;
 use super::retry::Timer;
-use super::{Action, Phase, Scheduler, Turn};
+use super::{Action, Announced, Phase, Scheduler, Turn};
 use crate::event::{CancelRequest, Event, RunCancelling, TaskStopping};
 use crate::model::{Level, Ms, OnCancel, Reason, SIGKILL, SIGTERM, TaskId, TaskState, signal_name};
 
@@ -10,6 +13,10 @@ use crate::model::{Level, Ms, OnCancel, Reason, SIGKILL, SIGTERM, TaskId, TaskSt
 pub(super) enum Why {
     /// Its attempt took too long.
     Timeout,
+    /// The whole run took too long.
+    RunTimeout,
+    /// It wanted the terminal, for which it would wait for ever.
+    Terminal,
     /// A cancel at level drain, and it wants to be stopped by that.
     Cancel,
     /// A cancel at level stop.
@@ -27,6 +34,8 @@ impl Why {
     fn name(self) -> &'static str {
         match self {
             Why::Timeout => "timeout",
+            Why::RunTimeout => "run_timeout",
+            Why::Terminal => "terminal",
             Why::Cancel => "cancel",
             Why::Stop => "stop",
             Why::Kill => "kill",
@@ -82,32 +91,64 @@ impl Scheduler {
     }
 
     fn take_cancel(&mut self, turn: &mut Turn<'_>, request: CancelRequest) {
-        let before = self.view.level();
         let CancelRequest { level, by, reason: text } = request;
         self.emit(turn, Event::RunCancelling(RunCancelling { level, by, text }));
-        let running = self.view.running().map(|(_, task)| task.name.clone()).collect();
-        turn.act(Action::Announce { level, running });
-        if before.is_none() {
-            self.end_unstarted(turn, TaskState::Cancelled, &Reason::CANCELLED);
-        }
-        for id in self.plan.flow.ids() {
-            match level {
-                Level::Drain => {
+        let grace = self.plan.grace_of(self.running_part());
+        let what = Announced::Cancel { level, grace };
+        let running = self.running_names();
+        turn.act(Action::Announce { what, running });
+        self.end_unstarted(turn, Part::Tasks, TaskState::Cancelled, &Reason::CANCELLED);
+        match level {
+            Level::Drain => {
+                for id in self.ids_of(Part::Tasks) {
                     if self.plan.on_cancel_of(id) == OnCancel::Stop {
                         self.stop_task(turn, id, Why::Cancel);
                     }
                 }
-                Level::Stop => self.stop_task(turn, id, Why::Stop),
-                Level::Kill => self.stop_task(turn, id, Why::Kill),
+            }
+            Level::Stop => {
+                for id in self.ids_of(Part::Tasks) {
+                    self.stop_task(turn, id, Why::Stop);
+                }
+                if self.plan.stop_spares_finally() {
+                    let for_its_end = self.plan.grace_of(Part::Finally);
+                    let at = turn.now.ms + (self.plan.grace - for_its_end);
+                    self.timer(at, Timer::EndFinally);
+                } else {
+                    self.end_finally(turn);
+                }
+                turn.act(Action::SignalLeaked { signal: SIGTERM });
+                self.timer(turn.now.ms + grace, Timer::KillLeaked);
+            }
+            Level::Kill => {
+                self.end_unstarted(turn, Part::Finally, TaskState::Cancelled, &Reason::CANCELLED);
+                for id in self.plan.flow.ids() {
+                    self.stop_task(turn, id, Why::Kill);
+                }
+                turn.act(Action::SignalLeaked { signal: SIGKILL });
             }
         }
-        match level {
-            Level::Drain => {}
-            Level::Stop => {
-                turn.act(Action::SignalLeaked { signal: SIGTERM });
-                self.timer(turn.now.ms + self.plan.grace, Timer::KillLeaked);
-            }
-            Level::Kill => turn.act(Action::SignalLeaked { signal: SIGKILL }),
+    }
+
+    /// Returns the part that runs now.
+    fn running_part(&self) -> Part {
+        if self.is_finally_open { Part::Finally } else { Part::Tasks }
+    }
+
+    pub(super) fn running_names(&self) -> Vec<Arc<str>> {
+        self.view.running().map(|(_, task)| task.name.clone()).collect()
+    }
+
+    /// Stops an attempt if it runs and is not being stopped already.
+    pub(super) fn stop_where_running(
+        &mut self,
+        turn: &mut Turn<'_>,
+        task: TaskId,
+        attempt: u32,
+        why: Why,
+    ) {
+        if self.phase_of(task, attempt) == Some(Phase::Running { stop: None }) {
+            self.stop_task(turn, task, why);
         }
     }
 
@@ -132,9 +173,11 @@ impl Scheduler {
         };
         let kill = self.plan.flow.task(id).options.kill;
         let (signal, grace) = match why {
-            Why::Timeout | Why::Cancel | Why::Failure { .. } => (kill.signal, Some(kill.after)),
-            Why::Stop => (kill.signal, Some(kill.after.min(self.plan.grace))),
-            Why::Kill => (SIGKILL, None),
+            Why::Timeout | Why::RunTimeout | Why::Cancel | Why::Failure { .. } => {
+                (kill.signal, Some(kill.after))
+            }
+            Why::Stop => (kill.signal, Some(self.plan.stop_grace(id))),
+            Why::Terminal | Why::Kill => (SIGKILL, None),
         };
         if before.is_none() {
             let name = self.name(id);
@@ -143,7 +186,8 @@ impl Scheduler {
             self.emit(turn, Event::TaskStopping(stopping));
         }
         if before.is_none() || why == Why::Kill {
-            turn.act(Action::Signal { task: id, attempt, signal });
+            let post_mortem = matches!(why, Why::Timeout | Why::RunTimeout);
+            turn.act(Action::Signal { task: id, attempt, signal, post_mortem });
         }
         if let Some(grace) = grace {
             self.timer(turn.now.ms + grace.max(Ms(1)), Timer::Kill { task: id, attempt });

@@ -32,6 +32,7 @@ pub(super) fn declarations(flow: &Flow) -> Vec<Event> {
             needs: ids(needs),
             same_needs_as: same,
             needs_any: ids(needs_any),
+            finally: task.finally,
         });
         let is_long = !more_needs.is_empty() || !more_needs_any.is_empty();
         if size > LINE || is_long {

@@ -8,6 +8,7 @@
 
 mod cancel;
 mod declare;
+mod finally;
 mod order;
 mod plan;
 mod ready;
@@ -50,6 +51,13 @@ pub enum Input {
     Started(Box<Started>),
     /// An attempt is over, or could not be started.
     Ended(Box<Ended>),
+    /// A process of an attempt was stopped by the system because it wanted the terminal.
+    WantsTerminal {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+    },
     /// Somebody asked for a cancel.
     Cancel(CancelRequest),
     /// Something was learnt beside the tasks.
@@ -106,19 +114,43 @@ pub enum Action {
         attempt: u32,
         /// The signal's number.
         signal: i32,
+        /// Whether what the attempt was doing is written to its log before: nobody knows why it
+        /// took so long.
+        post_mortem: bool,
     },
     /// Send a signal to every group that outlived its leader.
     SignalLeaked {
         /// The signal's number.
         signal: i32,
     },
-    /// Tell people that a cancel reached this level.
+    /// Tell people at once that running tasks are, or may soon be, stopped.
     Announce {
-        /// The level.
-        level: Level,
-        /// The names of the tasks that ran when it was taken.
+        /// What happened.
+        what: Announced,
+        /// The names of the tasks that ran when it did.
         running: Vec<Arc<str>>,
     },
+    /// All of `tasks` have ended: those of `finally` are told how, and begin.
+    OpenFinally {
+        /// How the run stood then.
+        status: RunStatus,
+        /// The names of the tasks that failed, in file order.
+        failed: Vec<Arc<str>>,
+    },
+}
+
+/// What people are told at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announced {
+    /// A cancel reached this level.
+    Cancel {
+        /// The level.
+        level: Level,
+        /// How long running tasks have at level stop.
+        grace: Ms,
+    },
+    /// The whole run took longer than it may.
+    RunTimeout,
 }
 
 /// Carries out what the scheduler wants: local processes, or a test's simulation.
@@ -128,6 +160,9 @@ pub trait Executor {
     fn spawn(&self, task: TaskId, attempt: u32);
     /// Sends a signal to the group of an attempt, if it is still there.
     fn signal(&self, task: TaskId, attempt: u32, signal: i32);
+    /// Writes to its log what an attempt is doing, and then sends a signal to its group. Returns at
+    /// once.
+    fn signal_after_post_mortem(&self, task: TaskId, attempt: u32, signal: i32);
     /// Sends a signal to every group that outlived its leader.
     fn signal_leaked(&self, signal: i32);
 }
@@ -184,6 +219,11 @@ pub struct Scheduler {
     /// The tasks that wait for a slot, by height: the highest first, and among these the first in the
     /// file.
     ready: BinaryHeap<(u32, Reverse<TaskId>)>,
+    /// How many tasks stand in `tasks`; those of `finally` follow.
+    n_tasks: u32,
+    /// Those of them that have not ended.
+    tasks_left: u32,
+    is_finally_open: bool,
     free_slots: u32,
     timers: BinaryHeap<Reverse<(Ms, Timer)>>,
     /// Final states whose consequences have not been drawn yet.
@@ -194,6 +234,8 @@ pub struct Scheduler {
     stopped_by: Option<TaskId>,
     /// The first task that failed the run.
     failed: Option<TaskId>,
+    /// Whether the run took longer than it may.
+    is_timed_out: bool,
     /// A cancel at level drain that waits for processes which are just being started.
     held_drain: Option<CancelRequest>,
     last_wall: Wall,
@@ -214,10 +256,19 @@ impl Scheduler {
             .flow
             .tasks()
             .iter()
-            .map(|task| TaskPlan { phase: Phase::Waiting, attempt: 0, waits: task.n_lists() })
+            .map(|task| TaskPlan {
+                phase: Phase::Waiting,
+                attempt: 0,
+                waits: task.n_lists() + u32::from(task.finally),
+            })
             .collect();
         let lists = ready::ListPlan::all(&plan.flow);
+        let n_tasks = plan.flow.tasks().iter().filter(|task| !task.finally).count();
+        let n_tasks = u32::try_from(n_tasks).expect("an id is 32 bits long");
         Scheduler {
+            n_tasks,
+            tasks_left: n_tasks,
+            is_finally_open: false,
             free_slots: plan.jobs,
             dependents,
             heights,
@@ -230,6 +281,7 @@ impl Scheduler {
             stoppers: Vec::new(),
             stopped_by: None,
             failed: None,
+            is_timed_out: false,
             held_drain: None,
             last_wall: Wall(i64::MIN),
             plan,
@@ -271,6 +323,9 @@ impl Scheduler {
                 self.take_drain(&mut turn, Some(ended.task));
                 self.attempt_ended(&mut turn, *ended);
             }
+            Input::WantsTerminal { task, attempt } => {
+                self.stop_where_running(&mut turn, task, attempt, Why::Terminal);
+            }
             Input::Cancel(request) => self.cancel(&mut turn, request),
             Input::Noted(noted) => {
                 if self.view.started().is_some() && !self.is_over() {
@@ -281,6 +336,7 @@ impl Scheduler {
         }
         self.run_timers(&mut turn);
         self.draw_consequences(&mut turn);
+        self.open_finally(&mut turn);
         self.start_ready(&mut turn);
         self.end_if_done(&mut turn);
     }
@@ -302,6 +358,9 @@ impl Scheduler {
             }
         }
         self.ready_roots(turn);
+        if let Some(timeout) = self.plan.timeout {
+            self.timer(turn.now.ms + timeout, Timer::Run);
+        }
     }
 
     fn started(&mut self, turn: &mut Turn<'_>, started: Started) {
@@ -342,7 +401,7 @@ impl Scheduler {
             Phase::Starting { stop } | Phase::Running { stop } => stop,
             Phase::Waiting | Phase::Ready | Phase::Delayed | Phase::Over => return,
         };
-        self.free_slots += 1;
+        self.free_slots += self.slots_of(id);
         match self.judge(id, stop, &ended) {
             Verdict::Succeeded => {
                 let measured = Measured { tail: None, ..ended.measured };
@@ -367,6 +426,8 @@ impl Scheduler {
         }
         match stop {
             Some(Why::Timeout) => return Verdict::Failed(Reason::TIMEOUT),
+            Some(Why::RunTimeout) => return Verdict::Stopped(Reason::RUN_TIMEOUT),
+            Some(Why::Terminal) => return Verdict::Failed(Reason::TERMINAL),
             Some(Why::Cancel | Why::Stop | Why::Kill) => {
                 return Verdict::Stopped(Reason::CANCELLED);
             }
@@ -398,6 +459,7 @@ impl Scheduler {
         }
         task.phase = Phase::Over;
         let attempt = task.attempt;
+        self.tasks_left -= u32::from(id.0 < self.n_tasks);
         let measured = measured.unwrap_or_default();
         let name = self.name(id);
         let finished = TaskFinished { task: id, name, attempt, state, reason, measured };
@@ -412,13 +474,7 @@ impl Scheduler {
             return;
         }
         let first_failure = self.failed.map(|id| self.name(id));
-        let (status, reason) = if self.view.level().is_some() {
-            (RunStatus::Cancelled, Some(Reason::CANCELLED))
-        } else if let Some(name) = &first_failure {
-            (RunStatus::Failed, Some(Reason::failed(name)))
-        } else {
-            (RunStatus::Completed, None)
-        };
+        let (status, reason) = self.outcome();
         self.timers.clear();
         self.emit(turn, Event::RunFinished(RunFinished { status, reason, counts, first_failure }));
     }

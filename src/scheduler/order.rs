@@ -20,7 +20,10 @@ pub fn start_order(plan: &Plan) -> Vec<TaskId> {
         let started = order.len();
         order.extend(actions.iter().filter_map(|action| match action {
             Action::Spawn { task, .. } => Some(*task),
-            Action::Signal { .. } | Action::SignalLeaked { .. } | Action::Announce { .. } => None,
+            Action::Signal { .. }
+            | Action::SignalLeaked { .. }
+            | Action::Announce { .. }
+            | Action::OpenFinally { .. } => None,
         }));
         if order.len() == started {
             break; // nothing runs and nothing starts: a run that is not over would be a bug

@@ -3,10 +3,30 @@
 use std::sync::Arc;
 
 use crate::graph::Selected;
-use crate::model::{Flow, Ms, OnCancel, OnFailure, OnTaskFailure, TaskId};
+use crate::model::{Flow, Ms, OnCancel, OnFailure, OnTaskFailure, Task, TaskId};
 
 /// The deadline of level stop: GitHub leaves 2.5 s between TERM and KILL.
 pub const STOP_GRACE: Ms = Ms(2000);
+
+/// From which deadline on level stop leaves time for `finally`: systemd, Kubernetes and GitLab leave 30 s
+/// between TERM and KILL.
+const FINALLY_AT_STOP: Ms = Ms(4000);
+
+/// The two parts of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// What the run is for.
+    Tasks,
+    /// What runs at its end, whatever the outcome.
+    Finally,
+}
+
+impl Part {
+    /// Returns the part that a task belongs to.
+    pub(super) fn of(task: &Task) -> Part {
+        if task.finally { Part::Finally } else { Part::Tasks }
+    }
+}
 
 /// A run before it begins.
 #[derive(Clone, Debug)]
@@ -27,6 +47,8 @@ pub struct Plan {
     pub on_cancel: Option<OnCancel>,
     /// The deadline of level stop.
     pub grace: Ms,
+    /// The longest that the run may take, `finally` apart.
+    pub timeout: Option<Ms>,
     /// What the pauses between attempts are scattered with.
     pub seed: u64,
 }
@@ -44,13 +66,14 @@ impl Plan {
     pub fn of(selected: Selected, jobs: u32) -> Plan {
         Plan {
             jobs: selected.flow.jobs.unwrap_or(jobs).max(1),
+            grace: selected.flow.grace.unwrap_or(STOP_GRACE),
+            timeout: selected.flow.timeout,
             flow: selected.flow,
             left_out: selected.left_out,
             targeted: selected.targeted,
             args: Arc::default(),
             on_failure: None,
             on_cancel: None,
-            grace: STOP_GRACE,
             seed: 0,
         }
     }
@@ -64,6 +87,29 @@ impl Plan {
             (Some(OnTaskFailure::As(policy)), None) => OnTaskFailure::As(policy),
             (None, None) => OnTaskFailure::As(self.flow.on_failure),
         }
+    }
+
+    /// Returns whether level stop still runs `finally`: where there is some, and time for it.
+    pub(super) fn stop_spares_finally(&self) -> bool {
+        let is_run = |id: TaskId| self.flow.task(id).finally && !self.left_out[id.index()];
+        self.grace >= FINALLY_AT_STOP && self.flow.ids().any(is_run)
+    }
+
+    /// Returns how long level stop leaves the tasks of a part between their first signal and their
+    /// end, as long as their own `kill.after` is not shorter.
+    pub(super) fn grace_of(&self, part: Part) -> Ms {
+        match part {
+            Part::Tasks if self.stop_spares_finally() => Ms(self.grace.0 / 2),
+            // They have run until then: what is left is for their end.
+            Part::Finally if self.stop_spares_finally() => Ms(self.grace.0 / 8),
+            Part::Tasks | Part::Finally => self.grace,
+        }
+    }
+
+    /// Returns how long level stop leaves a task between its first signal and its end.
+    pub(crate) fn stop_grace(&self, id: TaskId) -> Ms {
+        let task = self.flow.task(id);
+        self.grace_of(Part::of(task)).min(task.options.kill.after)
     }
 
     /// Returns what the first level of a cancel does to `task`.

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::plan::Part;
 use super::{Action, Phase, Scheduler, Turn, cancel::Why};
 use crate::event::{Event, TaskQueued};
 use crate::model::{Flow, ListId, OnFailure, OnTaskFailure, Reason, TaskId, TaskState};
@@ -38,7 +39,7 @@ impl Scheduler {
         }
     }
 
-    fn ready_if_satisfied(&mut self, turn: &mut Turn<'_>, id: TaskId) {
+    pub(super) fn ready_if_satisfied(&mut self, turn: &mut Turn<'_>, id: TaskId) {
         let task = &mut self.tasks[id.index()];
         if task.phase != Phase::Waiting || task.waits > 0 {
             return;
@@ -58,17 +59,26 @@ impl Scheduler {
     pub(super) fn start_ready(&mut self, turn: &mut Turn<'_>) {
         while self.free_slots > 0
             && self.held_drain.is_none()
-            && let Some((_, Reverse(id))) = self.ready.pop()
+            && let Some(&(_, Reverse(id))) = self.ready.peek()
         {
+            let slots = self.slots_of(id);
             let task = &mut self.tasks[id.index()];
-            if task.phase != Phase::Ready {
-                continue; // it was skipped or cancelled while it waited
+            if task.phase == Phase::Ready {
+                if slots > self.free_slots {
+                    return; // a later one that fits would take the slots that this one waits for
+                }
+                task.phase = Phase::Starting { stop: None };
+                task.attempt += 1;
+                self.free_slots -= slots;
+                turn.act(Action::Spawn { task: id, attempt: task.attempt });
             }
-            task.phase = Phase::Starting { stop: None };
-            task.attempt += 1;
-            self.free_slots -= 1;
-            turn.act(Action::Spawn { task: id, attempt: task.attempt });
+            self.ready.pop(); // it starts, or was skipped or cancelled while it waited
         }
+    }
+
+    /// Returns how many slots a task holds while it runs; one that runs alone holds all of them.
+    pub(super) fn slots_of(&self, id: TaskId) -> u32 {
+        if self.plan.flow.task(id).options.interactive { self.plan.jobs } else { 1 }
     }
 
     /// Draws from every new final state what it means for the tasks that need it, and for the run.
@@ -126,6 +136,14 @@ impl Scheduler {
         let (all_ended, broken, success) = (plan.left == 0, plan.is_broken, plan.has_success);
         let all_left_out = plan.left_out as usize == self.plan.flow.lists.get(list).len();
 
+        if self.part_of(member) == Part::Finally {
+            if all_ended {
+                self.satisfied(turn, list, Edge::Needs);
+                self.satisfied(turn, list, Edge::NeedsAny);
+            }
+            return;
+        }
+
         if is_first_break {
             let reason = Reason::upstream(&self.name(member));
             self.skip_all(turn, list, Edge::Needs, &reason);
@@ -179,6 +197,9 @@ impl Scheduler {
 
     /// Notes that the failure of `id` stops the run, where its policy says so.
     fn note_policy(&mut self, id: TaskId) {
+        if self.part_of(id) == Part::Finally {
+            return; // the others clean up all the same
+        }
         match self.plan.on_failure_of(id) {
             OnTaskFailure::Continue | OnTaskFailure::As(OnFailure::Isolate) => {}
             OnTaskFailure::As(OnFailure::Stop | OnFailure::Kill) => self.stoppers.push(id),
@@ -193,20 +214,26 @@ impl Scheduler {
             let by = *self.stopped_by.get_or_insert(stopper);
             if is_first {
                 let reason = Reason::stopped_by(&self.name(by));
-                self.end_unstarted(turn, TaskState::Skipped, &reason);
+                self.end_unstarted(turn, Part::Tasks, TaskState::Skipped, &reason);
             }
             if self.plan.on_failure_of(stopper) == OnTaskFailure::As(OnFailure::Kill) {
-                for id in self.plan.flow.ids() {
+                for id in self.ids_of(Part::Tasks) {
                     self.stop_task(turn, id, Why::Failure { of: stopper });
                 }
             }
         }
     }
 
-    /// Gives every task that has no process its end: `state` with `reason`, but FAILED to those
+    /// Gives every task of a part that has no process its end: `state` with `reason`, but FAILED to those
     /// that wait for another attempt.
-    pub(super) fn end_unstarted(&mut self, turn: &mut Turn<'_>, state: TaskState, reason: &Reason) {
-        for id in self.plan.flow.ids() {
+    pub(super) fn end_unstarted(
+        &mut self,
+        turn: &mut Turn<'_>,
+        part: Part,
+        state: TaskState,
+        reason: &Reason,
+    ) {
+        for id in self.ids_of(part) {
             match self.tasks[id.index()].phase {
                 Phase::Waiting => self.finish(turn, id, state, Some(reason.clone()), None),
                 Phase::Ready | Phase::Delayed => {
@@ -217,7 +244,6 @@ impl Scheduler {
                 Phase::Starting { .. } | Phase::Running { .. } | Phase::Over => {}
             }
         }
-        self.ready.clear();
     }
 }
 

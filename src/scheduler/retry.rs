@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use super::cancel::Why;
+use super::plan::Part;
 use super::{Action, Phase, Scheduler, Turn};
 use crate::event::{Event, Measured, TaskRetrying};
 use crate::model::{Ms, Reason, SIGKILL, TaskId, TaskState};
@@ -18,6 +19,10 @@ pub(super) enum Timer {
     Retry { task: TaskId, attempt: u32 },
     /// The groups that outlived their leaders have had their grace.
     KillLeaked,
+    /// The run has taken as long as it may.
+    Run,
+    /// What level stop has spared of `finally` must end.
+    EndFinally,
     /// A drain has waited long enough for processes to be started.
     TakeDrain,
 }
@@ -40,13 +45,13 @@ impl Scheduler {
     fn run_timer(&mut self, turn: &mut Turn<'_>, timer: Timer) {
         match timer {
             Timer::Limit { task, attempt } => {
-                if self.phase_of(task, attempt) == Some(Phase::Running { stop: None }) {
-                    self.stop_task(turn, task, Why::Timeout);
-                }
+                self.stop_where_running(turn, task, attempt, Why::Timeout);
             }
             Timer::Kill { task, attempt } => {
                 if let Some(Phase::Running { stop: Some(_) }) = self.phase_of(task, attempt) {
-                    turn.act(Action::Signal { task, attempt, signal: SIGKILL });
+                    let kill =
+                        Action::Signal { task, attempt, signal: SIGKILL, post_mortem: false };
+                    turn.act(kill);
                 }
             }
             Timer::Retry { task, attempt } => {
@@ -56,10 +61,12 @@ impl Scheduler {
             }
             Timer::KillLeaked => turn.act(Action::SignalLeaked { signal: SIGKILL }),
             Timer::TakeDrain => self.take_drain_now(turn),
+            Timer::Run => self.run_timed_out(turn),
+            Timer::EndFinally => self.end_finally(turn),
         }
     }
 
-    fn phase_of(&mut self, task: TaskId, attempt: u32) -> Option<Phase> {
+    pub(super) fn phase_of(&mut self, task: TaskId, attempt: u32) -> Option<Phase> {
         self.current(task, attempt).map(|plan| plan.phase)
     }
 
@@ -74,7 +81,8 @@ impl Scheduler {
         let attempt = self.tasks[id.index()].attempt;
         let is_wanted = attempt <= retry.max
             && self.view.level().is_none()
-            && self.stopped_by.is_none()
+            && (self.part_of(id) == Part::Finally || !self.is_stopped())
+            && *reason != Reason::TERMINAL // it would want it again
             && (retry.codes.is_empty()
                 || *reason == Reason::TIMEOUT
                 || exit_code(measured).is_some_and(|code| retry.codes.contains(&code)));
@@ -87,6 +95,11 @@ impl Scheduler {
         // A quarter up or down, so that tasks that failed together do not come back together.
         let scattered = pause * (0.75 + 0.5 * scatter(self.plan.seed, id, attempt));
         Some(Ms(scattered as u64).min(retry.max_delay))
+    }
+
+    /// Returns whether no more attempts of `tasks` shall start.
+    fn is_stopped(&self) -> bool {
+        self.stopped_by.is_some() || self.is_timed_out
     }
 
     pub(super) fn delay(

@@ -34,6 +34,7 @@ pub struct FlowBuilder {
     base_dir: PathBuf,
     keys: Vec<Entry<'static>>,
     tasks: Vec<TaskBuilder>,
+    finally: Vec<TaskBuilder>,
 }
 
 /// Makes a task of a [`FlowBuilder`]. Values are written as in a file: `"10m"`.
@@ -47,7 +48,13 @@ impl FlowBuilder {
     /// Begins a flow with this name; its folder is `.` until [`FlowBuilder::base_dir`] says more.
     pub fn new(name: impl Into<String>) -> FlowBuilder {
         let base_dir = PathBuf::from(".");
-        FlowBuilder { name: name.into(), base_dir, keys: Vec::new(), tasks: Vec::new() }
+        FlowBuilder {
+            name: name.into(),
+            base_dir,
+            keys: Vec::new(),
+            tasks: Vec::new(),
+            finally: Vec::new(),
+        }
     }
 
     /// Sets the folder that the paths of tasks start at.
@@ -92,25 +99,34 @@ impl FlowBuilder {
         self
     }
 
+    /// Adds a task that runs after all others, whatever their outcome.
+    pub fn finally(mut self, task: TaskBuilder) -> FlowBuilder {
+        self.finally.push(task);
+        self
+    }
+
+    /// Sets the longest time that all tasks may take together, with a unit: `"1h"`.
+    pub fn timeout(self, timeout: impl Into<String>) -> FlowBuilder {
+        self.key("timeout", text(timeout))
+    }
+
+    /// Sets how long level stop lets tasks end, with a unit: `"10s"`.
+    pub fn grace(self, grace: impl Into<String>) -> FlowBuilder {
+        self.key("grace", text(grace))
+    }
+
     /// Checks everything and makes the flow.
     ///
     /// # Errors
     /// With all that is wrong, as for a file. Warnings alone do not hinder it.
     pub fn build(self) -> Result<Flow, Vec<Diagnostic>> {
         let mut found = Diagnostics::default();
-        let mut tasks: Vec<Entry<'static>> = Vec::with_capacity(self.tasks.len());
-        let mut names = std::collections::HashSet::new();
-        for task in self.tasks {
-            if !names.insert(task.name.clone()) {
-                let message = format!("the key `{}` is there already", task.name);
-                found.push(Diagnostic::error("duplicate-key", message).help("keep one of the two"));
-                continue;
-            }
-            tasks.push(entry(task.name, node(Kind::Map(task.keys))));
-        }
         let mut keys = self.keys;
         keys.push(entry("name", text(self.name)));
-        keys.push(entry("tasks", node(Kind::Map(tasks))));
+        keys.push(entry("tasks", map_of(self.tasks, &mut found)));
+        if !self.finally.is_empty() {
+            keys.push(entry("finally", map_of(self.finally, &mut found)));
+        }
         let origin = Origin {
             file: None,
             file_sha256: None,
@@ -208,10 +224,42 @@ impl TaskBuilder {
         self.key("stdin", text(stdin))
     }
 
+    /// Sets how the task is stopped when it must be: the first signal by its name (`"INT"`), and how
+    /// long after it SIGKILL follows.
+    pub fn kill(self, signal: impl Into<String>, after: impl Into<String>) -> TaskBuilder {
+        let keys = vec![entry("signal", text(signal)), entry("after", text(after))];
+        self.key("kill", node(Kind::Map(keys)))
+    }
+
+    /// Sets what the first level of a cancel does to the task: `finish` or `stop`.
+    pub fn on_cancel(self, what: impl Into<String>) -> TaskBuilder {
+        self.key("on_cancel", text(what))
+    }
+
+    /// Lets the task run alone, with the terminal as its own.
+    pub fn interactive(self) -> TaskBuilder {
+        self.key("interactive", plain(true))
+    }
+
     fn key(mut self, key: &'static str, value: Node<'static>) -> TaskBuilder {
         set(&mut self.keys, key, value);
         self
     }
+}
+
+/// Returns the map of names to tasks; the first of a name stays.
+fn map_of(builders: Vec<TaskBuilder>, found: &mut Diagnostics) -> Node<'static> {
+    let mut tasks: Vec<Entry<'static>> = Vec::with_capacity(builders.len());
+    let mut names = std::collections::HashSet::new();
+    for task in builders {
+        if !names.insert(task.name.clone()) {
+            let message = format!("the key `{}` is there already", task.name);
+            found.push(Diagnostic::error("duplicate-key", message).help("keep one of the two"));
+            continue;
+        }
+        tasks.push(entry(task.name, node(Kind::Map(task.keys))));
+    }
+    node(Kind::Map(tasks))
 }
 
 fn node(kind: Kind<'static>) -> Node<'static> {

@@ -15,6 +15,10 @@ pub(crate) enum Place {
     Defaults,
     /// `retry`.
     Retry,
+    /// `kill`.
+    Kill,
+    /// `records`.
+    Records,
 }
 
 impl Place {
@@ -25,6 +29,8 @@ impl Place {
             Place::Task => "in a task",
             Place::Defaults => "in `defaults`",
             Place::Retry => "in `retry`",
+            Place::Kill => "in `kill`",
+            Place::Records => "in `records`",
         }
     }
 }
@@ -54,6 +60,8 @@ pub(crate) enum Type {
     Ints(u32, u32),
     /// A number from 1 on.
     Factor,
+    /// `true` or `false`.
+    Bool,
     /// A duration with a unit.
     Duration,
     /// An interpreter: a word or a list of words.
@@ -62,8 +70,18 @@ pub(crate) enum Type {
     Tasks,
     /// The map `defaults`.
     Defaults,
+    /// The same, with tasks that run at the end.
+    Finally,
     /// A number or the map `retry`.
     Retry,
+    /// The map `kill`.
+    Kill,
+    /// The map `records`.
+    Records,
+    /// The name of a signal.
+    Signal,
+    /// A size with a unit.
+    Size,
     /// Not read by this version.
     Later,
 }
@@ -88,12 +106,21 @@ pub(crate) const MAX_RETRIES: u32 = 10_000;
 pub(crate) const ON_FAILURE: &[&str] = &["stop", "isolate", "kill"];
 /// The words of `fail`.
 pub(crate) const FAIL: &[&str] = &["stop", "isolate", "kill", "continue"];
+/// The words of `on_cancel`.
+pub(crate) const ON_CANCEL: &[&str] = &["finish", "stop"];
+/// The signals that may stop a task, by the names that `kill` of the shell knows; each may begin with
+/// `SIG`.
+pub(crate) const SIGNALS: &[&str] = &["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "ABRT", "KILL"];
+/// The most ended runs that a file may ask to keep.
+pub(crate) const MAX_RUNS: u32 = 1_000_000;
 /// The words of `shell`.
 pub(crate) const SHELLS: &[&str] = &["sh", "bash", "zsh", "fish", "pwsh", "python", "node"];
 
 const TOP: &[Place] = &[Place::Top];
 const TASK: &[Place] = &[Place::Task];
 const RETRY: &[Place] = &[Place::Retry];
+const KILL: &[Place] = &[Place::Kill];
+const RECORDS: &[Place] = &[Place::Records];
 const SET: &[Place] = &[Place::Task, Place::Defaults];
 
 const fn key(
@@ -172,6 +199,28 @@ pub(crate) const KEYS: &[Key] = &[
         "What a failed task does to the run: `stop` starts nothing new and lets running tasks finish, `isolate` goes on with everything that does not depend on it, `kill` also stops running tasks.",
     ),
     key(
+        "finally",
+        TOP,
+        Type::Finally,
+        "",
+        "Tasks that run after all of `tasks`, whatever their outcome, a cancel included (not at level kill). They may need one another; their failure fails a run that was good. `$PYOCO_STATUS` and `$PYOCO_FAILED_TASKS` tell them how the tasks ended.",
+    ),
+    key(
+        "timeout",
+        TOP,
+        Type::Duration,
+        "",
+        "The longest that all of `tasks` may take, with a unit: `1h`. Then what runs is stopped, the run has failed with exit code 124, and `finally` runs.",
+    ),
+    key(
+        "grace",
+        TOP,
+        Type::Duration,
+        "2s",
+        "How long tasks have between the signal of level stop and their end. From `4s` on they get half of it, and `finally` what is left.",
+    ),
+    key("records", TOP, Type::Records, "", "What is kept of the runs of this file."),
+    key(
         "run",
         TASK,
         Type::Text,
@@ -224,6 +273,44 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("ok_codes", TASK, Type::Ints(0, 255), "[0]", "The exit codes that mean success."),
     key("stdin", TASK, Type::Text, "/dev/null", "A text for the task's standard input."),
+    key(
+        "interactive",
+        TASK,
+        Type::Bool,
+        "false",
+        "Whether the task runs alone, with the terminal as its own.",
+    ),
+    key(
+        "kill",
+        SET,
+        Type::Kill,
+        "{signal: TERM, after: 10s}",
+        "How the task is stopped when it must be: the first signal to its processes, and how long after it SIGKILL follows.",
+    ),
+    key(
+        "on_cancel",
+        SET,
+        Type::Words(ON_CANCEL),
+        "finish",
+        "What the first Ctrl-C does to the task while it runs: `finish` lets it end by itself, `stop` sends it `kill.signal`.",
+    ),
+    key("signal", KILL, Type::Signal, "TERM", "The first signal."),
+    key("after", KILL, Type::Duration, "10s", "How long after the first signal SIGKILL follows."),
+    key(
+        "keep_runs",
+        RECORDS,
+        Type::Int(1, MAX_RUNS),
+        "100",
+        "How many ended runs are kept, the newest.",
+    ),
+    key("keep_for", RECORDS, Type::Duration, "", "How long ended runs are kept."),
+    key(
+        "max_log",
+        RECORDS,
+        Type::Size,
+        "64MiB",
+        "How much output of one attempt is kept: the beginning and the end, and between them a mark.",
+    ),
     key("max", RETRY, Type::Int(0, MAX_RETRIES), "0", "How many further attempts."),
     key("delay", RETRY, Type::Duration, "1s", "The pause before the second attempt."),
     key("backoff", RETRY, Type::Factor, "2", "What each further pause is multiplied with."),
@@ -239,20 +326,13 @@ pub(crate) const KEYS: &[Key] = &[
     later("env_file", &[Place::Top, Place::Task]),
     later("inherit_env", TOP),
     later("secrets", TOP),
-    later("finally", TOP),
     later("pools", TOP),
-    later("grace", TOP),
-    later("timeout", TOP),
-    later("records", TOP),
-    later("kill", SET),
-    later("on_cancel", SET),
     later("if", TASK),
     later("matrix", TASK),
     later("outputs", TASK),
     later("capture", TASK),
     later("artifacts", TASK),
     later("pool", TASK),
-    later("interactive", TASK),
     later("tags", TASK),
     later("resources", TASK),
 ];
@@ -317,7 +397,9 @@ mod tests {
 
     #[test]
     fn every_key_is_explained_and_stands_once_in_a_map() {
-        for place in [Place::Top, Place::Task, Place::Defaults, Place::Retry] {
+        for place in
+            [Place::Top, Place::Task, Place::Defaults, Place::Retry, Place::Kill, Place::Records]
+        {
             let names: Vec<_> =
                 KEYS.iter().filter(|key| key.places.contains(&place)).map(|key| key.name).collect();
             for (at, name) in names.iter().enumerate() {

@@ -9,10 +9,11 @@ use std::collections::HashMap;
 use super::diag::{Diagnostic, Diagnostics};
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
+use super::maps;
 use super::task::{TaskReader, defaults, on_failure};
 use super::tree::{Entry, Kind, LineIndex, Node, Span};
 use super::values::{self, Env};
-use super::wiring::{Names, Wiring};
+use super::wiring::{Names, Part, Wiring};
 use super::{Loaded, MAX_FLOW_NAME};
 use crate::model::{Flow, Syntax, Task, TaskId};
 
@@ -60,24 +61,34 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
         .get("jobs")
         .and_then(|entry| values::int(&entry.value, "jobs", (1, keys::MAX_JOBS), found));
     let defaults = defaults(&top, &env, found);
+    let timeout = top.get("timeout").and_then(|entry| maps::timeout(&entry.value, found));
+    let grace = top.get("grace").and_then(|entry| values::duration(&entry.value, "grace", found));
+    let records = top.get("records").map(|entry| maps::records(&entry.value, found));
     let entries = task_entries(&top, found);
-    let names = task_names(entries, found);
-    let mut wiring = Wiring::new(&names, entries.len());
+    let finally = finally_entries(&top, found);
+    let n_tasks = entries.len();
+    let entries: Vec<&Entry<'_>> = entries.iter().chain(finally).collect();
+    let names = task_names(&entries, n_tasks, found);
+    let mut wiring = Wiring::new(&names, n_tasks, entries.len());
     let mut reader = TaskReader::new(defaults);
     let mut tasks = Vec::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         found.subject = Some(entry.key.to_string());
         let task = reader.task(entry, found);
+        let finally = at >= n_tasks;
         wiring.needs_of(TaskId::from_index(at), entry, found);
         let line = origin.text.map_or(0, |(_, index)| index.line(entry.span.start as usize));
-        tasks.extend(
-            task.map(|task| Task { line: u32::try_from(line).unwrap_or(u32::MAX), ..task }),
-        );
+        tasks.extend(task.map(|task| Task {
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            finally,
+            ..task
+        }));
     }
     found.subject = None;
-    wiring.graph(&top, origin.text.map(|(text, _)| text), entries, found);
-    let default = top.get("default").map(|entry| wiring.list("default", &entry.value, found));
-    let lists = wiring.finish(&mut tasks, entries, found);
+    wiring.graph(&top, origin.text.map(|(text, _)| text), &entries, found);
+    let default = top.get("default");
+    let default = default.map(|entry| wiring.list("default", &entry.value, Part::Tasks, found));
+    let lists = wiring.finish(&mut tasks, &entries, found);
     Some(Flow {
         name: name.unwrap_or(origin.default_name),
         description,
@@ -90,6 +101,9 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
         lists,
         jobs,
         on_failure: on_failure.unwrap_or_default(),
+        grace,
+        timeout,
+        records: records.unwrap_or_default(),
     })
 }
 
@@ -169,8 +183,27 @@ fn task_entries<'n, 's>(top: &Fields<'n, 's>, found: &mut Diagnostics) -> &'n [E
     }
 }
 
-/// Checks the names of all tasks, and numbers them.
-fn task_names<'n>(entries: &'n [Entry<'_>], found: &mut Diagnostics) -> Names<'n> {
+/// Returns the entries of `finally`, of which there is one where the key stands.
+fn finally_entries<'n, 's>(top: &Fields<'n, 's>, found: &mut Diagnostics) -> &'n [Entry<'s>] {
+    let Some(entry) = top.get("finally") else { return &[] };
+    match entry.value.kind() {
+        Kind::Map(entries) if !entries.is_empty() => entries,
+        Kind::Map(_) | Kind::Null => {
+            let message = "`finally` is empty: nothing would run at the end";
+            let help = "write below it, say, `  clean: rm -rf build`, or remove the key";
+            found.push(Diagnostic::error("empty", message).at(entry.span).help(help));
+            &[]
+        }
+        Kind::List(_) | Kind::Plain(_) | Kind::Text(..) | Kind::Shared(_) => {
+            let wrong = values::wrong_type("finally", "a map of names to tasks", &entry.value);
+            found.push(wrong.help("write each task as `name: SCRIPT`, as below `tasks`"));
+            &[]
+        }
+    }
+}
+
+/// Checks the names of all tasks, and numbers them; from `n_tasks` on they are those of `finally`.
+fn task_names<'n>(entries: &[&'n Entry<'_>], n_tasks: usize, found: &mut Diagnostics) -> Names<'n> {
     let mut names = HashMap::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         let name = &*entry.key;
@@ -189,7 +222,20 @@ fn task_names<'n>(entries: &'n [Entry<'_>], found: &mut Diagnostics) -> Names<'n
         } else if !name.chars().all(is_word) {
             ("holds a character that it may not", "use letters, digits, `_`, `-` and `.`")
         } else {
-            names.insert(name, TaskId::from_index(at));
+            // Within one map the reader of the file has said it already.
+            if let Some(first) = names.insert(name, TaskId::from_index(at))
+                && first.index() < n_tasks
+                && at >= n_tasks
+            {
+                let message = format!("`{name}` is a task of `tasks` and of `finally`");
+                let help = "give one of them another name";
+                found.push(
+                    Diagnostic::error("task-name", message)
+                        .label(entry.span, "")
+                        .label(entries[first.index()].span, "")
+                        .help(help),
+                );
+            }
             continue;
         };
         found.push_error(|| {

@@ -10,6 +10,7 @@ mod fields;
 mod hints;
 mod keys;
 mod lower;
+mod maps;
 mod notation;
 mod schema;
 mod source;

@@ -31,6 +31,8 @@ pub fn workflow_schema() -> String {
         "task": task,
         "defaults": map_of(Place::Defaults),
         "retry": retry,
+        "kill": map_of(Place::Kill),
+        "records": map_of(Place::Records),
         "scalar": {
             "description": "A text; a number or a word without quotes is taken as it is written.",
             "type": ["string", "number", "boolean"],
@@ -92,12 +94,13 @@ fn type_of(takes: Type) -> Value {
             json!({ "oneOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
         }
         Type::Factor => json!({ "type": "number", "minimum": 1, "maximum": 1000 }),
+        Type::Bool => json!({ "type": "boolean" }),
         Type::Duration => json!({ "$ref": "#/$defs/duration" }),
         Type::Shell => json!({ "oneOf": [
             { "enum": keys::SHELLS },
             { "type": "array", "items": scalar, "contains": { "pattern": "\\{0\\}" } },
         ] }),
-        Type::Tasks => json!({
+        Type::Tasks | Type::Finally => json!({
             "type": "object",
             "minProperties": 1,
             "propertyNames": { "$ref": "#/$defs/name" },
@@ -108,6 +111,19 @@ fn type_of(takes: Type) -> Value {
             { "type": "integer", "minimum": 0, "maximum": keys::MAX_RETRIES },
             { "$ref": "#/$defs/retry" },
         ] }),
+        Type::Kill => json!({ "$ref": "#/$defs/kill" }),
+        Type::Records => json!({ "$ref": "#/$defs/records" }),
+        Type::Signal => json!({ "enum": signals() }),
+        Type::Size => json!({
+            "type": "string", "pattern": "^[0-9]+ *([KMGT]iB|[kMG]?B)$",
+            "description": "A size with a unit: `64KiB`, `20MiB`, `1GiB`.",
+        }),
         Type::Later => unreachable!("BUG: the schema holds what works alone"),
     }
+}
+
+/// Returns the names of the signals that may stop a task, in both spellings.
+fn signals() -> Vec<String> {
+    let long = keys::SIGNALS.iter().map(|name| format!("SIG{name}"));
+    keys::SIGNALS.iter().map(ToString::to_string).chain(long).collect()
 }

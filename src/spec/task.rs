@@ -7,10 +7,25 @@ use std::sync::Arc;
 use super::diag::{Diagnostic, Diagnostics};
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
+use super::maps;
 use super::tree::{Entry, Kind, Node, Span};
 use super::values::{self, Env};
-use crate::model::{Ms, OnFailure, OnTaskFailure, Options, Retry, Shell, Task, Work};
+use crate::model::{OnCancel, OnFailure, OnTaskFailure, Options, Shell, Task, Work};
 
+/// The keys of a task that are options of it.
+const OPTIONS: &[&str] = &[
+    "env",
+    "dir",
+    "shell",
+    "timeout",
+    "retry",
+    "fail",
+    "kill",
+    "on_cancel",
+    "ok_codes",
+    "stdin",
+    "interactive",
+];
 const RECENT: usize = 8; // options that the next task may share
 const VARIABLES: usize = 3_000_000; // of all tasks that have an `env` of their own; some 200 MB
 
@@ -98,16 +113,14 @@ impl TaskReader {
             needs_any: Default::default(),
             options,
             line: 0,
+            finally: false,
         })
     }
 
     /// Reads what a task says beyond its work and its needs.
     fn options(&mut self, fields: &Fields<'_, '_>, found: &mut Diagnostics) -> Arc<Options> {
         let says = |key: &&str| fields.get(key).is_some();
-        if !["env", "dir", "shell", "timeout", "retry", "fail", "ok_codes", "stdin"]
-            .iter()
-            .any(says)
-        {
+        if !OPTIONS.iter().any(says) {
             return Arc::clone(&self.defaults.options);
         }
         let mut options = Options::clone(&self.defaults.options);
@@ -122,6 +135,20 @@ impl TaskReader {
         }
         if let Some(entry) = fields.get("stdin") {
             options.stdin = values::plain_text(&entry.value, "stdin", found).map(Box::from);
+        }
+        if let Some(entry) = fields.get("interactive") {
+            options.interactive =
+                values::bool(&entry.value, "interactive", found).unwrap_or_default();
+            if options.interactive
+                && let Some(stdin) = fields.get("stdin")
+            {
+                let message =
+                    "`stdin` has no meaning beside `interactive`, which reads the terminal";
+                let help = "remove one of the two";
+                found.push(
+                    Diagnostic::error("stdin-with-interactive", message).at(stdin.span).help(help),
+                );
+            }
         }
         if let Some(same) = self.recent.iter().find(|recent| ***recent == options) {
             return Arc::clone(same);
@@ -169,18 +196,20 @@ fn set_options(fields: &Fields<'_, '_>, options: &mut Options, found: &mut Diagn
         options.shell = shell;
     }
     if let Some(entry) = fields.get("timeout") {
-        options.timeout = values::duration(&entry.value, "timeout", found);
-        if options.timeout == Some(Ms(0)) {
-            let message = "`timeout` is zero: no attempt could end in time";
-            found.push(
-                Diagnostic::error("wrong-value", message)
-                    .at(entry.value.span)
-                    .help("write a longer time, or remove the key for none"),
-            );
-        }
+        options.timeout = maps::timeout(&entry.value, found);
     }
     if let Some(entry) = fields.get("retry") {
-        options.retry = retry(&entry.value, found);
+        options.retry = maps::retry(&entry.value, found);
+    }
+    if let Some(entry) = fields.get("kill") {
+        options.kill = maps::kill(&entry.value, found);
+    }
+    if let Some(entry) = fields.get("on_cancel") {
+        let word = values::one_of(&entry.value, "on_cancel", keys::ON_CANCEL, found);
+        options.on_cancel = match word {
+            Some("stop") => OnCancel::Stop,
+            Some(_) | None => OnCancel::Finish, // the table holds no further word
+        };
     }
     if let Some(entry) = fields.get("fail") {
         let word = values::one_of(&entry.value, "fail", keys::FAIL, found);
@@ -289,55 +318,6 @@ fn shell(node: &Node<'_>, found: &mut Diagnostics) -> Option<Shell> {
         "node" => Shell::Node,
         _ => Shell::Sh, // the table holds no further word
     })
-}
-
-fn retry(node: &Node<'_>, found: &mut Diagnostics) -> Retry {
-    let mut retry = Retry::default();
-    let Some(map) = node.map() else {
-        if let Some(max) = values::int(node, "retry", (0, keys::MAX_RETRIES), found) {
-            retry.max = max;
-        }
-        return retry;
-    };
-    let fields = fields(map, Place::Retry, found);
-    match fields.get("max") {
-        Some(entry) => {
-            let max = values::int(&entry.value, "max", (0, keys::MAX_RETRIES), found);
-            retry.max = max.unwrap_or_default();
-        }
-        None => found.push(
-            Diagnostic::error("retry", "`retry` has no `max`, and so no further attempt")
-                .at(fields.first().unwrap_or(node.span))
-                .help("say how many further attempts: `max: 3`"),
-        ),
-    }
-    let duration = |key: &str, found: &mut Diagnostics| {
-        fields.get(key).and_then(|entry| values::duration(&entry.value, key, found))
-    };
-    let (delay, max_delay) = (duration("delay", found), duration("max_delay", found));
-    retry.delay = delay.unwrap_or(retry.delay);
-    // A pause that is asked for in so many words is not cut by a limit that nobody wrote.
-    retry.max_delay = max_delay.unwrap_or(retry.max_delay.max(retry.delay));
-    if retry.max_delay < retry.delay
-        && let Some(entry) = fields.get("max_delay")
-    {
-        found.push(
-            Diagnostic::error("retry", "`max_delay` is shorter than `delay`")
-                .at(entry.value.span)
-                .help("make it the longest pause, or remove it"),
-        );
-    }
-    if let Some(entry) = fields.get("backoff")
-        && let Some(factor) = values::factor(&entry.value, "backoff", found)
-    {
-        retry.backoff_milli = factor;
-    }
-    if let Some(entry) = fields.get("codes")
-        && let Some(codes) = values::ints(&entry.value, "codes", (1, 255), found)
-    {
-        retry.codes = codes;
-    }
-    retry
 }
 
 /// Warns where a script holds what looks like one of our expressions: it is passed unchanged.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::diag::{Diagnostic, Diagnostics};
 use super::hints::{quoted_list, suggest};
 use super::tree::{Kind, Node, Span};
-use crate::model::Ms;
+use crate::model::{Ms, Size};
 
 const LONGEST: Ms = Ms(100 * 365 * 86_400_000); // a century: additions to it stay in range
 
@@ -154,6 +154,35 @@ pub(crate) fn factor(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Opt
     value.map(|value| (value * 1000.0).round() as u32)
 }
 
+/// Returns whether it is `true`.
+pub(crate) fn bool(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<bool> {
+    let value = match node.kind() {
+        Kind::Plain(text) => text.parse().ok(),
+        Kind::Null | Kind::Text(..) | Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => None,
+    };
+    if value.is_none() {
+        let message = format!("`{key}` takes `true` or `false`");
+        let help = match node.kind() {
+            Kind::Plain(text)
+                if matches!(&**text, "yes" | "on" | "Yes" | "On" | "True" | "TRUE") =>
+            {
+                format!("write `{key}: true`")
+            }
+            Kind::Text(text, _) if matches!(&**text, "true" | "false") => {
+                format!("write it without quotes: `{key}: {text}`")
+            }
+            Kind::Plain(_)
+            | Kind::Text(..)
+            | Kind::Null
+            | Kind::List(_)
+            | Kind::Map(_)
+            | Kind::Shared(_) => format!("write `{key}: true`, or remove the key"),
+        };
+        found.push(Diagnostic::error("wrong-value", message).at(node.span).help(help));
+    }
+    value
+}
+
 /// Returns a duration.
 pub(crate) fn duration(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<Ms> {
     let text = expression_text(node, key, found)?;
@@ -177,6 +206,23 @@ pub(crate) fn duration(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> O
             None
         }
     }
+}
+
+/// Returns a size in bytes.
+pub(crate) fn size(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<Size> {
+    let text = plain_text(node, key, found)?;
+    let size = text.parse().ok();
+    if size.is_none() {
+        let message = format!("`{text}` is not a size");
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let help = if is_number {
+            format!("give it a unit: `{text}B` for bytes, `{text}MiB` for 1024 times 1024 of them")
+        } else {
+            "write a number with a unit: `64KiB`, `20MiB`, `1GiB`".to_owned()
+        };
+        found.push(Diagnostic::error("size", message).at(node.span).help(help));
+    }
+    size
 }
 
 /// Returns which of some words it is.

@@ -22,14 +22,25 @@ pub(crate) type Names<'n> = HashMap<&'n str, TaskId>;
 /// A line of the notation: of each group whether one of it is enough, and its tasks with their bytes.
 type Resolved = Vec<(bool, Vec<(TaskId, usize)>)>;
 
+/// A part of a file whose tasks may need one another, and none of the other part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// `tasks`.
+    Tasks,
+    /// `finally`.
+    Finally,
+}
+
 /// Makes the lists of a flow.
 pub(crate) struct Wiring<'n> {
     names: &'n Names<'n>,
     lists: Lists,
     by_content: HashMap<u64, ListId>,
     /// Aliased lists, by the address of what they share.
-    by_address: HashMap<*const Node<'n>, ListId>,
+    by_address: HashMap<(*const Node<'n>, Part), ListId>,
     needs: Vec<(ListId, ListId)>,
+    /// How many tasks stand in `tasks`; those of `finally` follow.
+    n_tasks: usize,
     /// The first `needs` or `needs_any` of a task.
     first_needs: Option<Span>,
     /// For each task the number of the list that it was last seen in.
@@ -43,15 +54,17 @@ pub(crate) struct Wiring<'n> {
 }
 
 impl<'n> Wiring<'n> {
-    pub(crate) fn new(names: &'n Names<'n>, n_tasks: usize) -> Wiring<'n> {
+    /// Begins with `n_tasks` tasks, and those of `finally` up to `n_all`.
+    pub(crate) fn new(names: &'n Names<'n>, n_tasks: usize, n_all: usize) -> Wiring<'n> {
         Wiring {
             names,
             lists: Lists::default(),
             by_content: HashMap::new(),
             by_address: HashMap::new(),
-            needs: vec![(ListId::EMPTY, ListId::EMPTY); n_tasks],
+            needs: vec![(ListId::EMPTY, ListId::EMPTY); n_all],
+            n_tasks,
             first_needs: None,
-            seen: vec![0; n_tasks],
+            seen: vec![0; n_all],
             n_seen: 0,
             in_order: Vec::new(),
             n_compared: 0,
@@ -68,8 +81,11 @@ impl<'n> Wiring<'n> {
                 "needs_any" => 1,
                 _ => continue,
             };
-            self.first_needs.get_or_insert(one.span);
-            let list = self.shared_list(&one.key, &one.value, found);
+            let part = self.part_of(task);
+            if part == Part::Tasks {
+                self.first_needs.get_or_insert(one.span);
+            }
+            let list = self.shared_list(&one.key, &one.value, part, found);
             match place {
                 0 => self.needs[task.index()].0 = list,
                 _ => self.needs[task.index()].1 = list,
@@ -77,15 +93,25 @@ impl<'n> Wiring<'n> {
         }
     }
 
-    fn shared_list(&mut self, key: &str, node: &Node<'_>, found: &mut Diagnostics) -> ListId {
+    fn part_of(&self, task: TaskId) -> Part {
+        if task.index() < self.n_tasks { Part::Tasks } else { Part::Finally }
+    }
+
+    fn shared_list(
+        &mut self,
+        key: &str,
+        node: &Node<'_>,
+        part: Part,
+        found: &mut Diagnostics,
+    ) -> ListId {
         let address = match &node.kind {
-            Kind::Shared(shared) => Some(std::rc::Rc::as_ptr(shared).cast()),
+            Kind::Shared(shared) => Some((std::rc::Rc::as_ptr(shared).cast(), part)),
             Kind::Null | Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Map(_) => None,
         };
         if let Some(list) = address.and_then(|address| self.by_address.get(&address)) {
             return *list;
         }
-        let tasks = self.list(key, node, found);
+        let tasks = self.list(key, node, part, found);
         let list = self.intern(&tasks);
         if let Some(address) = address {
             self.by_address.insert(address, list);
@@ -93,11 +119,12 @@ impl<'n> Wiring<'n> {
         list
     }
 
-    /// Reads a name or a list of names.
+    /// Reads a name or a list of names of one part of the file.
     pub(crate) fn list(
         &mut self,
         key: &str,
         node: &Node<'_>,
+        part: Part,
         found: &mut Diagnostics,
     ) -> Vec<TaskId> {
         let items = node.items();
@@ -114,6 +141,10 @@ impl<'n> Wiring<'n> {
                 found.push_error(|| self.unknown(name).at(item.span));
                 continue;
             };
+            if self.part_of(*task) != part {
+                found.push_error(|| elsewhere(name, key, part).at(item.span));
+                continue;
+            }
             if self.seen[task.index()] == self.n_seen {
                 let message = format!("`{name}` stands twice in `{key}`");
                 let help = "remove one of the two";
@@ -163,7 +194,7 @@ impl<'n> Wiring<'n> {
         &mut self,
         top: &Fields<'n, '_>,
         file: Option<&str>,
-        tasks: &[Entry<'_>],
+        tasks: &[&Entry<'_>],
         found: &mut Diagnostics,
     ) {
         let Some(entry) = top.get("graph") else { return };
@@ -201,7 +232,8 @@ impl<'n> Wiring<'n> {
             found.push(diagnostic.at(span));
         }
         if !found.has_error() {
-            for (entry, _) in tasks.iter().zip(has_line).filter(|(_, has_line)| !has_line) {
+            let tasks = tasks.iter().take(self.n_tasks);
+            for (entry, _) in tasks.zip(has_line).filter(|(_, has_line)| !has_line) {
                 let message = format!("the task `{}` stands in no line of `graph`", entry.key);
                 found.push(
                     Diagnostic::warning("not-in-graph", message)
@@ -234,6 +266,11 @@ impl<'n> Wiring<'n> {
                         }
                         continue;
                     };
+                    if self.part_of(*task) == Part::Finally {
+                        let diagnostic = elsewhere(name, "graph", Part::Tasks);
+                        wrong.push((*at, name.len(), diagnostic));
+                        continue;
+                    }
                     if self.seen[task.index()] == self.n_seen {
                         let message = format!("`{name}` stands twice in one group");
                         let help = "remove one of the two";
@@ -255,7 +292,7 @@ impl<'n> Wiring<'n> {
     fn connect(
         &mut self,
         lines: &[Resolved],
-        tasks: &[Entry<'_>],
+        tasks: &[&Entry<'_>],
         wrong: &mut Vec<(usize, usize, Diagnostic)>,
     ) {
         let mut groups: Vec<Vec<TaskId>> = Vec::new();
@@ -281,7 +318,7 @@ impl<'n> Wiring<'n> {
             }
         }
         let mut known: HashMap<Vec<u32>, ListId> = HashMap::new();
-        for index in 0..self.needs.len() {
+        for index in 0..self.n_tasks {
             let numbers = std::mem::take(&mut before[index]);
             let list = match known.get(&numbers) {
                 Some(list) => *list,
@@ -338,7 +375,7 @@ impl<'n> Wiring<'n> {
     pub(crate) fn finish(
         self,
         tasks: &mut [Task],
-        entries: &[Entry<'_>],
+        entries: &[&Entry<'_>],
         found: &mut Diagnostics,
     ) -> Lists {
         for cycle in find_cycles(&self.needs, &self.lists, 20) {
@@ -353,7 +390,7 @@ impl<'n> Wiring<'n> {
     }
 
     /// Words the diagnostic for a cycle: every task of it, and the place of every edge.
-    fn cycle(&self, cycle: &[TaskId], entries: &[Entry<'_>]) -> Diagnostic {
+    fn cycle(&self, cycle: &[TaskId], entries: &[&Entry<'_>]) -> Diagnostic {
         let name = |task: TaskId| &*entries[task.index()].key;
         let mut path: Vec<String> =
             cycle.iter().take(CYCLE_SHOWN).map(|task| format!("`{}`", name(*task))).collect();
@@ -369,7 +406,7 @@ impl<'n> Wiring<'n> {
         let next = cycle.iter().skip(1).chain(cycle.first());
         for (before, after) in cycle.iter().zip(next).take(CYCLE_SHOWN) {
             let label = format!("`{}` needs `{}`", name(*after), name(*before));
-            let span = self.edge(*before, *after, &entries[after.index()]);
+            let span = self.edge(*before, *after, entries[after.index()]);
             diagnostic = diagnostic.label(span.unwrap_or(Span::NONE), label);
         }
         diagnostic.help("remove one of these needs")
@@ -395,6 +432,25 @@ impl<'n> Wiring<'n> {
             }
         }
         None
+    }
+}
+
+/// Words the diagnostic for a name of the other part of the file than `part`.
+fn elsewhere(name: &str, key: &str, part: Part) -> Diagnostic {
+    match part {
+        Part::Tasks => {
+            let message =
+                format!("`{name}` stands in `finally`, and `{key}` names tasks of `tasks`");
+            let help = "remove the name: what stands in `finally` runs after all of `tasks` anyway, \
+                        and its own order is written as `needs` there";
+            Diagnostic::error("finally", message).help(help)
+        }
+        Part::Finally => {
+            let message =
+                format!("a task of `finally` cannot need `{name}`, which stands in `tasks`");
+            let help = "remove the name: `finally` runs after all of `tasks` anyway";
+            Diagnostic::error("finally", message).help(help)
+        }
     }
 }
 

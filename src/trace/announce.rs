@@ -1,17 +1,31 @@
-//! What each level of a cancel says at once: who is still running, and what comes next.
+//! What is said at once when tasks are, or may soon be, stopped: who is still running, and what comes next.
 
 use super::words;
 use crate::model::{Level, Ms};
+use crate::scheduler::Announced;
 
 /// The most names that an announcement carries.
 const MAX_NAMES: usize = 8;
 
-/// Returns the text for a level that was just reached, as a line without its newline; `running` are
-/// the names of the tasks that have a process, `grace` is how long level stop lets them end.
-pub fn announcement(level: Level, running: &[String], grace: Ms) -> String {
+/// Returns the text for what was just announced, as a line without its newline; `running` are the names
+/// of the tasks that have a process.
+pub fn announcement(what: Announced, running: &[String]) -> String {
     let names = words::names(running.iter().map(String::as_str), MAX_NAMES);
     let tasks = words::count(running.len(), "task", "tasks");
-    match (level, running.is_empty()) {
+    match what {
+        Announced::Cancel { level, grace } => cancel(level, grace, &tasks, &names),
+        Announced::RunTimeout if running.is_empty() => {
+            "pyoco: timeout of the run: nothing is running".to_owned()
+        }
+        Announced::RunTimeout => {
+            format!("pyoco: timeout of the run: {tasks} asked to end: {names}")
+        }
+    }
+}
+
+/// Words a level of a cancel; `names` is empty where nothing runs.
+fn cancel(level: Level, grace: Ms, tasks: &str, names: &str) -> String {
+    match (level, names.is_empty()) {
         (Level::Drain, false) => format!(
             "pyoco: cancelling: nothing new starts, {tasks} may finish; \
              press Ctrl-C again to stop: {names}"
@@ -36,7 +50,9 @@ mod tests {
     #[test]
     fn each_level_says_who_runs_and_what_comes_next() {
         let two = ["build".to_owned(), "serve\x1b[2J".to_owned()];
-        let told = |level, running: &[String]| announcement(level, running, Ms(2000));
+        let told = |level, running: &[String]| {
+            announcement(Announced::Cancel { level, grace: Ms(2000) }, running)
+        };
         assert_eq!(
             told(Level::Drain, &two),
             "pyoco: cancelling: nothing new starts, 2 tasks may finish; \

@@ -8,7 +8,7 @@ use super::explain::explain_exit;
 use super::sanitise::last_lines;
 use super::words;
 use crate::event::{AttemptView, RunView, TaskView};
-use crate::model::{RunStatus, TaskState, escape};
+use crate::model::{Reason, RunStatus, TaskState, escape};
 
 /// How many lines of output and of a script are shown.
 const MAX_LINES: usize = 10;
@@ -57,14 +57,15 @@ fn failures(view: &RunView, options: &SummaryOptions<'_>, told: &mut String) {
     let failed = || view.tasks().iter().filter(|task| task.state() == TaskState::Failed);
     let first = view.first_failure();
     let root = failed().find(|task| Some(&*task.name) == first).or_else(|| failed().next());
-    let Some(root) = root else {
-        // A run can fail by itself: its own timeout.
-        told.push_str(&format!("the run failed: {}\n", words::failure(view.reason())));
-        return;
-    };
+    // A run can fail by itself.
+    let timed_out = view.reason() == Some(&Reason::TIMEOUT);
+    if timed_out {
+        told.push_str(&format!("the run failed: timeout after {}\n", words::run_took(view)));
+    }
+    let Some(root) = root else { return };
     let mut others: Vec<&TaskView> = failed().filter(|task| !std::ptr::eq(*task, root)).collect();
-    if view.status() == RunStatus::Completed {
-        // All of them were allowed to.
+    if view.status() == RunStatus::Completed || timed_out {
+        // All of them were allowed to, or are not why the run failed.
         others.insert(0, root);
     } else {
         root_cause(root, options, told);

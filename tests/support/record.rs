@@ -102,9 +102,10 @@ impl Record {
         let yaml: Option<Value> = serde_yaml::from_str(&read("flow.yaml")).ok();
         let toml: Option<Value> = toml::from_str(&read("flow.toml")).ok();
         let Some(flow) = yaml.filter(Value::is_object).or(toml) else { return Vec::new() };
-        let Some(tasks) = flow["tasks"].as_object() else { return Vec::new() };
+        let tasks = ["tasks", "finally"].iter().filter_map(|part| flow[*part].as_object());
         let by_default = &flow["defaults"]["fail"];
         let fail = |task: &Value| task.get("fail").unwrap_or(by_default) == "continue";
-        tasks.iter().filter(|(_, task)| fail(task)).map(|(name, _)| name.clone()).collect()
+        let tasks = tasks.flatten().filter(|(_, task)| fail(task));
+        tasks.map(|(name, _)| name.clone()).collect()
     }
 }

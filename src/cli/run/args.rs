@@ -101,6 +101,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DURATION")]
     pub(super) grace: Option<Ms>,
 
+    /// How long all tasks may take together, `finally` apart
+    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    pub(super) timeout: Option<Ms>,
+
     #[command(flatten)]
     pub(super) later: LaterArgs,
 }
@@ -169,6 +173,16 @@ pub(super) fn on_cancel(text: &str) -> Result<OnCancel, String> {
     }
 }
 
+/// Reads how long a run may take.
+fn timeout(text: &str) -> Result<Ms, String> {
+    match parse(text)? {
+        Ms(0) => {
+            Err("nothing could end in time; write a longer one, or leave the flag out".to_owned())
+        }
+        timeout => Ok(timeout),
+    }
+}
+
 /// Returns a setting: the flag's value, else that of the environment variable, where there is one
 /// that is not empty.
 pub(super) fn setting<T>(
@@ -214,8 +228,6 @@ pub(super) struct LaterArgs {
     #[arg(long, hide = true)]
     restart: bool,
     #[arg(long, hide = true)]
-    timeout: Option<String>,
-    #[arg(long, hide = true)]
     ci: Option<String>,
     #[arg(long, hide = true)]
     report: Vec<String>,
@@ -241,7 +253,6 @@ impl LaterArgs {
             ("--env-file", !self.env_file.is_empty()),
             ("--watch", self.watch),
             ("--restart", self.restart),
-            ("--timeout", self.timeout.is_some()),
             ("--ci", self.ci.is_some()),
             ("--report", !self.report.is_empty()),
             ("--order", self.order.is_some()),

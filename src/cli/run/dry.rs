@@ -48,6 +48,9 @@ fn reasons(plan: &Plan, id: TaskId) -> String {
     if !needs_any.is_empty() {
         reasons.push(format!("after one of {}", names(needs_any)));
     }
+    if plan.flow.task(id).is_finally() {
+        reasons.insert(0, "finally".to_owned());
+    }
     if plan.targeted[id.index()] {
         reasons.push("named".to_owned());
     }

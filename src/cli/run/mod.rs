@@ -9,7 +9,7 @@ mod signals;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::exit::{Exit, Failure, written};
 use super::load::{caller_dir, load};
@@ -18,9 +18,9 @@ use crate::engine::{
 };
 use crate::event::{Retention, RunNoted, RunStarted, RunView};
 use crate::graph::{Selection, SelectionError, select};
-use crate::model::{Flow, Level, Ms, OnFailure, RunStatus, TaskId, escape};
+use crate::model::{Flow, Level, OnFailure, Reason, RunStatus, TaskId, Wall, escape};
 use crate::record::{self, JsonlStore};
-use crate::scheduler::Plan;
+use crate::scheduler::{Announced, Plan};
 use crate::spec::Source;
 use crate::trace::mode::{self, Choice, ColourChoice, Descriptor, Flags};
 use crate::trace::{Console, ConsoleOptions, Screen, announcement};
@@ -88,6 +88,7 @@ fn plan(args: &RunArgs, targets: &[String], flow: &Flow) -> Result<Plan, Failure
     if let Some(grace) = setting(args.grace, "PYOCO_GRACE", parse)? {
         plan.grace = grace;
     }
+    plan.timeout = args.timeout.or(plan.timeout);
     if let Some(at_most) = setting(None, PARENT_GRACE, parse)? {
         plan.grace = plan.grace.min(at_most);
     }
@@ -167,11 +168,12 @@ impl Job {
         let facts = facts(args, &dir, &source, &plan);
         let retention = (!args.no_record).then(|| Retention {
             only: Some((plan.flow.name().to_owned(), facts.file.clone())),
-            keep_runs: Some(KEEP_RUNS),
+            keep_runs: Some(plan.flow.records().keep_runs.unwrap_or(KEEP_RUNS)),
             ..Retention::default()
         });
         let options = RunOptions {
             facts,
+            max_log: plan.flow.records().max_log,
             source: Some(source.bytes),
             durable: args.durable,
             ..RunOptions::default()
@@ -185,9 +187,9 @@ impl Job {
     fn run(mut self) -> Result<Exit, Failure> {
         let ladder = Ladder::listen()?;
         let console = Console::stdio(self.console);
-        let (screen, grace) = (console.screen(), self.plan.grace);
-        self.options.on_level = Some(on_level(screen, grace, self.inner_runs.clone()));
+        self.options.on_level = Some(on_level(console.screen(), self.inner_runs.clone()));
         self.options.trace = Some(Box::new(console));
+        let keep_for = self.plan.flow.records().keep_for;
         let has_repository = self.options.facts.git_commit.is_some();
         let handle = self.engine.start_plan(self.plan, self.options).map_err(start_failure)?;
         self.inner_runs.belong_to(handle.run_id());
@@ -200,21 +202,22 @@ impl Job {
         }
         let view = handle.wait();
         // Retention is a courtesy: what it cannot remove now, the next run or `runs prune` will.
-        if let Some(retention) = &self.retention {
-            let _ = self.engine.store().prune(retention);
+        if let Some(mut retention) = self.retention {
+            retention.ended_after = keep_for.map(|age| Wall::from(SystemTime::now()).minus(age));
+            let _ = self.engine.store().prune(&retention);
         }
         ladder.wait_for_trace(&handle, signal_of(&view));
         Ok(exit_of(&view))
     }
 }
 
-/// Returns what is done at each level of a cancel: people are told, and a drain is handed on.
-fn on_level(screen: Screen, grace: Ms, inner_runs: InnerRuns) -> crate::engine::LevelHook {
-    Arc::new(move |level, running| {
-        if level == Level::Drain {
+/// Returns what is done when tasks are stopped: people are told, and a drain is handed on.
+fn on_level(screen: Screen, inner_runs: InnerRuns) -> crate::engine::LevelHook {
+    Arc::new(move |what, running| {
+        if matches!(what, Announced::Cancel { level: Level::Drain, .. }) {
             inner_runs.drain_aside();
         }
-        screen.announce(&announcement(level, running, grace));
+        screen.announce(&announcement(what, running));
     })
 }
 
@@ -243,6 +246,7 @@ fn exit_of(view: &RunView) -> Exit {
             Some(signal) => signals::die_by(signal),
             None => Exit::As(signal_hook::consts::SIGINT),
         },
+        RunStatus::Failed if view.reason() == Some(&Reason::TIMEOUT) => Exit::TimedOut,
         RunStatus::Failed | RunStatus::Pending | RunStatus::Running | RunStatus::Cancelling => {
             Exit::Failed
         }

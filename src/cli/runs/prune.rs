@@ -9,7 +9,7 @@ use super::text::{candidate, now, plural};
 use crate::cli::exit::{Exit, Failure, written};
 use crate::cli::say::say;
 use crate::event::{Retention, StateStore};
-use crate::model::{Ms, RunId, Size, Wall};
+use crate::model::{Ms, RunId, Size};
 
 /// The words of `pyoco runs prune`.
 #[derive(Args, Debug)]
@@ -41,7 +41,7 @@ pub(super) fn main(args: &PruneArgs) -> Result<Exit, Failure> {
     let mut retention = Retention {
         only: None,
         keep_runs: args.keep,
-        ended_after: args.older_than.map(|age| before(now(), age)),
+        ended_after: args.older_than.map(|age| now().minus(age)),
         max_size: args.max_size,
         dry_run: true,
     };
@@ -74,8 +74,4 @@ pub(super) fn main(args: &PruneArgs) -> Result<Exit, Failure> {
     let (n, s) = plural(removed.len() as u64);
     say(format_args!("{} {n} run{s}", if args.dry_run { "would remove" } else { "removed" }));
     Ok(exit)
-}
-
-fn before(now: Wall, age: Ms) -> Wall {
-    Wall(now.0.saturating_sub(i64::try_from(age.0).unwrap_or(i64::MAX)))
 }

@@ -29,6 +29,7 @@ impl Log {
             needs: needs.to_vec(),
             needs_any: any.to_vec(),
             same_needs_as: None,
+            finally: false,
         };
         let tasks = tasks.iter().enumerate().map(declare).collect();
         Log(Vec::new())
@@ -304,7 +305,13 @@ fn attempts_are_counted_from_one() {
     bad(once().started(0, 3), "attempt 3 of `a` after attempt 1");
     bad(once().started(0, 1), "attempt 1 of `a` after attempt 1");
     bad(once().finished(0, 2, Succeeded, ""), "ends with no process and no spawn error");
-    bad(once().finished(0, 1, Failed, "exit(1)"), "is not retried, for which nothing happened");
+    // Whether the run timed out is known at its end alone.
+    let early = || once().finished(0, 1, Failed, "exit(1)").runs(1);
+    bad(
+        early().ends(RunFailed, "failed(a)", Some(0)),
+        "is not retried, for which nothing happened",
+    );
+    good(early().ends(RunFailed, "timeout", Some(0)));
     bad(once().fails(1).finished(0, 1, Failed, "exit(2)"), "not as its last one did");
     bad(once().fails(1).finished(0, 1, Cancelled, "cancelled"), "not as its last one did");
     bad(Log::new(1, ONE).queued(0).retrying(0, 2), "attempt 2 of `a` ends and never began");
@@ -317,9 +324,9 @@ fn attempts_are_counted_from_one() {
 #[test]
 fn a_cancel_starts_nothing() {
     let drained = || Log::new(1, TWO).queued(0).started(0, 1).cancelling(Level::Drain);
-    bad(drained().queued(1), "`b` is queued after a cancel");
+    bad(drained().queued(1), "`b` begins after a cancel");
     bad(drained().retrying(0, 1), "`a` is retried after a cancel");
-    bad(Log::new(1, ONE).queued(0).cancelling(Level::Drain).started(0, 1), "starts after a cancel");
+    bad(Log::new(1, ONE).queued(0).cancelling(Level::Drain).started(0, 1), "begins after a cancel");
     bad(drained().skipped(1, "not_selected"), "`b` is SKIPPED after a cancel");
     let stopped = || Log::new(1, TWO).queued(0).cancelling(Level::Stop);
     good(stopped().started(0, 1).stopping(0, "stop"));
@@ -395,4 +402,38 @@ fn the_run_ends_as_its_tasks_say() {
     let drained = Log::new(1, ONE).queued(0).started(0, 1).cancelling(Level::Drain);
     let drained = drained.finished(0, 1, Succeeded, "");
     bad(drained.ends(Completed, "", None), "the run is COMPLETED, not CANCELLED");
+}
+
+/// Two tasks, and one of `finally`.
+fn with_finally() -> Log {
+    Log::new(2, &[(&[], &[]), (&[], &[]), (&[], &[])]).edit(1, |line| {
+        let Event::TasksDeclared(declared) = &mut line.event else { panic!("the second line") };
+        declared.tasks[2].finally = true;
+    })
+}
+
+#[test]
+fn finally_comes_last_and_whatever_happened() {
+    bad(with_finally().runs(0).queued(2), "`c` of `finally` begins before all of `tasks`");
+    good(with_finally().runs(0).runs(1).runs(2).ends(Completed, "", None));
+    let failed = || with_finally().fails(0).skipped(1, "stopped_by(a)");
+    good(failed().runs(2).ends(RunFailed, "failed(a)", Some(0)));
+    let drained = || {
+        let log = with_finally().queued(0).started(0, 1).cancelling(Level::Drain);
+        log.finished(0, 1, Succeeded, "").finished(1, 0, Cancelled, "cancelled")
+    };
+    good(drained().runs(2).ends(RunCancelled, "cancelled", None));
+    good(drained().cancelling(Level::Stop).finished(2, 0, Cancelled, "cancelled"));
+    bad(drained().ends(RunCancelled, "cancelled", None), "the run ends when 2 of 3 tasks");
+}
+
+#[test]
+fn a_run_that_takes_too_long_has_its_own_reason() {
+    let stopped = || {
+        let log = with_finally().queued(0).started(0, 1).skipped(1, "run_timeout");
+        log.stopping(0, "run_timeout").finished(0, 1, Cancelled, "run_timeout").runs(2)
+    };
+    good(stopped().ends(RunFailed, "timeout", None));
+    bad(stopped().ends(Completed, "", None), "the run is COMPLETED, not FAILED");
+    bad(stopped().ends(RunFailed, "cancelled", None), "does not explain a run that is FAILED");
 }

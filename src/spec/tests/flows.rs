@@ -12,6 +12,9 @@ default: [b]
 jobs: 3
 on_failure: kill
 x-note: {anything: [1, 2]}
+timeout: 2h
+grace: 5s
+records: {keep_runs: 7, keep_for: 30d, max_log: 1MiB}
 tasks:
   a: echo $A
   b:
@@ -26,8 +29,13 @@ tasks:
     fail: continue
     ok_codes: [0, 3]
     stdin: "two\nlines\n"
+    kill: {signal: SIGINT, after: 3s}
+    on_cancel: stop
   c: {run: pass, shell: python}
-  d: {run: x, shell: [awk, -f, "{0}"]}
+  d: {run: x, shell: [awk, -f, "{0}"], interactive: true}
+finally:
+  e: y
+  f: {run: z, needs: e}
 "#;
 
 pub(super) const FULL_TOML: &str = r#"
@@ -38,6 +46,9 @@ default = ["b"]
 jobs = 3
 on_failure = "kill"
 x-note = { anything = [1, 2] }
+timeout = "2h"
+grace = "5s"
+records = { keep_runs = 7, keep_for = "30d", max_log = "1MiB" }
 [env]
 A = 3.10
 B = "010"
@@ -70,12 +81,18 @@ stdin = """
 two
 lines
 """
+kill = { signal = "SIGINT", after = "3s" }
+on_cancel = "stop"
 [tasks.c]
 run = "pass"
 shell = "python"
 [tasks.d]
 run = "x"
 shell = ["awk", "-f", "{0}"]
+interactive = true
+[finally]
+e = "y"
+f = { run = "z", needs = "e" }
 "#;
 
 #[test]
@@ -88,7 +105,17 @@ fn both_syntaxes_make_the_same_flow() {
         assert_eq!((flow.jobs, flow.on_failure), (Some(3), OnFailure::Kill));
         assert_eq!(flow.default, Some(vec![TaskId(1)]));
         let names: Vec<_> = flow.tasks().iter().map(|task| task.name()).collect();
-        assert_eq!(names, ["a", "b", "c", "d"]);
+        assert_eq!(names, ["a", "b", "c", "d", "e", "f"]);
+        assert_eq!((flow.timeout, flow.grace), (Some(Ms::secs(7200)), Some(Ms::secs(5))));
+        let records = Records {
+            keep_runs: Some(7),
+            keep_for: Some(Ms::secs(30 * 86_400)),
+            max_log: Some(Size(1 << 20)),
+        };
+        assert_eq!(flow.records, records);
+        let finally = flow.tasks().iter().map(Task::is_finally).collect::<Vec<_>>();
+        assert_eq!(finally, [false, false, false, false, true, true]);
+        assert_eq!(flow.needs(TaskId(5)), [TaskId(4)]);
         let env = |pairs: &[(&str, &str)]| -> std::sync::Arc<[(Box<str>, Box<str>)]> {
             pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
         };
@@ -135,12 +162,15 @@ fn both_syntaxes_make_the_same_flow() {
             fail: Some(OnTaskFailure::Continue),
             ok_codes: [0, 3].into(),
             stdin: Some("two\nlines\n".into()),
-            ..Options::default()
+            kill: Kill { signal: 2, after: Ms::secs(3) },
+            on_cancel: OnCancel::Stop,
+            interactive: false,
         };
         assert_eq!(*b.options, expected);
         assert_eq!(flow.task(TaskId(2)).options.shell, Shell::Python);
         let words = Shell::Words(["awk", "-f", "{0}"].map(Box::from).into());
         assert_eq!(flow.task(TaskId(3)).options.shell, words);
+        assert!(flow.task(TaskId(3)).options.interactive);
     }
 }
 

@@ -3,6 +3,7 @@
 mod errors;
 mod flows;
 mod limits;
+mod maps;
 mod properties;
 mod values;
 
@@ -10,7 +11,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::graph::{Picture, draw};
-use crate::model::{ListId, Ms, OnFailure, OnTaskFailure, Options, Retry, Shell, TaskId, Work};
+use crate::model::{
+    Kill, ListId, Ms, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Shell, Size,
+    Task, TaskId, Work,
+};
 
 fn source(text: &str, syntax: Syntax) -> Source {
     let name = match syntax {

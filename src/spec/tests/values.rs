@@ -7,7 +7,7 @@ fn values_are_checked() {
     let check = |line: &str, expected: &str| task(&format!("run: x\n{line}"), &[expected]);
     check(
         "timeout: 0s",
-        "4:14 wrong-value `timeout` is zero: no attempt could end in time; write a longer time, or remove the key for none",
+        "4:14 wrong-value `timeout` is zero: nothing could end in time; write a longer time, or remove the key for none",
     );
     check(
         "timeout: soon",
