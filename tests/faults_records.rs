@@ -181,3 +181,29 @@ fn lines_in_another_order_or_twice_show_nothing_that_was_never_so() {
         }
     }
 }
+
+#[test]
+fn what_the_record_lacks_is_said() {
+    // One letter turns the end of a task into an event of another time.
+    let unknown = |lines: &[String]| {
+        let text = lines.concat();
+        text.replacen("\"event\":\"task_finished\",", "\"event\":\"task_finishex\",", 1)
+            .into_bytes()
+    };
+    let (project, good, young) = with_events(unknown);
+    check_shown(&project, &good, &young, "an unknown event");
+    let shown = project.run(&["runs", "show", "latest"]).exits(0);
+    let lacks = format!("warning: the record of run {} lacks ", young.run_id.short());
+    shown.complains(&format!("{lacks}the end of 1 task: it is shown as it was last recorded\n"));
+
+    let (project, _, young) = with_events(|lines| lines[1..].concat().into_bytes());
+    let lacks = format!("warning: the record of run {} lacks ", young.run_id.short());
+    let shown = project.run(&["runs", "show", "latest"]).exits(0);
+    shown.complains(&format!("{lacks}its beginning\n"));
+
+    // Of a run without an end the list reads all, and says what it met.
+    let (project, _, young) = with_events(|lines| [&lines[0], "garbage\n"].concat().into_bytes());
+    let listed = project.run(&["runs", "list"]).exits(0).says("LOST");
+    let short = young.run_id.short();
+    listed.complains(&format!("warning: 1 damaged line in the record of run {short}\n"));
+}
