@@ -18,9 +18,10 @@ enum Ends {
 }
 
 /// Every file of the folder must stand here.
-const EXAMPLES: [(&str, Ends); 6] = [
+const EXAMPLES: [(&str, Ends); 7] = [
     ("cancel.yaml", Ends::With(0, "prepare import index report")),
     ("ci.yaml", Ends::NotRun),
+    ("finally.yaml", Ends::With(0, "up test down tell")),
     ("graph.yaml", Ends::With(0, "freezer vegetables chop boil curry rice serve")),
     ("pipeline.toml", Ends::With(0, "gather words lines check pack report")),
     ("pipeline.yaml", Ends::With(0, "gather words lines check pack report")),
@@ -155,6 +156,17 @@ fn the_policies_do_what_the_comments_say() {
     let record = project.record();
     assert_eq!(record.ends(), ends);
     assert_eq!(record.names("task_retrying"), ["flaky"]);
+}
+
+#[test]
+fn what_stands_in_finally_cleans_up_after_a_failure_too() {
+    let mut project = copy();
+    project.env("FAIL", "1");
+    let outcome = project.run(&["run", "examples/finally.yaml", "--no-cute"]).exits(1);
+    outcome.says("failed: test\n");
+    let ends = "up SUCCEEDED\ntest FAILED exit(1)\ndown SUCCEEDED\ntell SUCCEEDED\n";
+    assert_eq!(project.record().ends(), ends);
+    assert!(!project.has("examples/finally-out"));
 }
 
 #[test]

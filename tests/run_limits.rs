@@ -29,6 +29,9 @@ finally:
     assert_eq!(record.events("task_stopping")[0]["why"], "run_timeout");
     assert_eq!(record.events("run_finished")[0]["reason"], "timeout");
     project.run(&["runs", "show", "latest"]).exits(0).says("FAILED  timeout");
+    // What it was doing is looked at here too.
+    let words = project.run(&["runs", "logs", "latest", "slow", "--stream", "pyoco"]).exits(0);
+    words.says("sleep 86400");
 }
 
 #[test]
@@ -106,6 +109,8 @@ tasks:
     let stop = |project: &Project, args: &[&str], grace: &str| {
         let mut running = project.spawn(args);
         wait_for_file(&project.dir().join("ready.a"));
+        // What is ready has been recorded as running, or is about to be.
+        running.wait_to_complain("start node=a");
         running.signal(Signal::TERM);
         running.wait_to_complain(&format!("1 task asked to end, killed in {grace}; "));
         running.signal(Signal::TERM);

@@ -4,6 +4,7 @@
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duct::Handle;
@@ -13,9 +14,10 @@ use tempfile::NamedTempFile;
 use super::command::{Command, refusal};
 use super::leaks::readable;
 use super::local::Context;
+use super::logs::Log;
 use super::os::{self, ExitWatch};
-use crate::event::{MAX_TAIL, Measured, StoreError, Stream, TaskLog};
-use crate::model::{Reason, SIGKILL, TaskId};
+use crate::event::{MAX_TAIL, Measured, StoreError, Stream};
+use crate::model::{Reason, TaskId};
 use crate::scheduler::{Ended, Input, Started};
 
 /// How long output may stay open after the process has exited.
@@ -71,17 +73,17 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         Some(file) => expression.stdin_file(file),
         None => expression.stdin_null(),
     };
+    let starting = run.groups.starting();
     let handle = expression.start().map_err(cannot)?;
     drop(expression); // it holds the write ends, and the pipes end only when all of those are closed
     let pid = handle.pids().first().and_then(|pid| Pid::from_raw(*pid as i32));
     let Some(pid) = pid else { return Err(Reason::spawn("no process")) };
     run.groups.enter(task, attempt, pid);
+    drop(starting); // the table knows it now
     let exit = match ExitWatch::new(pid) {
         Ok(exit) => exit,
         Err(error) => {
-            run.groups.signal(task, attempt, SIGKILL);
-            // Why it cannot be watched is what is told, whatever comes of its end.
-            let _ = run.groups.reap(task, attempt, handle);
+            run.groups.give_up(task, attempt, &handle);
             return Err(cannot(error));
         }
     };
@@ -171,9 +173,9 @@ impl Process {
             tail: output.tail(),
             leaked: Vec::new(),
         };
+        run.logs.close(&output.log);
         if self.pipes.is_empty() {
-            // Its end is known already; reaping it cannot block, and says nothing new.
-            let _ = run.groups.reap(self.task, self.attempt, self.handle);
+            run.groups.reap(self.task, self.attempt, self.handle, self.exit);
         } else {
             let pipes: Vec<BorrowedFd<'_>> =
                 self.pipes.iter().map(|(_, pipe)| pipe.as_fd()).collect();
@@ -192,17 +194,15 @@ fn leak_grace(run: &Context) -> Duration {
 /// The output of an attempt on its way into the log and to the console.
 struct Output<'a> {
     run: &'a Context,
-    task: TaskId,
-    attempt: u32,
-    log: Box<dyn TaskLog>,
+    log: Arc<Log>,
     bytes: u64,
     tail: Vec<u8>,
 }
 
 impl<'a> Output<'a> {
     fn new(run: &'a Context, task: TaskId, attempt: u32) -> Output<'a> {
-        let log = run.log.task_log(task, attempt);
-        Output { run, task, attempt, log, bytes: 0, tail: Vec::new() }
+        let log = run.logs.open(run, task, attempt);
+        Output { run, log, bytes: 0, tail: Vec::new() }
     }
 
     /// Reads once from a pipe that is ready; returns whether there can be more.
@@ -215,7 +215,7 @@ impl<'a> Output<'a> {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
             Err(source) => {
-                let path = self.run.plan.flow.task(self.task).name().into();
+                let path = self.run.plan.flow.task(self.log.task()).name().into();
                 self.run.log_broke(&StoreError::Io { action: "read from", path, source });
                 false
             }
@@ -228,11 +228,7 @@ impl<'a> Output<'a> {
         let kept = self.tail.len().min(MAX_TAIL - recent.len());
         self.tail.drain(..self.tail.len() - kept);
         self.tail.extend_from_slice(recent);
-        let (chunk, error) = self.log.write(stream, self.run.clock.now().ms, bytes);
-        self.run.console.output(self.task, self.attempt, chunk);
-        if let Some(error) = error {
-            self.run.log_broke(&error);
-        }
+        self.log.keep(self.run, stream, bytes);
     }
 
     /// Returns the end of the output as text, at most [`MAX_TAIL`] bytes.

@@ -1,49 +1,102 @@
 //! The one console thread of a run: folds the lines and hands them, and the output, to the trace.
 //!
-//! It gets places in logs, not bytes, over a channel that never blocks a sender: a reader that is
-//! slow, or has gone, holds up nothing but this thread.
+//! It gets places in logs, not bytes, and no sender ever waits for it: a reader that is slow, or has
+//! gone, holds up nothing but this thread. What waits meanwhile is the [`Backlog`]'s business.
 
+use std::collections::VecDeque;
 use std::io;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::backlog::{Attempt, Backlog, Item, Stretch};
+use super::lock;
 use crate::event::{Chunk, Event, Line, RunView, Trace};
-use crate::model::{Ms, TaskId};
-
-enum Item {
-    Lines(Vec<Line>),
-    Output { task: TaskId, attempt: u32, chunk: Chunk },
-    Notice(String),
-    Finish,
-}
+use crate::model::{Ms, Size, TaskId, escape};
 
 /// The way to the console thread; goes nowhere where a run has no trace.
 #[derive(Clone)]
-pub(super) struct ConsoleSender(Option<Sender<Item>>);
+pub(super) struct ConsoleSender(Option<Arc<Sender>>);
 
 impl ConsoleSender {
     pub(super) fn lines(&self, lines: Vec<Line>) {
-        self.send(Item::Lines(lines));
+        self.send(|backlog| backlog.push(Item::Lines(lines)));
     }
 
     pub(super) fn output(&self, task: TaskId, attempt: u32, chunk: Chunk) {
-        self.send(Item::Output { task, attempt, chunk });
+        self.send(|backlog| backlog.output((task, attempt), chunk));
     }
 
     pub(super) fn notice(&self, text: String) {
-        self.send(Item::Notice(text));
+        self.send(|backlog| backlog.push(Item::Notice(text)));
     }
 
     pub(super) fn finish(&self) {
-        self.send(Item::Finish);
+        self.send(|backlog| backlog.push(Item::Finish));
     }
 
-    fn send(&self, item: Item) {
+    fn send(&self, add: impl FnOnce(&mut Backlog)) {
         if let Some(sender) = &self.0 {
-            // A console that has gone is no matter of the run's.
-            let _ = sender.send(item);
+            sender.0.send(add);
         }
+    }
+}
+
+/// The senders' end: with the last of them the console has all that it will ever get.
+struct Sender(Arc<Channel>);
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.0.send(|backlog| backlog.push(Item::Finish));
+    }
+}
+
+/// What the senders and the console thread share.
+#[derive(Default)]
+struct Channel {
+    /// `None` once the console has gone: that is no matter of the run's.
+    backlog: Mutex<Option<Backlog>>,
+    grown: Condvar,
+}
+
+impl Channel {
+    fn send(&self, add: impl FnOnce(&mut Backlog)) {
+        if let Some(backlog) = &mut *lock(&self.backlog) {
+            // The one who receives waits only for the first.
+            let is_awaited = backlog.is_empty();
+            add(backlog);
+            if is_awaited {
+                self.grown.notify_one();
+            }
+        }
+    }
+
+    /// Returns the next item, `None` where none came in time.
+    fn receive(&self, until: Option<Instant>) -> Option<Item> {
+        let mut backlog = lock(&self.backlog);
+        loop {
+            let Some(item) = backlog.as_mut().map(Backlog::take) else { return Some(Item::Finish) };
+            if item.is_some() {
+                return item;
+            }
+            backlog = match until.map(|at| at.saturating_duration_since(Instant::now())) {
+                None => self.grown.wait(backlog).unwrap_or_else(PoisonError::into_inner),
+                Some(left) if left.is_zero() => return None,
+                Some(left) => {
+                    let waited = self.grown.wait_timeout(backlog, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+/// The console thread's end.
+struct Receiver(Arc<Channel>);
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        *lock(&self.0.backlog) = None;
     }
 }
 
@@ -52,84 +105,119 @@ pub(super) fn start(
     trace: Option<Box<dyn Trace>>,
 ) -> io::Result<(ConsoleSender, Option<JoinHandle<()>>)> {
     let Some(trace) = trace else { return Ok((ConsoleSender(None), None)) };
-    let (sender, receiver) = mpsc::channel();
+    let channel = Arc::new(Channel::default());
+    *lock(&channel.backlog) = Some(Backlog::default());
+    let sender = ConsoleSender(Some(Arc::new(Sender(channel.clone()))));
+    let receiver = Receiver(channel);
     let thread = std::thread::Builder::new().name("console".into());
     let thread = thread.spawn(move || show(trace, &receiver))?;
-    Ok((ConsoleSender(Some(sender)), Some(thread)))
+    Ok((sender, Some(thread)))
 }
 
-fn show(mut trace: Box<dyn Trace>, items: &Receiver<Item>) {
+fn show(trace: Box<dyn Trace>, receiver: &Receiver) {
     let start = Instant::now();
-    let mut view = RunView::new();
-    // Output comes straight from the workers and can overtake the line that says its task started.
-    let mut early: Vec<(TaskId, u32, Chunk)> = Vec::new();
-    let mut next_tick = trace.tick_every().map(|every| start + every);
+    let mut shown = Shown::new(trace);
+    let mut next_tick = shown.trace.tick_every().map(|every| start + every);
     loop {
         let now = Instant::now();
-        if let (Some(at), Some(every)) = (next_tick, trace.tick_every())
+        if let (Some(at), Some(every)) = (next_tick, shown.trace.tick_every())
             && at <= now
         {
-            trace.tick(&view, Ms::from(start.elapsed()));
+            shown.trace.tick(&shown.view, Ms::from(start.elapsed()));
             next_tick = Some(Instant::now() + every);
         }
-        let at_most = next_tick.map(|at| at.saturating_duration_since(Instant::now()));
-        match receive(items, at_most) {
-            Ok(Some(Item::Lines(lines))) => {
-                for line in &lines {
-                    view.apply(line);
-                    trace.event(&view, line);
-                    if matches!(line.event, Event::TaskStarted(_)) {
-                        let is_in_time = |(task, attempt, _): &mut (TaskId, u32, Chunk)| {
-                            has_started(&view, *task, *attempt)
-                        };
-                        for (task, attempt, chunk) in early.extract_if(.., is_in_time) {
-                            trace.output(&view, task, attempt, &chunk);
-                        }
-                    }
-                }
-            }
-            Ok(Some(Item::Output { task, attempt, chunk })) => {
-                if has_started(&view, task, attempt) {
-                    trace.output(&view, task, attempt, &chunk);
-                } else {
-                    early.push((task, attempt, chunk));
-                }
-            }
-            Ok(Some(Item::Notice(text))) => trace.notice(&text),
-            Ok(None) => {}
-            Ok(Some(Item::Finish)) | Err(Closed) => break,
+        if shown.piece() {
+            continue;
+        }
+        match receiver.0.receive(next_tick) {
+            Some(Item::Lines(lines)) => shown.to_fold.extend(lines),
+            Some(Item::Output(attempt, stretch)) => shown.output(attempt, stretch),
+            Some(Item::Lost(task, bytes)) => shown.lost(task, bytes),
+            Some(Item::Notice(text)) => shown.trace.notice(&text),
+            Some(Item::Finish) => break,
+            None => {}
         }
     }
-    trace.finish(&view);
+    shown.trace.finish(&shown.view);
 }
 
-fn has_started(view: &RunView, task: TaskId, attempt: u32) -> bool {
+/// What the console thread knows.
+struct Shown {
+    trace: Box<dyn Trace>,
+    view: RunView,
+    /// Lines that were taken and not told yet.
+    to_fold: VecDeque<Line>,
+    /// Output that was taken and not told yet; it comes before those lines.
+    to_show: VecDeque<(Attempt, Stretch)>,
+    /// Output comes straight from the workers and can overtake the line that says its task started.
+    early: Vec<(Attempt, Stretch)>,
+}
+
+impl Shown {
+    fn new(trace: Box<dyn Trace>) -> Shown {
+        let (to_fold, to_show, early) = (VecDeque::new(), VecDeque::new(), Vec::new());
+        Shown { trace, view: RunView::new(), to_fold, to_show, early }
+    }
+
+    /// Tells the next of what was taken, a line or a piece of output; returns whether there was one.
+    fn piece(&mut self) -> bool {
+        if let Some(((task, attempt), stretch)) = self.to_show.front_mut() {
+            let (task, attempt) = (*task, *attempt);
+            match stretch.take() {
+                Ok(Some(chunk)) => self.trace.output(&self.view, task, attempt, &chunk),
+                Ok(None) => drop(self.to_show.pop_front()),
+                Err(error) => {
+                    self.to_show.pop_front();
+                    let name = self.name(task);
+                    let error = escape(&error.to_string()).into_owned();
+                    self.trace.notice(&format!("cannot show all output of `{name}`: {error}"));
+                }
+            }
+            return true;
+        }
+        let Some(line) = self.to_fold.pop_front() else { return false };
+        self.view.apply(&line);
+        self.trace.event(&self.view, &line);
+        if matches!(line.event, Event::TaskStarted(_)) {
+            let view = &self.view;
+            self.to_show.extend(self.early.extract_if(.., |(of, _)| has_started(view, *of)));
+        }
+        true
+    }
+
+    fn output(&mut self, attempt: Attempt, stretch: Stretch) {
+        if has_started(&self.view, attempt) {
+            self.to_show.push_back((attempt, stretch));
+        } else {
+            self.early.push((attempt, stretch));
+        }
+    }
+
+    fn lost(&mut self, task: TaskId, bytes: u64) {
+        let (name, size) = (self.name(task), Size(bytes));
+        self.trace.notice(&format!("{size} of the output of `{name}` could be kept nowhere"));
+    }
+
+    fn name(&self, task: TaskId) -> String {
+        self.view.task(task).map_or(String::new(), |task| escape(&task.name).into_owned())
+    }
+}
+
+fn has_started(view: &RunView, (task, attempt): Attempt) -> bool {
     let last = view.task(task).and_then(|task| task.last());
     last.is_some_and(|last| last.number >= attempt)
 }
 
-struct Closed;
-
-/// Returns the next item, `None` where none came in time.
-fn receive(items: &Receiver<Item>, at_most: Option<Duration>) -> Result<Option<Item>, Closed> {
-    match at_most {
-        None => items.recv().map(Some).map_err(|_| Closed),
-        Some(at_most) => match items.recv_timeout(at_most) {
-            Ok(item) => Ok(Some(item)),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err(Closed),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
     use crate::event::{Declared, RunStarted, Stream, TaskStarted, TasksDeclared};
     use crate::model::Wall;
 
     /// Notes what it is told.
-    struct Notes(Sender<String>);
+    struct Notes(mpsc::Sender<String>);
 
     impl Trace for Notes {
         fn event(&mut self, view: &RunView, line: &Line) {

@@ -1,32 +1,55 @@
 //! The table of live process groups: the only place that sends signals, usable from any thread.
 //!
-//! A group may be signalled only while its leader is known not to be reaped, or the number might be
-//! somebody else's by then. So leaders are reaped under the table's lock, and only after they were
-//! taken out of it; and the leader of a group that outlived it stays unreaped until the run ends.
+//! A group may be signalled by its number only while its leader is known not to be reaped, or the
+//! number might be somebody else's by then. So leaders are reaped under the table's lock, and only
+//! after they were taken out of it; and the leader of a group that holds its task's output open stays
+//! unreaped until the run ends. What else is left of a group is known by a descriptor ([`Remnant`]).
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use duct::Handle;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::lock;
-use super::os::members;
+use super::os::{ExitWatch, Remnant, ended_children, is_in_our_group, living_groups, members};
 use crate::model::{SIGKILL, TaskId};
+
+/// From so many on it is looked which remnants are gone.
+const MOST_REMNANTS: usize = 32;
 
 /// The groups of one run.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     table: Mutex<Table>,
     killed: AtomicBool,
+    /// How many processes may be there that the table does not hold yet.
+    starting: AtomicUsize,
+}
+
+/// A process is being started.
+#[derive(Debug)]
+pub(super) struct Starting<'a>(&'a AtomicUsize);
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 #[derive(Debug, Default)]
 struct Table {
     live: HashMap<(TaskId, u32), Live>,
+    /// Groups that hold their task's output open after their leader has exited.
     leaked: Vec<(Pid, Handle)>,
+    /// Groups whose leader has exited while the output of the others goes elsewhere.
+    remnants: Vec<Remnant>,
+    /// The last signal that went to all that is left of groups: it is for those to come too.
+    to_leaked: Option<i32>,
+    /// How many remnants there may be before it is looked which of them are gone.
+    most_remnants: usize,
 }
 
 #[derive(Debug)]
@@ -38,6 +61,12 @@ struct Live {
 }
 
 impl Groups {
+    /// Says that a process is about to be started, until it is in the table or is known not to be.
+    pub(super) fn starting(&self) -> Starting<'_> {
+        self.starting.fetch_add(1, Ordering::SeqCst);
+        Starting(&self.starting)
+    }
+
     /// Enters the group of an attempt right after its start.
     pub(super) fn enter(&self, task: TaskId, attempt: u32, leader: Pid) {
         let mut table = lock(&self.table);
@@ -58,6 +87,15 @@ impl Groups {
         }
     }
 
+    /// Notes that the group of an attempt is about to get a signal, and has its grace from now on: a
+    /// leader that ends meanwhile leaves the others to it. Returns the leader.
+    pub(super) fn expect_signal(&self, task: TaskId, attempt: u32) -> Option<Pid> {
+        let mut table = lock(&self.table);
+        let live = table.live.get_mut(&(task, attempt))?;
+        live.is_asked = true;
+        Some(live.leader)
+    }
+
     /// Returns whether the group of an attempt was asked to end and has its grace: it lasts as long
     /// as any of its processes, not only the leader.
     pub(super) fn has_grace(&self, task: TaskId, attempt: u32) -> bool {
@@ -65,10 +103,11 @@ impl Groups {
         table.live.get(&(task, attempt)).is_some_and(|live| live.is_asked && !live.is_killed)
     }
 
-    /// Sends a signal to every group that outlived its leader.
+    /// Sends a signal to every group that outlived its leader, and to those that still will.
     pub(super) fn signal_leaked(&self, signal: i32) {
-        let table = lock(&self.table);
-        table.leaked.iter().for_each(|(leader, _)| send(*leader, signal));
+        let mut table = lock(&self.table);
+        table.to_leaked = Some(signal);
+        table.signal_leaked(signal);
     }
 
     /// Kills every group, and all that will still be entered.
@@ -79,7 +118,7 @@ impl Groups {
             live.is_killed = true;
             send(live.leader, SIGKILL);
         }
-        table.leaked.iter().for_each(|(leader, _)| send(*leader, SIGKILL));
+        table.signal_leaked(SIGKILL);
     }
 
     /// Returns whether everything was killed.
@@ -87,16 +126,31 @@ impl Groups {
         self.killed.load(Ordering::SeqCst)
     }
 
-    /// Takes out the group of an attempt whose leader has exited, and reaps the leader.
-    pub(super) fn reap(&self, task: TaskId, attempt: u32, handle: Handle) -> std::io::Result<()> {
+    /// Takes out the group of an attempt whose leader has exited, and reaps the leader. What is left
+    /// of the group is kept in view: it is killed at stop and kill.
+    pub(super) fn reap(&self, task: TaskId, attempt: u32, handle: Handle, exit: ExitWatch) {
         let mut table = lock(&self.table);
-        if let Some(live) = table.live.remove(&(task, attempt))
-            && live.is_asked
-        {
+        let Some(live) = table.live.remove(&(task, attempt)) else { return };
+        let is_killed = live.is_asked || self.is_killed();
+        if is_killed {
             // Where members cannot be seen, some may be left.
             send(live.leader, SIGKILL);
         }
-        handle.wait().map(drop)
+        // Its end is known already; reaping it cannot block, and says nothing new.
+        let _ = handle.wait();
+        if !is_killed && let Some(remnant) = Remnant::of(live.leader, exit) {
+            table.keep(remnant);
+        }
+    }
+
+    /// Takes out and kills the group of an attempt that cannot be watched.
+    pub(super) fn give_up(&self, task: TaskId, attempt: u32, handle: &Handle) {
+        let mut table = lock(&self.table);
+        if let Some(live) = table.live.remove(&(task, attempt)) {
+            send(live.leader, SIGKILL);
+        }
+        // Why it cannot be watched is what is told, whatever comes of its end.
+        let _ = handle.wait();
     }
 
     /// Keeps the group of an attempt whose leader has exited while others hold its output open.
@@ -105,6 +159,8 @@ impl Groups {
         if let Some(live) = table.live.remove(&(task, attempt)) {
             if live.is_asked || self.killed.load(Ordering::SeqCst) {
                 send(live.leader, SIGKILL);
+            } else if let Some(signal) = table.to_leaked {
+                send(live.leader, signal);
             }
             table.leaked.push((live.leader, handle));
         }
@@ -113,16 +169,18 @@ impl Groups {
     /// Returns the living processes of the groups that outlived their leaders.
     pub(super) fn leaked_members(&self) -> Vec<OwnedFd> {
         let table = lock(&self.table);
-        table.leaked.iter().flat_map(|(leader, _)| members(*leader)).collect()
+        let leaked = table.leaked.iter().flat_map(|(leader, _)| members(*leader));
+        leaked.chain(table.remnants.iter().flat_map(Remnant::members)).collect()
     }
 
     /// Lets go of the groups that outlived their leaders; at stop and kill they are killed.
     pub(super) fn release_leaked(&self, kill: bool) {
-        let leaked = std::mem::take(&mut lock(&self.table).leaked);
-        for (leader, handle) in leaked {
-            if kill {
-                send(leader, SIGKILL);
-            }
+        let mut table = lock(&self.table);
+        if kill {
+            table.signal_leaked(SIGKILL);
+        }
+        table.remnants.clear();
+        for (_, handle) in table.leaked.drain(..) {
             // The leader has exited: this reaps it and cannot block. There is nothing to do about
             // an error, and nobody to tell: the task has long ended.
             let _ = handle.wait();
@@ -130,12 +188,94 @@ impl Groups {
     }
 }
 
+impl Groups {
+    /// Reaps the children that have ended and that nobody here waits for: this process inherited them
+    /// from others. Returns whether there may be more in a moment.
+    pub(super) fn reap_orphans(&self) -> bool {
+        loop {
+            let looks: Vec<Look> = ended_children().into_iter().map(|pid| self.look(pid)).collect();
+            if !looks.contains(&Look::Orphan) {
+                return looks.contains(&Look::Unclear);
+            }
+        }
+    }
+
+    /// Looks at a child that has ended; reaps an orphan.
+    fn look(&self, pid: Pid) -> Look {
+        // Under the lock no leader is entered or reaped. A child that has ended was either started by
+        // us before we look whether something is being started, and then that is so or it is in the
+        // table; or we inherited it. Or it is a helper such as `git`, which stays in our own group.
+        let table = lock(&self.table);
+        if !has_ended(pid, WaitIdOptions::NOWAIT) || table.has_leaked(pid) || is_in_our_group(pid) {
+            return Look::Kept;
+        }
+        if self.starting.load(Ordering::SeqCst) > 0 || table.is_live(pid) {
+            return Look::Unclear;
+        }
+        has_ended(pid, WaitIdOptions::empty());
+        Look::Orphan
+    }
+}
+
+/// What a child that has ended is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// One of ours that stays, or none any more.
+    Kept,
+    /// Perhaps one of ours that is reaped in a moment.
+    Unclear,
+    /// An orphan, which is reaped now.
+    Orphan,
+}
+
+/// Returns whether a child has ended; unless told not to, this reaps it.
+fn has_ended(pid: Pid, options: WaitIdOptions) -> bool {
+    let options = options | WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_)))
+}
+
+impl Table {
+    fn is_live(&self, pid: Pid) -> bool {
+        self.live.values().any(|live| live.leader == pid)
+    }
+
+    fn has_leaked(&self, pid: Pid) -> bool {
+        self.leaked.iter().any(|(leader, _)| *leader == pid)
+    }
+
+    fn signal_leaked(&self, signal: i32) {
+        self.leaked.iter().for_each(|(leader, _)| send(*leader, signal));
+        for remnant in &self.remnants {
+            to_group(signal, |signal| remnant.send(signal));
+        }
+    }
+
+    fn keep(&mut self, remnant: Remnant) {
+        if let Some(signal) = self.to_leaked {
+            to_group(signal, |signal| remnant.send(signal));
+        }
+        // Most are gone soon, and each costs a descriptor. The doubling keeps the looks few.
+        if self.remnants.len() >= self.most_remnants {
+            let living = living_groups();
+            self.remnants.retain(|remnant| living.contains(&remnant.leader()));
+            self.most_remnants = (2 * self.remnants.len()).max(MOST_REMNANTS);
+        }
+        self.remnants.push(remnant);
+    }
+}
+
 /// Sends a signal to a whole group. A group that is already gone is no error.
 fn send(leader: Pid, signal: i32) {
+    to_group(signal, |signal| {
+        let _ = kill_process_group(leader, signal);
+    });
+}
+
+/// Sends a signal by the means of `send`, so that stopped processes hear it too.
+fn to_group(signal: i32, send: impl Fn(Signal)) {
     let Some(signal) = Signal::from_named_raw(signal) else { return };
-    let _ = kill_process_group(leader, signal);
+    send(signal);
     if signal != Signal::KILL && signal != Signal::CONT {
-        // A stopped process hears the signal only once it is continued.
-        let _ = kill_process_group(leader, Signal::CONT);
+        send(Signal::CONT); // a stopped process hears the signal only once it is continued
     }
 }

@@ -13,8 +13,9 @@ use std::time::{Instant, SystemTime};
 use super::console::ConsoleSender;
 use super::group::Groups;
 use super::leaks::Drains;
+use super::logs::Logs;
 use super::runner::Message;
-use super::{Surroundings, attempt};
+use super::{Surroundings, attempt, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
 use crate::model::{Ms, Reason, RunId, RunStatus, Size, TaskId, Wall};
 use crate::scheduler::{Ended, Executor, Input, Moment, Plan};
@@ -37,6 +38,7 @@ pub(super) struct Context {
     pub(super) console: ConsoleSender,
     pub(super) groups: Groups,
     pub(super) drains: Drains,
+    pub(super) logs: Logs,
     pub(super) clock: Clock,
     /// What tasks of `finally` are told.
     pub(super) outcome: OnceLock<Outcome>,
@@ -79,6 +81,7 @@ impl Context {
             console: parts.console,
             groups: Groups::default(),
             drains: Drains::default(),
+            logs: Logs::default(),
             clock: Clock::start(),
             outcome: OnceLock::new(),
             to_runner: parts.to_runner,
@@ -237,7 +240,7 @@ impl Executor for LocalExecutor {
     }
 
     fn signal_after_post_mortem(&self, task: TaskId, attempt: u32, signal: i32) {
-        self.context.groups.signal(task, attempt, signal);
+        post_mortem::then_signal(&self.context, task, attempt, signal);
     }
 
     fn signal_leaked(&self, signal: i32) {

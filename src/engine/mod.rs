@@ -9,12 +9,15 @@
 //! needs (time, environment), so that the floors below need not.
 
 mod attempt;
+mod backlog;
 mod command;
 mod console;
 mod group;
 mod leaks;
 mod local;
+mod logs;
 mod os;
+mod post_mortem;
 mod runner;
 
 use std::collections::HashMap;
@@ -273,6 +276,13 @@ impl RunHandle {
     /// Waits at most so long for the end of the run; returns whether it has come.
     pub fn is_over_within(&self, at_most: Duration) -> bool {
         self.shared.is_over_within(at_most)
+    }
+
+    /// Reaps what lost its parent and has ended, and no process of this run or of its caller's group:
+    /// for a program that is the first process of a container, whenever it gets SIGCHLD. Returns
+    /// whether another look in a moment may find more.
+    pub fn reap_orphans(&self) -> bool {
+        self.shared.reap_orphans()
     }
 
     /// Waits until the trace has shown all there is.

@@ -127,6 +127,10 @@ impl Shared {
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
+    pub(super) fn reap_orphans(&self) -> bool {
+        self.context.groups.reap_orphans()
+    }
+
     pub(super) fn wait_for_trace(&self) {
         let trace = lock(&self.trace).take();
         if let Some(Err(panic)) = trace.map(JoinHandle::join) {
@@ -274,9 +278,13 @@ impl Runner {
     fn run(mut self, facts: RunStarted) {
         let _at_the_end = AtTheEnd(self.shared.clone());
         let mut decisions = Decisions::default();
-        self.decide(Input::Begin(Box::new(facts)), &mut decisions);
+        self.decide(Input::Open(Box::new(facts)), &mut decisions);
         self.tell(&mut decisions);
         self.sync();
+        // What was cancelled meanwhile starts nothing.
+        self.take(Message::Wake, &mut decisions);
+        self.decide(Input::Tick, &mut decisions);
+        self.tell(&mut decisions);
         self.act(&mut decisions);
         while !self.is_over() {
             self.take_inputs(&mut decisions);

@@ -227,18 +227,57 @@ impl Chunk {
     /// Takes `next` in where it lies right behind this one in the same file and comes from the same
     /// stream; returns whether it did.
     pub fn join(&mut self, next: &Chunk) -> bool {
+        self.stream == next.stream && self.extend(next)
+    }
+
+    /// The same whatever streams the two come from: whose the bytes are, the caller keeps in mind.
+    pub fn extend(&mut self, next: &Chunk) -> bool {
         let Source::File { file, offset, len } = &mut self.source else { return false };
         let Source::File { file: next_file, offset: next_offset, len: next_len } = &next.source
         else {
             return false;
         };
-        let follows = self.stream == next.stream
-            && Arc::ptr_eq(file, next_file)
-            && *offset + *len == *next_offset;
+        let follows = Arc::ptr_eq(file, next_file) && *offset + *len == *next_offset;
         if follows {
             *len += next_len;
         }
         follows
+    }
+
+    /// Takes the first `most` bytes off, or all where there are no more.
+    pub fn take_front(&mut self, most: u64) -> Chunk {
+        let taken = most.min(self.len());
+        let source = match &mut self.source {
+            Source::File { file, offset, len } => {
+                let front = Source::File { file: file.clone(), offset: *offset, len: taken };
+                (*offset, *len) = (*offset + taken, *len - taken);
+                front
+            }
+            Source::Memory(bytes) => {
+                let front = Source::Memory(bytes[..taken as usize].into());
+                *bytes = bytes[taken as usize..].into();
+                front
+            }
+        };
+        Chunk { stream: self.stream, source }
+    }
+
+    /// Returns how many bytes of memory it holds: none where they lie in a file.
+    pub fn in_memory_len(&self) -> u64 {
+        match &self.source {
+            Source::File { .. } => 0,
+            Source::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Returns whether both lie in the same file; each file that is held is a descriptor.
+    pub fn shares_file(&self, other: &Chunk) -> bool {
+        match (&self.source, &other.source) {
+            (Source::File { file, .. }, Source::File { file: other, .. }) => {
+                Arc::ptr_eq(file, other)
+            }
+            (Source::Memory(_), _) | (_, Source::Memory(_)) => false,
+        }
     }
 
     /// Returns the end of the chunk: at most its last `most` bytes.

@@ -17,5 +17,6 @@ pub use id::{BadRunId, RunId, TaskId};
 pub use size::{BadSize, Size};
 pub use state::{CancelToken, Counts, Level, Reason, RunStatus, TaskState, signal_name};
 pub(crate) use state::{SIGKILL, SIGTERM};
-pub use text::escape;
+pub(crate) use text::shell_word;
+pub use text::{escape, without_commands};
 pub use time::{BadDuration, Ms, Wall};

@@ -85,6 +85,24 @@ impl AttemptLog {
         segments.into_iter().map(|segment| segment_path(&self.stem, segment)).collect()
     }
 
+    /// Returns whether pyoco said something in this log that is still there.
+    ///
+    /// # Errors
+    /// Where the index cannot be read.
+    pub fn has_own_words(&mut self) -> io::Result<bool> {
+        loop {
+            let entries = self.read_index()?;
+            if entries.is_empty() {
+                return Ok(false);
+            }
+            let own = |entry: &&Entry| entry.stream == Stream::Pyoco;
+            let mut said = entries.iter().flatten().filter(own);
+            if said.any(|entry| segment_path(&self.stem, entry.segment).exists()) {
+                return Ok(true);
+            }
+        }
+    }
+
     /// Calls `each` with what was not read before and the index explains. With `End::Reached`, also
     /// with what it does not explain: nothing more will come.
     ///
@@ -437,6 +455,25 @@ mod tests {
             got += &space.read(&mut reader, End::Reached);
             proptest::prop_assert_eq!(got, expected);
         }
+    }
+
+    #[test]
+    fn pyocos_own_words_are_told_apart_even_where_the_index_is_full() {
+        let mut space = Space::new(1 << 20);
+        assert!(!space.reader().has_own_words().expect("no index"));
+        space.write(Stream::Err, 1, "a");
+        space.log.fill_index();
+        space.write(Stream::Err, 2, "b");
+        space.write(Stream::Out, 3, "c");
+        assert!(!space.reader().has_own_words().expect("an index"));
+        space.write(Stream::Pyoco, 4, "own");
+        space.write(Stream::Err, 5, "d");
+        space.write(Stream::Pyoco, 6, "again");
+        let text = space.read(&mut space.reader(), End::Reached);
+        assert_eq!(text, "e1:a o4:bc p4:own o6:d p6:again ");
+        assert!(space.reader().has_own_words().expect("an index"));
+        fs::remove_file(space.path("0003-1.log")).expect("to remove");
+        assert!(!space.reader().has_own_words().expect("an index"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::model::{Ms, Size};
 pub const DEFAULT_MAX_LOG: Size = Size(64 << 20);
 
 /// The longest index. Output in crumbs would else make it far longer than the log; what comes later
-/// is read back as one stream.
+/// is read back as one stream, but for pyoco's own words: they are few, and no output of the task.
 pub(super) const MAX_INDEX: u64 = 16 << 20;
 
 /// Returns the path of a segment, or of the index, beside the others of the attempt.
@@ -54,6 +54,10 @@ pub(super) struct FileLog {
     at: u64,
     index: Option<File>,
     indexed: u64,
+    /// Bytes at the end of the segment of which the index, being full, does not speak.
+    unexplained: u64,
+    /// Whether a line of the index is torn or missing: nothing can follow it.
+    is_torn: bool,
     /// Whether an error was reported.
     reported: bool,
 }
@@ -69,6 +73,8 @@ impl FileLog {
             at: 0,
             index: None,
             indexed: 0,
+            unexplained: 0,
+            is_torn: false,
             reported: false,
         }
     }
@@ -98,6 +104,7 @@ impl FileLog {
         self.segment += 1;
         self.file = None;
         self.at = 0;
+        self.unexplained = 0;
         if let Some(old) = self.segment.checked_sub(2).filter(|old| *old > 0) {
             // One that cannot be removed takes room, and harms nobody.
             let _ = fs::remove_file(segment_path(&self.stem, old));
@@ -105,18 +112,31 @@ impl FileLog {
     }
 
     fn note(&mut self, stream: Stream, ms: Ms, bytes: usize) -> io::Result<()> {
-        if self.indexed >= MAX_INDEX {
+        if self.is_torn {
             return Ok(());
         }
         let noted = self.try_note(stream, ms, bytes);
-        if noted.is_err() {
-            // A missing line would give all that follows to the wrong stream: it ends the index.
-            self.indexed = MAX_INDEX;
-        }
+        // A missing line would give all that follows to the wrong stream: it ends the index.
+        self.is_torn = noted.is_err();
         noted
     }
 
     fn try_note(&mut self, stream: Stream, ms: Ms, bytes: usize) -> io::Result<()> {
+        if self.indexed >= MAX_INDEX {
+            if stream != Stream::Pyoco {
+                self.unexplained += bytes as u64;
+                return Ok(());
+            }
+            // What came before it must be explained too, or nobody knows where it begins.
+            let before = std::mem::take(&mut self.unexplained);
+            if before > 0 {
+                self.add_line(Stream::Out, ms, before)?;
+            }
+        }
+        self.add_line(stream, ms, bytes as u64)
+    }
+
+    fn add_line(&mut self, stream: Stream, ms: Ms, bytes: u64) -> io::Result<()> {
         let index = match &mut self.index {
             Some(index) => index,
             None => self.index.insert(make_file(&index_path(&self.stem))?),
@@ -134,6 +154,12 @@ impl FileLog {
         }
         self.indexed += written as u64;
         Ok(())
+    }
+
+    /// Behaves from here on as if the index had no more room.
+    #[cfg(test)]
+    pub(super) fn fill_index(&mut self) {
+        self.indexed = MAX_INDEX;
     }
 
     fn report(&mut self, source: io::Error) -> Option<StoreError> {

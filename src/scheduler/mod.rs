@@ -45,8 +45,11 @@ pub struct Moment {
 /// What the world tells the scheduler.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// The run begins: always the first.
+    /// The run begins: this or [`Input::Open`] is always the first.
     Begin(Box<RunStarted>),
+    /// The run begins, and nothing starts before the next input: its record can be made safe, and a
+    /// cancel that comes meanwhile finds nothing under way.
+    Open(Box<RunStarted>),
     /// An attempt has a process.
     Started(Box<Started>),
     /// An attempt is over, or could not be started.
@@ -314,6 +317,7 @@ impl Scheduler {
         let mut turn = Turn { now, decisions };
         match input {
             Input::Begin(facts) => self.begin(&mut turn, *facts),
+            Input::Open(facts) => return self.begin(&mut turn, *facts),
             Input::Started(started) => {
                 self.started(&mut turn, *started);
                 self.take_drain(&mut turn, None);

@@ -20,6 +20,13 @@ use crate::model::{Ms, Size, TaskId, TaskState, escape};
 /// streams all the time has so many, since neighbours of one stream are one piece.
 const MAX_PIECES: usize = 16_000;
 
+/// The most parts of logs beside the first of each task that are held of all tasks together. A part
+/// is a descriptor, and often holds what was already cut from its log: 100 are some 1.6 GiB.
+const MAX_FILES: usize = 100;
+
+/// The most that is held of one task because no log took it, in bytes.
+const MAX_IN_MEMORY: u64 = 512 << 10;
+
 /// How much of the end of the output is looked at for the last line, in bytes.
 const LAST: u64 = 1024;
 
@@ -41,6 +48,10 @@ pub(super) struct Blocks {
 struct Showing {
     started: Ms,
     held: VecDeque<Chunk>,
+    /// In how many files that lies.
+    n_files: usize,
+    /// How many bytes of it lie in memory.
+    in_memory: u64,
     /// Bytes of output that could not be held any longer.
     dropped: u64,
     out: Option<Lines>,
@@ -114,22 +125,38 @@ impl Blocks {
             }
             OutputView::Live | OutputView::Group => {
                 showing.hold(chunk);
-                let is_due = alone || showing.held.len() > MAX_PIECES;
-                if is_due {
+                let is_due = alone || showing.is_full();
+                let due = if is_due { Some(task) } else { self.holder_of_too_much() };
+                if let Some(task) = due {
                     self.release(to, view, task);
                 }
-                is_due
+                due.is_some()
             }
             OutputView::Failed => {
                 showing.hold(chunk);
-                if showing.held.len() > MAX_PIECES
-                    && let Some(oldest) = showing.held.pop_front()
+                while showing.is_full() {
+                    showing.drop_oldest();
+                }
+                if let Some(holder) = self.holder_of_too_much()
+                    && let Some(showing) = self.tasks.get_mut(&holder)
                 {
-                    showing.dropped += oldest.len();
+                    let n_files = showing.n_files;
+                    while showing.n_files == n_files {
+                        showing.drop_oldest();
+                    }
                 }
                 false
             }
         }
+    }
+
+    /// Returns the task of which the most files are held, where they are too many.
+    fn holder_of_too_much(&self) -> Option<TaskId> {
+        let more_than_one = |showing: &Showing| showing.n_files.saturating_sub(1);
+        if self.tasks.values().map(more_than_one).sum::<usize>() <= MAX_FILES {
+            return None;
+        }
+        self.tasks.iter().max_by_key(|(_, showing)| showing.n_files).map(|(task, _)| *task)
     }
 
     /// An attempt ended and another follows.
@@ -179,7 +206,7 @@ impl Blocks {
     /// Shows what was held of a task.
     fn release(&mut self, to: &mut Inner, view: &RunView, task: TaskId) {
         let Some(showing) = self.tasks.get_mut(&task) else { return };
-        let held = std::mem::take(&mut showing.held);
+        let held = showing.take_held();
         let dropped = std::mem::take(&mut showing.dropped);
         if dropped > 0 {
             to.own(&format!("… {} of earlier output not shown …", Size(dropped)));
@@ -249,9 +276,37 @@ impl Blocks {
 
 impl Showing {
     fn hold(&mut self, chunk: &Chunk) {
-        if !self.held.back_mut().is_some_and(|last| last.join(chunk)) {
-            self.held.push_back(chunk.clone());
+        let last = self.held.back_mut();
+        if last.is_some_and(|last| last.join(chunk)) {
+            return;
         }
+        let in_memory = chunk.in_memory_len();
+        let is_known = self.held.back().is_some_and(|last| last.shares_file(chunk));
+        self.n_files += usize::from(in_memory == 0 && !is_known);
+        self.in_memory += in_memory;
+        self.held.push_back(chunk.clone());
+    }
+
+    /// Returns whether more is held than may be of one task.
+    fn is_full(&self) -> bool {
+        self.held.len() > MAX_PIECES || self.in_memory > MAX_IN_MEMORY
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(oldest) = self.held.pop_front() else {
+            self.n_files = 0;
+            return;
+        };
+        let in_memory = oldest.in_memory_len();
+        let goes_on = self.held.front().is_some_and(|next| next.shares_file(&oldest));
+        self.n_files -= usize::from(in_memory == 0 && !goes_on);
+        self.in_memory -= in_memory;
+        self.dropped += oldest.len();
+    }
+
+    fn take_held(&mut self) -> VecDeque<Chunk> {
+        (self.n_files, self.in_memory) = (0, 0);
+        std::mem::take(&mut self.held)
     }
 }
 

@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::blocks::Blocks;
 use super::live::{self, Frame, Row};
 use super::mode::{Choice, OutputView, Style};
+use super::own_words::OwnWords;
 use super::screen::{Inner, Kind, Screen, Side, Streams};
 use super::summary::{SummaryOptions, summary};
 use super::{cute, json, plain, words};
-use crate::event::{Chunk, Event, Line, RunView, TaskFinished, Trace};
+use crate::event::{Chunk, Event, Line, RunView, Stream, TaskFinished, Trace};
 use crate::model::{Ms, TaskId, TaskState, escape};
 
 /// After so long without a sign of life the running tasks are named, so that no CI kills a silent job
@@ -49,6 +50,7 @@ pub struct Console {
     /// Whether there is a live view.
     has_live: bool,
     flood: Flood,
+    own_words: OwnWords,
     /// The latest moment that was heard of.
     now: Ms,
     /// When something was shown last.
@@ -87,6 +89,7 @@ impl Console {
             blocks,
             has_live,
             flood: Flood::default(),
+            own_words: OwnWords::default(),
             now: Ms::default(),
             last_shown: Ms::default(),
             last_frame: None,
@@ -219,6 +222,7 @@ impl Trace for Console {
         let to = &mut *screen.lock();
         match &line.event {
             Event::TaskStarted(started) => {
+                self.own_words.forget(started.task);
                 self.tell(to, view, line);
                 let has_line =
                     !self.options.choice.quiet && self.options.choice.style != Style::Json;
@@ -229,6 +233,7 @@ impl Trace for Console {
                 self.tell(to, view, line);
             }
             Event::TaskFinished(finished) => {
+                self.own_words.ended(view, finished.task);
                 self.blocks.ended(to, view, finished.task, finished.state);
                 self.tell(to, view, line);
                 self.blocks.release_lonely(to, view);
@@ -245,6 +250,9 @@ impl Trace for Console {
     }
 
     fn output(&mut self, view: &RunView, task: TaskId, _attempt: u32, chunk: &Chunk) {
+        if chunk.stream == Stream::Pyoco {
+            return self.own_words.add(view, task, chunk);
+        }
         let screen = self.screen.clone();
         if self.blocks.output(&mut screen.lock(), view, task, chunk) {
             self.last_shown = self.now;
@@ -298,6 +306,7 @@ impl Trace for Console {
                 quiet: choice.quiet,
                 colour: choice.err.colour && choice.style == Style::Cute,
                 path: &self.options.path,
+                own_words: &self.own_words.on_first_failure(view),
             },
         );
         if !told.is_empty() {

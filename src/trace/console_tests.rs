@@ -364,6 +364,56 @@ fn output_that_is_far_longer_than_memory_allows_goes_through() {
 }
 
 #[test]
+fn a_block_that_no_log_takes_is_shown_in_parts() {
+    let mut stage = Stage::new(&["a", "b"], choice(Style::Plain, OutputView::Group, RAW));
+    stage.start("a").start("b");
+    let piece = vec![b'x'; 100 << 10];
+    for _ in 0..5 {
+        stage.prints("a", Stream::Out, &piece);
+    }
+    assert_eq!(stage.out.text(), "");
+    stage.prints("a", Stream::Out, &piece);
+    assert_eq!(stage.out.text().len(), 6 * piece.len());
+    stage.prints("a", Stream::Out, &piece).end("a");
+    assert_eq!(stage.out.text().len(), 7 * piece.len());
+}
+
+/// Output in files of a byte each, as of a log that is cut all the time.
+fn parts(stage: &mut Stage, name: &str, n_parts: usize) {
+    let task = stage.story.id(name);
+    for n in 0..n_parts {
+        let file = tempfile::tempfile().expect("a temp file");
+        file.write_all_at(&[b'0' + (n % 10) as u8], 0).expect("room");
+        let chunk = Chunk::in_file(Stream::Out, Arc::new(file), 0, 1);
+        stage.console.output(&stage.view, task, 1, &chunk);
+    }
+}
+
+#[test]
+fn of_long_logs_a_hundred_files_are_held_and_no_more() {
+    let mut stage = Stage::new(&["a", "b", "c"], choice(Style::Plain, OutputView::Group, RAW));
+    stage.start("a").start("b").start("c");
+    parts(&mut stage, "a", 80);
+    parts(&mut stage, "b", 22);
+    assert_eq!(stage.out.text(), "");
+    // Of whom most is held it is shown.
+    parts(&mut stage, "b", 1);
+    assert_eq!(stage.out.text().len(), 80);
+    stage.end("b").end("a");
+    assert_eq!(stage.out.text().len(), 103);
+    let choice = Choice { quiet: true, ..choice(Style::Plain, OutputView::Failed, CI) };
+    let mut stage = Stage::new(&["a", "b"], choice);
+    stage.start("a").start("b");
+    parts(&mut stage, "a", 300);
+    parts(&mut stage, "b", 10);
+    stage.fail("a").fail("b");
+    let text = stage.both.text();
+    assert!(text.starts_with("… 208 B of earlier output not shown …\n"), "{text}");
+    // One more file than the 100 is each task's first.
+    assert_eq!(stage.out.text().len(), 92 + 1 + 10 + 1);
+}
+
+#[test]
 fn announcements_and_notices_stand_on_lines_of_their_own() {
     let mut stage = Stage::new(&["a"], choice(Style::Cute, OutputView::Stream, CI));
     stage.start("a").prints("a", Stream::Err, &vec![b'x'; 70_000]);
@@ -376,7 +426,7 @@ fn announcements_and_notices_stand_on_lines_of_their_own() {
     assert!(stage.err.text().ends_with(tail));
 }
 
-/// Plays the bytes on a terminal that is wide enough: lines, cursor up, clear to the end.
+/// Plays the bytes on a terminal that is wide enough: lines, cursor up, clear a line.
 #[cfg(feature = "cli")]
 fn on_screen(bytes: &str) -> String {
     let mut lines = vec![String::new()];
@@ -386,9 +436,11 @@ fn on_screen(bytes: &str) -> String {
             let end = sequence.find(|c: char| c.is_ascii_alphabetic()).expect("it ends");
             match &sequence[end..=end] {
                 "A" => row -= sequence[..end].parse::<usize>().expect("a number"),
-                "J" => {
-                    lines.truncate(row + 1);
+                "K" => {
                     lines[row].clear();
+                    if lines[row..].iter().all(String::is_empty) {
+                        lines.truncate(row + 1);
+                    }
                 }
                 _ => {}
             }
@@ -454,4 +506,24 @@ left behind by a: process 7
 pyoco runs show 1a2b3c4d
 ";
     assert!(stage.err.text().ends_with(expected), "{}", stage.err.text());
+}
+
+#[test]
+fn pyocos_own_words_are_no_output_and_stand_in_the_summary() {
+    for view in [OutputView::Group, OutputView::Prefix, OutputView::Stream, OutputView::Failed] {
+        let mut stage = Stage::new(&["a", "b"], choice(Style::Plain, view, RAW));
+        stage.start("a").prints("a", Stream::Pyoco, b"pyoco: first attempt\n");
+        stage.story.retry("a", 1, Reason::TIMEOUT);
+        stage.story.start("a", 2);
+        stage.tell().start("b").prints("a", Stream::Out, b"x\n");
+        stage.prints("a", Stream::Pyoco, b"pyoco: late\n  1").prints("a", Stream::Pyoco, b" sh\n");
+        stage.prints("b", Stream::Pyoco, b"pyoco: of b\n");
+        stage.story.end("a", 2, TaskState::Failed, Some(Reason::TIMEOUT));
+        stage.tell().prints("b", Stream::Pyoco, b"  2 sh\n").fail("b").finish(RunStatus::Failed);
+        let err = stage.err.text();
+        let (before, summary) = err.split_once("first failure: a").expect("a summary");
+        assert!(!before.contains("late") && !stage.out.text().contains("late"), "{before}");
+        assert!(summary.contains("\n  late\n  | 1 sh\n"), "{summary}");
+        assert!(!summary.contains("of b") && !summary.contains("first attempt"), "{summary}");
+    }
 }

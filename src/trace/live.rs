@@ -107,8 +107,9 @@ impl Live {
         let width = usize::from(width).max(1);
         let rows: usize = self.drawn.iter().map(|drawn| drawn.div_ceil(width).max(1)).sum();
         self.drawn.clear();
-        let up = if rows > 1 { format!("\x1b[{}A", rows - 1) } else { String::new() };
-        format!("\r{up}\x1b[J").into_bytes()
+        // Line by line: what is cleared from the first line of the screen to its end at once goes into
+        // the history of tmux, frame by frame.
+        format!("\r\x1b[2K{}", "\x1b[1A\x1b[2K".repeat(rows - 1)).into_bytes()
     }
 
     fn bar_line(&mut self, frame: &Frame) -> String {
@@ -216,14 +217,15 @@ mod tests {
             24,
         );
         assert!(live.is_shown());
-        assert_eq!(live.clear(100), b"\r\x1b[1A\x1b[J");
+        assert_eq!(live.clear(100), b"\r\x1b[2K\x1b[1A\x1b[2K");
         live.draw(
             &Frame { rows: vec![Row { name: "x".repeat(60), ..Row::default() }], ..frame(0) },
             100,
             24,
         );
         // 67 columns of text take two rows of 40, and so does the bar's line of 45.
-        assert_eq!(live.clear(40), b"\r\x1b[3A\x1b[J");
+        let up = b"\x1b[1A\x1b[2K".repeat(3);
+        assert_eq!(live.clear(40), [&b"\r\x1b[2K"[..], &up].concat());
         assert!(!live.is_shown());
     }
 }

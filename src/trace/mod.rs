@@ -22,6 +22,7 @@ mod live;
 #[path = "live_off.rs"]
 mod live;
 pub mod mode;
+mod own_words;
 pub mod plain;
 mod sanitise;
 mod screen;

@@ -209,7 +209,8 @@ pub fn choose(
     };
     let default = if flags.quiet {
         OutputView::Failed
-    } else if is_terminal && !is_ci && !is_dumb {
+    } else if is_terminal && !is_ci && !is_dumb && out != Descriptor::Pipe {
+        // What reads a pipe, `less` or `grep`, most likely writes to that terminal too.
         OutputView::Live
     } else {
         OutputView::Group
@@ -319,6 +320,9 @@ mod tests {
         let quiet = Flags { quiet: true, ..none };
         check(quiet, &[("PYOCO_OUTPUT_MODE", "stream")], Terminal, "cute failed Terminal colour");
         check(Flags { quiet: true, ..stream }, &[], Terminal, "cute stream Terminal colour");
+        let view = |out| choose_with(none, &[], out, Terminal).expect("nothing is set").output;
+        assert_eq!([Terminal, Other].map(view), [OutputView::Live; 2]);
+        assert_eq!(view(Pipe), OutputView::Group);
     }
 
     #[test]

@@ -320,17 +320,15 @@ impl Inner {
             Some(escape(&error.to_string()).into_owned())
         };
         if let Some(error) = told(&mut self.out) {
-            self.err.in_line = false;
-            self.err.write(
-                format!("warning: standard output is gone, the run goes on: {error}\n").as_bytes(),
-            );
+            self.own(&format!("warning: standard output is gone, the run goes on: {error}"));
         }
         if let Some(error) = told(&mut self.err)
             && self.out.surface.kind != Kind::Raw
         {
-            self.out.write(
-                format!("warning: standard error is gone, the run goes on: {error}\n").as_bytes(),
-            );
+            let begin = if self.out.in_line { "\n" } else { "" };
+            let text =
+                format!("{begin}warning: standard error is gone, the run goes on: {error}\n");
+            self.put(Side::Out, text.as_bytes());
         }
     }
 }

@@ -8,10 +8,12 @@ use super::explain::explain_exit;
 use super::sanitise::last_lines;
 use super::words;
 use crate::event::{AttemptView, RunView, TaskView};
-use crate::model::{Reason, RunStatus, TaskState, escape};
+use crate::model::{Reason, RunStatus, TaskState, escape, shell_word, without_commands};
 
 /// How many lines of output and of a script are shown.
 const MAX_LINES: usize = 10;
+/// How many lines of pyoco's own words on a task are shown.
+const MAX_OWN_LINES: usize = 16;
 /// How many characters of one such line are shown.
 const MAX_WIDTH: usize = 300;
 /// How many other failed tasks have a line of their own.
@@ -30,6 +32,8 @@ pub struct SummaryOptions<'a> {
     pub colour: bool,
     /// The PATH in which a program near to a missing one is looked for.
     pub path: &'a str,
+    /// What pyoco itself has to say of the first task that failed: the processes at its timeout.
+    pub own_words: &'a str,
 }
 
 /// Returns what is to be said of a run that has ended, in lines; empty where that is nothing.
@@ -69,6 +73,7 @@ fn failures(view: &RunView, options: &SummaryOptions<'_>, told: &mut String) {
         others.insert(0, root);
     } else {
         root_cause(root, options, told);
+        own_words(root, view, options, told);
     }
     others.sort_by_key(|task| task.ended);
     let also =
@@ -104,7 +109,30 @@ fn root_cause(task: &TaskView, options: &SummaryOptions<'_>, told: &mut String) 
     let lines = last_lines(tail.as_bytes(), MAX_LINES, options.colour);
     if !lines.is_empty() {
         told.push_str("  last output:\n");
-        lines.iter().for_each(|line| told.push_str(&format!("  | {}\n", cut(line))));
+        for line in lines {
+            let line = format!("  | {}\n", cut(&line));
+            told.push_str(&without_commands(&line));
+        }
+    }
+}
+
+/// The processes of a task at its timeout, as they stand in its log.
+fn own_words(task: &TaskView, view: &RunView, options: &SummaryOptions<'_>, told: &mut String) {
+    let mut lines = options.own_words.lines();
+    let Some(head) = lines.next() else { return };
+    // A line that is ours, so that the task's last output and this are told apart.
+    let head = head.strip_prefix("pyoco: ").unwrap_or(head);
+    told.push_str(&format!("  {}\n", cut(&escape(head))));
+    for line in lines.by_ref().take(MAX_OWN_LINES) {
+        let line = line.strip_prefix("  ").unwrap_or(line);
+        told.push_str(&format!("  | {}\n", cut(&escape(line))));
+    }
+    if lines.next().is_some() {
+        let rest = view.run_id().filter(|_| options.record).map(|run_id| {
+            let name = shell_word(&task.name);
+            format!(": pyoco runs logs {} {} --stream pyoco", run_id.short(), escape(&name))
+        });
+        told.push_str(&format!("  | … and more{}\n", rest.unwrap_or_default()));
     }
 }
 
@@ -127,17 +155,8 @@ fn command(attempt: &AttemptView) -> Vec<String> {
         }
         return shown;
     }
-    let words: Vec<String> = argv.iter().map(|word| shell_word(word)).collect();
-    vec![cut(&words.join(" "))]
-}
-
-/// Returns a word as a shell would take it back.
-fn shell_word(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_-./=:,+@%^".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", escape(word).replace('\'', "'\\''"))
+    let words: Vec<_> = argv.iter().map(|word| shell_word(word)).collect();
+    vec![cut(&escape(&words.join(" ")))]
 }
 
 /// Returns the beginning of a line that is too long to be read.
@@ -223,7 +242,7 @@ mod tests {
     use crate::model::Reason;
 
     const OPTIONS: SummaryOptions<'_> =
-        SummaryOptions { record: true, quiet: false, colour: false, path: "" };
+        SummaryOptions { record: true, quiet: false, colour: false, path: "", own_words: "" };
 
     fn failed() -> Story {
         let mut story = Story::new(&["build", "test", "lint", "pack", "ship", "serve"]);
@@ -266,6 +285,26 @@ pyoco runs show 1a2b3c4d
         let quiet = SummaryOptions { quiet: true, record: false, ..OPTIONS };
         let without = expected.replace("pyoco runs show 1a2b3c4d\n", "");
         assert_eq!(summary(&failed().view(), &quiet), without);
+    }
+
+    #[test]
+    fn a_timeout_shows_what_ran() {
+        let mut story = Story::new(&["a b"]);
+        story.start_argv("a b", 1, vec!["sleep".into(), "1d".into()]);
+        story.end("a b", 1, TaskState::Failed, Some(Reason::TIMEOUT));
+        story.finish(RunStatus::Failed, Some("a b"));
+        let lines: String = (2..20).map(|n| format!("  {n}\n")).collect();
+        let own_words = &format!("pyoco: timeout: 1\x1b[2J\n{lines}");
+        let options = SummaryOptions { own_words, ..OPTIONS };
+        let shown: String = (2..18).map(|n| format!("  | {n}\n")).collect();
+        let expected = format!(
+            "first failure: a b\n  ended: timeout after 0 ms\n  command: sleep 1d\n  timeout: 1\\x1b[2J\n\
+             {shown}  | … and more: pyoco runs logs 1a2b3c4d 'a b' --stream pyoco\n\
+             pyoco runs show 1a2b3c4d\n"
+        );
+        assert_eq!(summary(&story.view(), &options), expected);
+        let told = summary(&story.view(), &SummaryOptions { record: false, ..options });
+        assert!(told.ends_with("  | 17\n  | … and more\n"), "{told}");
     }
 
     #[test]

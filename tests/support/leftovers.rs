@@ -32,7 +32,8 @@ pub(crate) fn kill(mark: &str) {
     }
 }
 
-fn find(mark: &str) -> Vec<i32> {
+/// Returns every process that carries the mark.
+pub(crate) fn find(mark: &str) -> Vec<i32> {
     let wanted = format!("{MARK}={mark}");
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries
@@ -45,7 +46,15 @@ fn find(mark: &str) -> Vec<i32> {
     pids.collect()
 }
 
-fn command(pid: i32) -> String {
+/// Returns the words of a process; empty where it has gone.
+pub(crate) fn command(pid: i32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).replace('\0', " ")
+}
+
+/// Returns the parent of a process.
+pub(crate) fn parent(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // pid (name) state parent …; the name may hold anything, also parentheses.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }

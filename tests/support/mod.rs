@@ -11,11 +11,12 @@
 )]
 
 pub(crate) mod faults;
-mod leftovers;
+pub(crate) mod leftovers;
 mod record;
 mod redact;
 mod running;
 mod schema;
+pub(crate) mod strace;
 mod terminal;
 
 use std::fs;
@@ -33,6 +34,22 @@ pub(crate) use terminal::Terminal;
 
 /// The longest that anything in a test may take before the test gives it up.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Whether pyoco was built with what only Linux has: it sees the members of a group then, and who
+/// holds a pipe open.
+pub(crate) const SEES_PROCESSES: bool = cfg!(all(target_os = "linux", not(pyoco_portable)));
+
+/// Returns whether the tests can use this tool. A CI must have it.
+#[track_caller]
+pub(crate) fn has_tool(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    if !is_there {
+        assert!(std::env::var_os("CI").is_none(), "a CI has `{name}`: please install it");
+        eprintln!("skipped: there is no `{name}`");
+    }
+    is_there
+}
 
 /// Waits until `is_true`, and fails the test where it does not come true.
 #[track_caller]
@@ -87,6 +104,11 @@ impl Project {
     pub(crate) fn read(&self, name: &str) -> String {
         let text = fs::read_to_string(self.dir.join(name));
         text.unwrap_or_else(|error| panic!("cannot read `{name}`: {error}"))
+    }
+
+    /// Returns what every process of the project carries in its environment.
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
     }
 
     /// Returns whether there is such a file or folder.

@@ -50,6 +50,11 @@ impl Record {
         self.events(kind).iter().filter_map(|value| value["name"].as_str()).collect()
     }
 
+    /// Returns whether it is of a flow with this name.
+    pub(crate) fn is_of(&self, flow: &str) -> bool {
+        self.view.header().flow == flow
+    }
+
     /// Returns where the run stands.
     pub(crate) fn status(&self) -> RunStatus {
         self.view.status()

@@ -46,6 +46,16 @@ impl Terminal {
         self.session.send_control(key).expect("the terminal is there");
     }
 
+    /// Types a line, and the key that ends it.
+    pub(crate) fn type_line(&mut self, line: &str) {
+        self.session.send_line(line).expect("the terminal is there");
+    }
+
+    /// Presses keys one after the other.
+    pub(crate) fn type_keys(&mut self, keys: &str) {
+        self.session.send(keys).and_then(|_| self.session.flush()).expect("the terminal is there");
+    }
+
     /// Waits for its end; the outcome's `stdout` is all that it showed.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Outcome {

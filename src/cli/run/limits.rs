@@ -7,8 +7,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// input, its log with the index, its exit, and its share of what the console reads back.
 const FOR_A_TASK: u64 = 10;
 
-/// What pyoco has open for itself.
-const FOR_PYOCO: u64 = 32;
+/// What pyoco has open for itself, with the parts of long logs that wait for the console or in it.
+const FOR_PYOCO: u64 = 32 + 200;
 
 /// Raises the soft limit to what so many tasks at once need, as far as the system lets us. Where it
 /// is enough it stays as it is: tasks inherit it, and some count on a small one.

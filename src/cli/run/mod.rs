@@ -4,6 +4,7 @@ mod args;
 mod dry;
 mod limits;
 mod nested;
+mod orphans;
 mod signals;
 
 use std::io::Write;
@@ -28,6 +29,7 @@ use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 pub(crate) use args::{RunArgs, is_file};
 use args::{jobs, on_cancel, parse, setting};
 use nested::InnerRuns;
+use orphans::Orphans;
 use signals::Ladder;
 
 /// The most names that the hint to an unknown task shows.
@@ -185,7 +187,7 @@ impl Job {
     }
 
     fn run(mut self) -> Result<Exit, Failure> {
-        let ladder = Ladder::listen()?;
+        let (ladder, orphans) = (Ladder::listen()?, Orphans::listen()?);
         let console = Console::stdio(self.console);
         self.options.on_level = Some(on_level(console.screen(), self.inner_runs.clone()));
         self.options.trace = Some(Box::new(console));
@@ -194,6 +196,7 @@ impl Job {
         let handle = self.engine.start_plan(self.plan, self.options).map_err(start_failure)?;
         self.inner_runs.belong_to(handle.run_id());
         ladder.lead_to(handle.clone());
+        orphans.reap_beside(handle.clone());
         if let Some(request) = nested::drain_of_outer() {
             handle.request(request);
         }

@@ -2,11 +2,10 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::engine::RunHandle;
 use crate::event::CancelRequest;
 use crate::model::{Level, signal_name};
@@ -16,7 +15,8 @@ const INT: i32 = signal_hook::consts::SIGINT;
 const QUIT: i32 = signal_hook::consts::SIGQUIT;
 const TERM: i32 = signal_hook::consts::SIGTERM;
 
-/// How long a kill waits for the record, and after it for the console.
+/// How long a kill waits for the record, and after it for the console; and how long the console has
+/// once a signal came too late to cancel anything.
 const KILL_AT_MOST: Duration = Duration::from_secs(1);
 
 /// Where signals go while a run is under way.
@@ -41,6 +41,8 @@ struct Run {
     cancelled_by: Option<i32>,
     /// A signal that came after the last line of the record and before that.
     late: Option<i32>,
+    /// Whether the slow reader is waited for no longer than [`KILL_AT_MOST`].
+    is_hasty: bool,
 }
 
 impl Ladder {
@@ -80,9 +82,10 @@ impl Ladder {
         early.into_iter().for_each(|signal| self.signal(signal));
     }
 
-    /// Waits until all is shown of a run that is over. From now on a signal ends the program: only a
-    /// slow reader is waited for, and after a kill, which must end us also where the terminal hangs,
-    /// or a signal that came too late for the run, not for long.
+    /// Waits until all is shown of a run that is over: only a slow reader is waited for. That is cut
+    /// short after a kill, which must end us also where the terminal hangs, and by any signal. But
+    /// what comes in the last moment changes nothing: a reader that reads gets all, and we end as the
+    /// run has ended.
     ///
     /// `cancelled_by` is the signal that cancelled the run: it ends the program then too.
     pub(super) fn wait_for_trace(&self, handle: &RunHandle, cancelled_by: Option<i32>) {
@@ -90,30 +93,17 @@ impl Ladder {
         run.is_over = true;
         run.cancelled_by = cancelled_by;
         let late = run.late;
+        if late.is_some() || handle.level() >= Some(Level::Kill) {
+            run.make_haste(late);
+        }
         drop(run);
-        if late.is_none() && handle.level() < Some(Level::Kill) {
-            return handle.wait_for_trace();
-        }
-        let (shown, is_shown) = std::sync::mpsc::channel::<()>();
-        let handle = handle.clone();
-        let wait = move || {
-            handle.wait_for_trace();
-            drop(shown);
-        };
-        let thread = std::thread::Builder::new().name("trace".into());
-        if thread.spawn(wait).is_ok()
-            // Nothing is ever sent: it ends with the trace, or with our patience.
-            && is_shown.recv_timeout(KILL_AT_MOST) == Err(RecvTimeoutError::Timeout)
-            && let Some(signal) = cancelled_by.or(late)
-        {
-            die_by(signal);
-        }
+        handle.wait_for_trace();
     }
 
     fn signal(&self, signal: i32) {
         let mut run = self.run();
         if run.is_over {
-            die_by(run.cancelled_by.unwrap_or(signal));
+            return run.make_haste(Some(signal));
         }
         let Some(handle) = run.handle.clone() else {
             run.early.push(signal);
@@ -146,6 +136,32 @@ impl Ladder {
 
     fn run(&self) -> std::sync::MutexGuard<'_, Run> {
         self.0.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Run {
+    /// Ends the program a moment from now, if it has not ended by then: by the signal that cancelled
+    /// the run, or else by this one.
+    fn make_haste(&mut self, signal: Option<i32>) {
+        if std::mem::replace(&mut self.is_hasty, true) {
+            return;
+        }
+        let signal = self.cancelled_by.or(signal);
+        let end = move || {
+            std::thread::sleep(KILL_AT_MOST);
+            end_by(signal);
+        };
+        if std::thread::Builder::new().name("haste".into()).spawn(end).is_err() {
+            end_by(signal);
+        }
+    }
+}
+
+/// Ends the program by a signal, or as `pyoco runs cancel` ends it where there was none.
+fn end_by(signal: Option<i32>) -> ! {
+    match signal {
+        Some(signal) => die_by(signal),
+        None => std::process::exit(Exit::As(INT).code().into()),
     }
 }
 

@@ -2,7 +2,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::show::current;
+use super::show::{current, own_words};
 use super::text::explained;
 use super::text::{command_line, local, state_style, tail_lines};
 use crate::event::{AttemptView, RunView, TaskView};
@@ -79,6 +79,9 @@ fn attempt_text(
     }
     if attempt.ended.is_some() {
         ended_text(text, task, attempt);
+    }
+    if let Some(command) = own_words(record, run_dir, id, attempt) {
+        line(text, "processes", &format!("at its timeout: {command}"));
     }
     for path in AttemptLog::new(run_dir, id, attempt.number).paths() {
         line(text, "log", &escape(&path.display().to_string()));

@@ -37,7 +37,7 @@ pub(crate) struct LogsArgs {
     /// Which attempt [default: the last one]
     #[arg(long, value_name = "N")]
     attempt: Option<u32>,
-    /// Only what the tasks wrote there
+    /// Only what the tasks wrote there, or what pyoco itself has to say: what ran at a timeout
     #[arg(long, value_name = "STREAM")]
     stream: Option<StreamWord>,
     /// Begin every line with its time
@@ -60,6 +60,8 @@ enum StreamWord {
     Out,
     /// Standard error.
     Err,
+    /// Pyoco's own words: the processes at a timeout.
+    Pyoco,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -260,6 +262,7 @@ impl<'a> Follower<'a> {
             stream: self.args.stream.map(|stream| match stream {
                 StreamWord::Out => Stream::Out,
                 StreamWord::Err => Stream::Err,
+                StreamWord::Pyoco => Stream::Pyoco,
             }),
             reader: self.reader,
         };

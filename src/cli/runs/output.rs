@@ -48,6 +48,7 @@ pub(super) struct Output {
     at_start: bool,
     out: Held,
     err: Held,
+    own: Held,
 }
 
 /// The unfinished line of a stream.
@@ -60,8 +61,8 @@ struct Held {
 impl Output {
     /// Returns output that leaves out its first `skip` lines.
     pub(super) fn new(style: Style, skip: u64) -> Output {
-        let (out, err) = (Held::default(), Held::default());
-        Output { style, skip, lines: 0, at_start: true, out, err }
+        let (out, err, own) = (Held::default(), Held::default(), Held::default());
+        Output { style, skip, lines: 0, at_start: true, out, err, own }
     }
 
     /// Returns how many lines there were.
@@ -86,14 +87,23 @@ impl Output {
                 }
             }
             Piece::Bytes { stream, .. } if self.style.stream.is_some_and(|s| s != stream) => Ok(()),
-            Piece::Bytes { bytes, .. } if self.is_raw() => self.raw(bytes, to),
+            Piece::Bytes { stream, bytes, .. } if self.is_raw() => {
+                // Our own words begin a line, whatever the task left unfinished.
+                if stream == Stream::Pyoco && self.is_open() {
+                    self.at_start = true;
+                    if self.lines > self.skip {
+                        to.write_all(b"\n")?;
+                    }
+                }
+                self.raw(bytes, to)
+            }
             Piece::Bytes { stream, ms, bytes } => self.by_lines(stream, ms, bytes, to),
         }
     }
 
     /// Writes lines that were never finished, and ends the last one.
     pub(super) fn finish(&mut self, to: &mut dyn Write) -> io::Result<()> {
-        for stream in [Stream::Out, Stream::Err] {
+        for stream in [Stream::Out, Stream::Err, Stream::Pyoco] {
             let held = self.held(stream);
             if !held.bytes.is_empty() {
                 let held = std::mem::take(held);
@@ -134,7 +144,8 @@ impl Output {
     fn held(&mut self, stream: Stream) -> &mut Held {
         match stream {
             Stream::Out => &mut self.out,
-            Stream::Err | Stream::Pyoco => &mut self.err,
+            Stream::Err => &mut self.err,
+            Stream::Pyoco => &mut self.own,
         }
     }
 
@@ -218,6 +229,22 @@ mod tests {
         check(PLAIN, 1, &two, "two\nthree");
         check(PLAIN, 2, &two, "three");
         check(Style { stream: Some(Stream::Err), ..PLAIN }, 0, &two, "");
+    }
+
+    #[test]
+    fn pyocos_own_words_share_no_line_with_the_task() {
+        let pieces = [
+            (Stream::Err, b"Password: ".as_slice()),
+            (Stream::Pyoco, b"pyoco: late\n  1 sh\n"),
+            (Stream::Err, b"bye\n"),
+        ];
+        check(PLAIN, 0, &pieces, "Password: \npyoco: late\n  1 sh\nbye\n");
+        check(PLAIN, 1, &pieces, "pyoco: late\n  1 sh\nbye\n");
+        check(PLAIN, 3, &pieces, "bye\n");
+        check(Style { stream: Some(Stream::Err), ..PLAIN }, 0, &pieces, "Password: bye\n");
+        check(Style { stream: Some(Stream::Pyoco), ..PLAIN }, 1, &pieces, "  1 sh\n");
+        let style = Style { prefix: Some("t | ".into()), ..PLAIN };
+        check(style, 0, &pieces, "t | pyoco: late\nt |   1 sh\nt | Password: bye\n");
     }
 
     #[test]

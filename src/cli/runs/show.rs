@@ -1,6 +1,7 @@
 //! `pyoco runs show`: what happened in a run, what failed first.
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::{ArgGroup, Args};
 use console::Style;
@@ -9,9 +10,9 @@ use super::text::explained;
 use super::text::{self, Table, ago, command_line, counts, local, now, plural, tail_lines};
 use super::{IdArgs, StateArgs, detail, timeline, why};
 use crate::cli::exit::{Exit, Failure, written};
-use crate::event::{RunJson, RunView, StoreError, TaskView};
+use crate::event::{AttemptView, RunJson, RunView, StoreError, TaskView};
 use crate::model::{Counts, Ms, TaskId, TaskState, Wall, escape};
-use crate::record::{JsonlStore, Record, Seen, children};
+use crate::record::{AttemptLog, JsonlStore, Record, Seen, children};
 
 /// How many lines of a failed task's output are shown.
 const TAIL: usize = 10;
@@ -68,14 +69,14 @@ pub(super) fn main(args: &ShowArgs) -> Result<Exit, Failure> {
     let text = if let Some(name) = &args.task {
         detail::render(&record, &store.run_dir(record.run_id), find(view, name)?)
     } else if let Some(name) = &args.why {
-        why::render(&record, find(view, name)?)
+        why::render(&record, &store.run_dir(record.run_id), find(view, name)?)
     } else if args.timeline {
         timeline::render(view, current(&record), args.limit)
     } else if args.names.is_empty() {
         let children = children(&store, record.run_id, view);
         let now = now();
         let mut text = header(&record, &children, now);
-        text.push_str(&failures(view));
+        text.push_str(&failures(&record, &store.run_dir(record.run_id)));
         text.push_str(&table(&record, args.limit));
         text
     } else {
@@ -209,14 +210,14 @@ fn took(record: &Record, started: Wall, now: Wall) -> String {
 }
 
 /// The tasks that really failed, the first one first, with their last lines.
-fn failures(view: &RunView) -> String {
-    let mut failed: Vec<&TaskView> =
-        view.tasks().iter().filter(|task| task.state() == TaskState::Failed).collect();
-    failed.sort_by_key(|task| task.ended);
+fn failures(record: &Record, run_dir: &Path) -> String {
+    let mut failed: Vec<(TaskId, &TaskView)> =
+        record.view.iter().filter(|(_, task)| task.state() == TaskState::Failed).collect();
+    failed.sort_by_key(|(_, task)| task.ended);
     let mut text = String::new();
-    for task in failed.iter().take(MAX_FAILURES) {
+    for (id, task) in failed.iter().take(MAX_FAILURES) {
         text.push('\n');
-        text.push_str(&failure(task, TAIL));
+        text.push_str(&failure(record, run_dir, (*id, task), TAIL));
     }
     if failed.len() > MAX_FAILURES {
         let _ = writeln!(text, "\n… and {} more FAILED", failed.len() - MAX_FAILURES);
@@ -224,8 +225,33 @@ fn failures(view: &RunView) -> String {
     text
 }
 
+/// Returns the command that shows what ran at the timeout of an attempt, where its log holds that.
+pub(super) fn own_words(
+    record: &Record,
+    run_dir: &Path,
+    id: TaskId,
+    attempt: &AttemptView,
+) -> Option<String> {
+    let task = record.view.task(id)?;
+    let is_timeout = attempt.stopping.as_ref().is_some_and(|(why, _)| why == "timeout");
+    // A log that cannot be read is told of by `runs logs`.
+    let is_there = || AttemptLog::new(run_dir, id, attempt.number).has_own_words().unwrap_or(false);
+    if !is_timeout || !is_there() {
+        return None;
+    }
+    let is_last = task.last().is_some_and(|last| last.number == attempt.number);
+    let number = if is_last { String::new() } else { format!(" --attempt {}", attempt.number) };
+    let name = command_line(std::slice::from_ref(&task.name.to_string()));
+    Some(format!("pyoco runs logs {} {name}{number} --stream pyoco", record.run_id.short()))
+}
+
 /// A failed task: its reason, its command, how it ended, its last lines.
-pub(super) fn failure(task: &TaskView, most: usize) -> String {
+pub(super) fn failure(
+    record: &Record,
+    run_dir: &Path,
+    (id, task): (TaskId, &TaskView),
+    most: usize,
+) -> String {
     let mut text = String::new();
     let red = Style::new().for_stdout().red().bold();
     let reason = task.reason.as_ref().map(|reason| escape(reason.as_str()));
@@ -246,6 +272,9 @@ pub(super) fn failure(task: &TaskView, most: usize) -> String {
     let took = took.map(|ms| format!(", after {ms}"));
     let attempts = if n > 1 { format!(", {n} attempt{s}") } else { String::new() };
     let _ = writeln!(text, "  {}{}{attempts}", explained(task), took.unwrap_or_default());
+    if let Some(command) = own_words(record, run_dir, id, last) {
+        let _ = writeln!(text, "  the processes at its timeout: {command}");
+    }
     for line in tail_lines(last.measured.tail.as_deref().unwrap_or_default(), most) {
         let _ = writeln!(text, "  | {line}");
     }

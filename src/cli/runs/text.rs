@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::say::say;
 use crate::event::{RunView, TaskView};
-use crate::model::{Counts, Ms, RunId, TaskState, Wall, escape};
+use crate::model::{Counts, Ms, RunId, TaskState, Wall, escape, shell_word};
 use crate::record::{Record, Seen, Summary};
 use crate::trace::explain_exit;
 
@@ -125,17 +125,8 @@ pub(super) fn plural(n: u64) -> (u64, &'static str) {
 
 /// Returns the program and its arguments as one would type them.
 pub(super) fn command_line(argv: &[String]) -> String {
-    let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
+    let words: Vec<_> = argv.iter().map(|word| shell_word(word)).collect();
     escape(&words.join(" ")).into_owned()
-}
-
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 /// Returns the last `most` lines of a tail, each escaped, for showing.

@@ -1,6 +1,7 @@
 //! `pyoco runs show --why`: the chain of reasons from a task down to the command that failed.
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::show::failure;
 use super::text::{self, state_style};
@@ -18,12 +19,13 @@ const MAX_NEEDS: usize = 20;
 const MAX_STEPS: usize = 20;
 
 /// Returns the chain as text.
-pub(super) fn render(record: &Record, task: TaskId) -> String {
+pub(super) fn render(record: &Record, run_dir: &Path, task: TaskId) -> String {
     let view = &record.view;
     let (chain, end) = chain(view, task);
     let mut text = String::new();
     let mut indent = String::new();
-    for (step, task) in chain.iter().filter_map(|id| view.task(*id)).enumerate() {
+    let known = chain.iter().filter_map(|id| Some((*id, view.task(*id)?)));
+    for (step, (id, task)) in known.enumerate() {
         let from_end = chain.len() - step;
         if step >= MAX_STEPS && from_end > MAX_STEPS {
             if step == MAX_STEPS {
@@ -34,7 +36,7 @@ pub(super) fn render(record: &Record, task: TaskId) -> String {
         }
         let because = if step == 0 { "" } else { "because " };
         let shown = match task.state() {
-            TaskState::Failed => failure(task, TAIL),
+            TaskState::Failed => failure(record, run_dir, (id, task), TAIL),
             TaskState::Pending
             | TaskState::Queued
             | TaskState::Running

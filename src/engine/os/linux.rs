@@ -1,15 +1,20 @@
 //! Linux: the exit of a process as a descriptor, its end with its resource usage while it is not
 //! reaped, and who holds a pipe open.
 
+mod processes;
+
+use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
-use super::End;
+use super::{End, first_ended_child};
+
+pub(in crate::engine) use processes::{look_closer, processes};
 
 /// Becomes readable when a process has exited.
 #[derive(Debug)]
@@ -27,6 +32,62 @@ impl AsFd for ExitWatch {
         self.0.as_fd()
     }
 }
+
+/// What is left of a group whose leader is reaped. It is known by the leader's descriptor, which
+/// means this group and no other: its number may be somebody else's once the last member has gone.
+#[derive(Debug)]
+pub(in crate::engine) struct Remnant {
+    leader: Pid,
+    descriptor: OwnedFd,
+}
+
+impl Remnant {
+    /// Returns what is left of the group of a leader that was just reaped; `None` where nothing is,
+    /// or where the kernel cannot tell (before Linux 6.9).
+    pub(in crate::engine) fn of(leader: Pid, exit: ExitWatch) -> Option<Remnant> {
+        let remnant = Remnant { leader, descriptor: exit.0 };
+        remnant.is_there().then_some(remnant)
+    }
+
+    /// Returns the number of the group.
+    pub(in crate::engine) fn leader(&self) -> Pid {
+        self.leader
+    }
+
+    /// Sends a signal to the group. One that has gone meanwhile is no error.
+    pub(in crate::engine) fn send(&self, signal: Signal) {
+        let _ = self.signal(signal.as_raw());
+    }
+
+    /// Returns the living processes of the group.
+    pub(in crate::engine) fn members(&self) -> Vec<OwnedFd> {
+        let found = members(self.leader);
+        // While the group is there nobody else has its number: if it is now, it was during the look.
+        if self.is_there() { found } else { Vec::new() }
+    }
+
+    fn is_there(&self) -> bool {
+        self.signal(0).is_ok()
+    }
+
+    #[expect(unsafe_code, reason = "no wrapper takes the flag for a whole group")]
+    fn signal(&self, signal: i32) -> io::Result<()> {
+        // SAFETY: the descriptor is open, and a null says that there is no information to hand on.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.descriptor.as_raw_fd(),
+                signal,
+                std::ptr::null::<libc::siginfo_t>(),
+                PIDFD_SIGNAL_PROCESS_GROUP,
+            )
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+/// Sends a signal to the group that the process leads, or has led.
+const PIDFD_SIGNAL_PROCESS_GROUP: libc::c_uint = 1 << 2;
 
 /// Waits for the end of a child and says how it ended, without reaping it.
 pub(in crate::engine) fn peek_end(pid: Pid) -> io::Result<End> {
@@ -99,10 +160,9 @@ fn own_peak() -> Option<u64> {
 /// A look into `/proc`, so that it can miss who comes and goes meanwhile.
 pub(in crate::engine) fn holders(group: Pid, pipes: &[BorrowedFd<'_>]) -> Vec<u32> {
     let names: Vec<String> = pipes.iter().filter_map(|pipe| pipe_name(*pipe)).collect();
-    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let own = std::process::id();
-    let mut found: Vec<u32> = processes
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+    let mut found: Vec<u32> = pids()
+        .into_iter()
         .filter(|pid| *pid != own && (is_in_group(*pid, group) || holds(*pid, &names)))
         .collect();
     found.sort_unstable();
@@ -111,15 +171,13 @@ pub(in crate::engine) fn holders(group: Pid, pipes: &[BorrowedFd<'_>]) -> Vec<u3
 
 /// Returns the living processes of `group` as descriptors that become readable when one exits.
 pub(in crate::engine) fn members(group: Pid) -> Vec<OwnedFd> {
-    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
-    let member = |entry: io::Result<fs::DirEntry>| {
-        let pid = entry.ok()?.file_name().to_str()?.parse::<u32>().ok()?;
+    let member = |pid: u32| {
         let is_member = is_in_group(pid, group);
         // One that has gone meanwhile, and whose number is another's by now, costs a second look.
         pidfd_open(Pid::from_raw(is_member.then_some(pid)?.cast_signed())?, PidfdFlags::empty())
             .ok()
     };
-    processes.filter_map(member).collect()
+    pids().into_iter().filter_map(member).collect()
 }
 
 fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
@@ -127,13 +185,56 @@ fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
     Some(format!("pipe:[{}]", file.metadata().ok()?.ino()))
 }
 
+/// Returns the groups that have a living process.
+pub(in crate::engine) fn living_groups() -> HashSet<Pid> {
+    pids().into_iter().filter_map(living_group_of).collect()
+}
+
+/// Returns children that have ended and are not reaped yet: all of them, where `/proc` is that of our
+/// own process namespace.
+pub(in crate::engine) fn ended_children() -> Vec<Pid> {
+    let own = std::process::id();
+    let is_our_view = fs::read_link("/proc/self").is_ok_and(|link| link == *own.to_string());
+    if !is_our_view {
+        return first_ended_child().into_iter().collect();
+    }
+    let is_ours =
+        |pid: &u32| Status::of(*pid).is_some_and(|status| !status.is_alive && status.parent == own);
+    let ended = pids().into_iter().filter(is_ours);
+    ended.filter_map(|pid| Pid::from_raw(pid.cast_signed())).collect()
+}
+
+fn pids() -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
 fn is_in_group(pid: u32, group: Pid) -> bool {
-    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
-    // pid (name) state parent group …; the name may hold anything, also parentheses.
-    let Some((_, rest)) = stat.rsplit_once(')') else { return false };
-    let mut fields = rest.split_whitespace();
-    let is_alive = fields.next().is_some_and(|state| state != "Z" && state != "X");
-    is_alive && fields.nth(1) == Some(&*group.as_raw_nonzero().to_string())
+    living_group_of(pid) == Some(group)
+}
+
+fn living_group_of(pid: u32) -> Option<Pid> {
+    let status = Status::of(pid).filter(|status| status.is_alive)?;
+    Pid::from_raw(status.group.cast_signed())
+}
+
+/// What `/proc` says of a process.
+struct Status {
+    is_alive: bool,
+    parent: u32,
+    group: u32,
+}
+
+impl Status {
+    fn of(pid: u32) -> Option<Status> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // pid (name) state parent group …; the name may hold anything, also parentheses.
+        let (_, rest) = stat.rsplit_once(')')?;
+        let mut fields = rest.split_whitespace();
+        let is_alive = fields.next().is_some_and(|state| state != "Z" && state != "X");
+        let mut number = || fields.next()?.parse().ok();
+        Some(Status { is_alive, parent: number()?, group: number()? })
+    }
 }
 
 fn holds(pid: u32, names: &[String]) -> bool {

@@ -1,12 +1,13 @@
 //! Any Unix: a thread waits for the exit and closes a pipe; resource usage and the holders of a pipe
 //! are unknown.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
-use super::End;
+use super::{Closer, End, Process, first_ended_child};
 
 /// Becomes readable when a process has exited.
 #[derive(Debug)]
@@ -54,4 +55,60 @@ pub(in crate::engine) fn holders(_group: Pid, _pipes: &[BorrowedFd<'_>]) -> Vec<
 /// Returns nobody: there is no portable way to find them.
 pub(in crate::engine) fn members(_group: Pid) -> Vec<OwnedFd> {
     Vec::new()
+}
+
+/// Returns the leader alone: there is no portable way to find others.
+pub(in crate::engine) fn processes(leader: Pid) -> io::Result<Vec<Process>> {
+    let pid = leader.as_raw_nonzero().get().cast_unsigned();
+    Ok(vec![Process {
+        pid,
+        parent: std::process::id(),
+        group: pid,
+        name: "this system tells no more".to_owned(),
+        state: None,
+        cpu: None,
+        n_threads: 1,
+    }])
+}
+
+/// Returns nothing: there is no portable way to learn it.
+pub(in crate::engine) fn look_closer(_pid: u32) -> Closer {
+    Closer::default()
+}
+
+/// What is left of a group whose leader is reaped. There is no portable way to signal it and to be
+/// sure that it is that group, so that there never is one.
+#[derive(Debug)]
+pub(in crate::engine) enum Remnant {}
+
+impl Remnant {
+    /// Returns nothing.
+    pub(in crate::engine) fn of(_leader: Pid, _exit: ExitWatch) -> Option<Remnant> {
+        None
+    }
+
+    /// Returns the number of the group.
+    pub(in crate::engine) fn leader(&self) -> Pid {
+        match *self {}
+    }
+
+    /// Sends a signal to the group.
+    pub(in crate::engine) fn send(&self, _signal: Signal) {
+        match *self {}
+    }
+
+    /// Returns the living processes of the group.
+    pub(in crate::engine) fn members(&self) -> Vec<OwnedFd> {
+        match *self {}
+    }
+}
+
+/// Returns none: nobody asks where there are no remnants.
+pub(in crate::engine) fn living_groups() -> HashSet<Pid> {
+    HashSet::new()
+}
+
+/// Returns children that have ended and are not reaped yet, not always all of them.
+pub(in crate::engine) fn ended_children() -> Vec<Pid> {
+    first_ended_child().into_iter().collect()
 }

@@ -1,6 +1,7 @@
 //! The scheduler against simulated tasks and a simulated clock.
 
 mod finally;
+mod retry;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Rules, audit};
-use crate::model::{Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, Syntax, Task, Work};
+use crate::model::{
+    Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, SIGTERM, Syntax, Task, Work,
+};
 
 /// A task of a simulated run: what it needs, and how its attempts end.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +93,8 @@ struct World<'a> {
     now: u64,
     running: BTreeMap<u32, Running>,
     lines: Vec<Line>,
+    /// When the executor was to look at an attempt before its signal: moment, attempt, signal.
+    post_mortems: Vec<(u64, u32, i32)>,
     duplicates: bool,
 }
 
@@ -101,6 +106,7 @@ impl<'a> World<'a> {
             now: 0,
             running: BTreeMap::new(),
             lines: Vec::new(),
+            post_mortems: Vec::new(),
             duplicates: false,
         }
     }
@@ -136,7 +142,10 @@ impl<'a> World<'a> {
                 let started = Started { task, attempt, pid: Some(1), ..Started::default() };
                 self.input(Input::Started(Box::new(started)));
             }
-            Action::Signal { task, attempt, signal, .. } => {
+            Action::Signal { task, attempt, signal, post_mortem } => {
+                if post_mortem {
+                    self.post_mortems.push((self.now, attempt, signal));
+                }
                 let ignores = self.sims[task.index()].ignores_term && signal != 9;
                 if let Some(running) = self.running.get_mut(&task.0)
                     && running.attempt == attempt
@@ -288,6 +297,28 @@ fn a_timeout_asks_and_then_kills() {
     let world = World::new(&sims, plan(&sims, 1, OnFailure::Stop)).run(&[]);
     assert_eq!(world.states(), "FAILED timeout; FAILED failed(t0)");
     assert_eq!(world.now, 10_500);
+}
+
+#[test]
+fn what_runs_at_a_timeout_is_looked_at_once_an_attempt_and_at_no_other_end() {
+    let slow = Sim { timeout: Some(500), attempts: vec![(60_000, 0)], ..ok(&[]) };
+    let sims = [Sim { retries: 1, ignores_term: true, ..slow.clone() }];
+    let world = World::new(&sims, plan(&sims, 1, OnFailure::Stop)).run(&[]);
+    let again = world.post_mortems[1].0;
+    assert_eq!(world.post_mortems, [(500, 1, SIGTERM), (again, 2, SIGTERM)]);
+    let starts: Vec<u64> = world
+        .lines
+        .iter()
+        .filter(|line| matches!(line.event, Event::TaskStarted(_)))
+        .map(|line| line.ms.0)
+        .collect();
+    assert_eq!(again, starts[1] + 500);
+    assert_eq!(world.now, again + 10_000);
+    for level in [Level::Stop, Level::Kill] {
+        let sims = [slow.clone()];
+        let world = World::new(&sims, plan(&sims, 1, OnFailure::Stop)).run(&[(100, level)]);
+        assert_eq!(world.post_mortems, []);
+    }
 }
 
 #[test]

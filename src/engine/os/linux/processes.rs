@@ -1,0 +1,136 @@
+//! What the processes of the system are doing, as `/proc` tells: which there are, at little cost, and
+//! more of one of them.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rustix::process::Pid;
+
+use super::super::{Closer, Process};
+use crate::model::{Ms, escape, shell_word};
+
+/// How much of a command line is read, in bytes.
+const MAX_COMMAND: u64 = 4096;
+
+/// Returns the processes of the system, without those that come or go meanwhile.
+pub(in crate::engine) fn processes(_leader: Pid) -> io::Result<Vec<Process>> {
+    let ticks = rustix::param::clock_ticks_per_second().max(1);
+    let pid = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
+    let look = |pid: u32| {
+        // Bytes: a name may be anything.
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        parse(pid, &String::from_utf8_lossy(&stat), ticks)
+    };
+    Ok(fs::read_dir("/proc")?.filter_map(pid).filter_map(look).collect())
+}
+
+/// Reads the line `pid (name) state parent group …`; the name may hold anything, also parentheses.
+fn parse(pid: u32, stat: &str, ticks_per_second: u64) -> Option<Process> {
+    let (before, rest) = stat.rsplit_once(')')?;
+    let (_, name) = before.split_once('(')?;
+    // Counted from the state, which is the third field in proc(5).
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let ticks = number(11)?.saturating_add(number(12)?);
+    Some(Process {
+        pid,
+        parent: u32::try_from(number(1)?).ok()?,
+        // Some kernel threads are in no group.
+        group: fields.get(2)?.parse().unwrap_or(0),
+        name: name.to_owned(),
+        state: fields.first()?.chars().next(),
+        cpu: Some(Ms(ticks.saturating_mul(1000) / ticks_per_second)),
+        n_threads: number(17)?,
+    })
+}
+
+/// Returns more of a process; what cannot be read, because it is gone or not ours, is left out.
+///
+/// Can hang: the command line lies in the memory of the process, which the kernel may have locked.
+pub(in crate::engine) fn look_closer(pid: u32) -> Closer {
+    let dir = PathBuf::from(format!("/proc/{pid}"));
+    let waits_in = fs::read_to_string(dir.join("wchan")).ok();
+    let call = fs::read_to_string(dir.join("syscall")).ok();
+    Closer {
+        waits_in: waits_in.filter(|name| !name.is_empty() && name != "0"),
+        call: call.and_then(|call| descriptor_call(&dir, &call)),
+        command: command(&dir),
+    }
+}
+
+/// Returns the call that a process is in, if it is about a descriptor: `read of fd 0, pipe:[123]`.
+fn descriptor_call(process: &Path, call: &str) -> Option<String> {
+    let mut words = call.split_whitespace();
+    let name = name_of(words.next()?.parse().ok()?)?;
+    let argument = words.next()?.strip_prefix("0x")?;
+    let descriptor = u64::from_str_radix(argument, 16).ok()?;
+    let target = fs::read_link(process.join(format!("fd/{descriptor}"))).ok();
+    let target = target.map_or(String::new(), |target| format!(", {}", target.display()));
+    Some(format!("{name} of fd {descriptor}{target}"))
+}
+
+/// Returns the name of a call that takes a descriptor first and can wait for long.
+fn name_of(call: libc::c_long) -> Option<&'static str> {
+    let names = [
+        (libc::SYS_read, "read"),
+        (libc::SYS_readv, "readv"),
+        (libc::SYS_recvfrom, "recvfrom"),
+        (libc::SYS_recvmsg, "recvmsg"),
+        (libc::SYS_write, "write"),
+        (libc::SYS_writev, "writev"),
+        (libc::SYS_accept4, "accept4"),
+        (libc::SYS_connect, "connect"),
+        (libc::SYS_flock, "flock"),
+        (libc::SYS_fcntl, "fcntl"),
+        (libc::SYS_fsync, "fsync"),
+        (libc::SYS_fdatasync, "fdatasync"),
+    ];
+    names.iter().find(|(number, _)| *number == call).map(|(_, name)| *name)
+}
+
+/// Returns the words of a process's command line as one would type them, harmless.
+fn command(process: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    File::open(process.join("cmdline")).ok()?.take(MAX_COMMAND).read_to_end(&mut bytes).ok()?;
+    let is_cut = bytes.len() as u64 == MAX_COMMAND;
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    if bytes.is_empty() {
+        return None; // a zombie, or a thread of the kernel
+    }
+    let words: Vec<String> = bytes
+        .split(|byte| *byte == 0)
+        .map(|word| shell_word(&String::from_utf8_lossy(word)).into_owned())
+        .collect();
+    let command = escape(&words.join(" ")).into_owned();
+    Some(if is_cut { command + " …" } else { command })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let stat = "7 (a) R (b\n) S 5 6 6 0 -1 4194304 1 2 3 4 150 50 7 8 20 0 3 0 99 1 2";
+        let process = parse(7, stat, 100).expect("it is whole");
+        assert_eq!((process.pid, process.parent, process.group), (7, 5, 6));
+        assert_eq!((process.name.as_str(), process.state), ("a) R (b\n", Some('S')));
+        assert_eq!((process.cpu, process.n_threads), (Some(Ms(2000)), 3));
+        for damaged in ["", "7 (a", "7 (a) S", "7 (a) S x 6"] {
+            assert!(parse(7, damaged, 100).is_none(), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn we_find_ourselves() {
+        let own = std::process::id();
+        let pid = Pid::from_raw(own.cast_signed()).expect("no process has the number 0");
+        let all = processes(pid).expect("there is a /proc");
+        let ours = all.iter().find(|process| process.pid == own).expect("we live");
+        assert_eq!(ours.parent, std::os::unix::process::parent_id());
+        let first = std::env::args().next().expect("a program has a name");
+        let command = look_closer(own).command.expect("it can be read");
+        assert!(command.contains(&*escape(&shell_word(&first))), "{command}");
+    }
+}
