@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::ValueEnum;
 
 use super::exit::{Exit, Failure, written};
-use super::load::{coloured, load};
+use super::load::{coloured, load, shown};
 use crate::graph::{Picture, draw};
 
 const HELP: &str = "\
@@ -63,5 +63,6 @@ pub(crate) fn main(args: &GraphArgs) -> Result<Exit, Failure> {
         }
     };
     let (_, flow) = load(args.file.as_deref(), coloured())?;
+    let flow = shown(&flow);
     written(std::io::stdout().write_all(draw(&flow, picture).as_bytes()))
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::exit::{Exit, Failure, written};
-use super::load::{coloured, load};
+use super::load::{coloured, load, shown};
 use super::say::say;
 use crate::model::{Flow, TaskId, Work, escape};
 
@@ -29,6 +29,7 @@ pub(crate) struct ListArgs {
 /// Does it.
 pub(crate) fn main(args: &ListArgs) -> Result<Exit, Failure> {
     let (_, flow) = load(args.file.as_deref(), coloured())?;
+    let flow = shown(&flow);
     let limit = args.limit.unwrap_or(usize::MAX);
     let text = if args.json { json(&flow, limit) } else { table(&flow, limit) };
     let n_more = flow.tasks().len().saturating_sub(limit);

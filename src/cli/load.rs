@@ -1,5 +1,6 @@
 //! What every command does first that reads a workflow file: which file is meant, and loading it.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,16 @@ pub(crate) fn load(file: Option<&str>, colour: bool) -> Result<(Source, Flow), F
         Some(flow) => Ok((source, flow)),
         None => Err(Failure::new(summary)),
     }
+}
+
+/// Returns a flow as it can be shown: without the values of its secrets.
+pub(crate) fn shown(flow: &Flow) -> Cow<'_, Flow> {
+    if flow.secrets().0.is_empty() {
+        return Cow::Borrowed(flow);
+    }
+    let env = std::env::vars_os();
+    let env = env.map(|(name, value)| (name.into_encoded_bytes(), value.into_encoded_bytes()));
+    Cow::Owned(flow.shown(&flow.secrets().mask(env)))
 }
 
 /// Turns a diagnostic without a place into the failure of a command.

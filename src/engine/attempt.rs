@@ -3,27 +3,30 @@
 
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duct::Handle;
+use duct::{Expression, Handle};
 use rustix::process::Pid;
 use tempfile::NamedTempFile;
 
 use super::command::{Command, refusal};
+use super::foreground::{LOOK_AT_INTERACTIVE, LOOK_AT_OTHERS, Loan};
+use super::group::stop_signal;
 use super::leaks::readable;
 use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
 use crate::event::{MAX_TAIL, Measured, StoreError, Stream};
-use crate::model::{Reason, TaskId};
+use crate::model::{Mask, MaskStream, Ms, Reason, TaskId, escape};
 use crate::scheduler::{Ended, Input, Started};
 
 /// How long output may stay open after the process has exited.
-const LEAK_GRACE: Duration = Duration::from_secs(1);
+const LEAK_GRACE: Ms = Ms::secs(1);
 /// The same once everything was killed: there is at most a second for the whole end of the run.
-const LEAK_GRACE_KILLED: Duration = Duration::from_millis(200);
+const LEAK_GRACE_KILLED: Ms = Ms(200);
 /// How often it is looked whether a group still has its grace; its end is noticed at once.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The most that one event says of a command.
@@ -48,6 +51,8 @@ struct Process {
     handle: Handle,
     exit: ExitWatch,
     pipes: Vec<(Stream, PipeReader)>,
+    /// The terminal, where the task has it.
+    loan: Option<Loan>,
     /// What the interpreter reads, perhaps as it goes: it goes away with the process.
     _script: Option<NamedTempFile>,
 }
@@ -56,30 +61,39 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
     let mut command = Command::prepare(run, task, attempt)?;
     let (env, stdin) = (std::mem::take(&mut command.env), command.stdin.take());
     let program = command.program.clone();
-    let cannot = |error: io::Error| Reason::spawn(cut(&refusal(&program, &error), MAX_REASON));
-    let (out, out_writer) = io::pipe().map_err(cannot)?;
-    let (err, err_writer) = io::pipe().map_err(cannot)?;
-    let mut expression = duct::cmd(&command.program, &command.arguments)
+    let cannot = |error: io::Error| {
+        Reason::spawn(cut(&run.mask.text(&refusal(&program, &error)), MAX_REASON))
+    };
+    let mut loan = Loan::prepare(run, task, attempt)?;
+    let expression = duct::cmd(&command.program, &command.arguments)
         .dir(&command.dir)
         .full_env(env)
-        .stdout_file(out_writer)
-        .stderr_file(err_writer)
         .unchecked()
         .before_spawn(|command| {
             command.process_group(0);
             Ok(())
         });
-    expression = match stdin {
-        Some(file) => expression.stdin_file(file),
-        None => expression.stdin_null(),
+    let is_interactive = run.plan.flow.task(task).options.interactive;
+    let (expression, pipes) = match (&loan, stdin) {
+        (Some(loan), _) => (loan.attach(expression).map_err(cannot)?, Vec::new()),
+        (None, Some(file)) => captured(expression.stdin_file(file)).map_err(cannot)?,
+        // Without a terminal it gets what we were given to read.
+        (None, None) if is_interactive => captured(expression).map_err(cannot)?,
+        (None, None) => captured(expression.stdin_null()).map_err(cannot)?,
     };
-    let starting = run.groups.starting();
+    let starting = match &mut loan {
+        Some(loan) => loan.begin_start(run)?,
+        None => run.groups.begin_start(),
+    };
     let handle = expression.start().map_err(cannot)?;
     drop(expression); // it holds the write ends, and the pipes end only when all of those are closed
     let pid = handle.pids().first().and_then(|pid| Pid::from_raw(*pid as i32));
     let Some(pid) = pid else { return Err(Reason::spawn("no process")) };
     run.groups.enter(task, attempt, pid);
     drop(starting); // the table knows it now
+    if let Some(loan) = &mut loan {
+        loan.is_held_by(run, pid);
+    }
     let exit = match ExitWatch::new(pid) {
         Ok(exit) => exit,
         Err(error) => {
@@ -87,25 +101,34 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
             return Err(cannot(error));
         }
     };
-    let (argv, argv_cut) = argv(&command);
+    let (argv, argv_cut) = argv(&command, &run.mask);
     run.tell(Input::Started(Box::new(Started {
         task,
         attempt,
         pid: u32::try_from(pid.as_raw_nonzero().get()).ok(),
         argv,
         argv_cut,
-        dir: Some(cut(&command.dir.to_string_lossy(), MAX_ARGV).to_owned()),
+        dir: Some(cut(&run.mask.text(&command.dir.to_string_lossy()), MAX_ARGV).to_owned()),
     })));
-    let pipes = vec![(Stream::Out, out), (Stream::Err, err)];
-    Ok(Process { task, attempt, pid, handle, exit, pipes, _script: command.script })
+    Ok(Process { task, attempt, pid, handle, exit, pipes, loan, _script: command.script })
 }
 
-fn argv(command: &Command) -> (Vec<String>, bool) {
+/// Lets what is started write into pipes; returns their other ends.
+fn captured(expression: Expression) -> io::Result<(Expression, Vec<(Stream, PipeReader)>)> {
+    let (out, out_writer) = io::pipe()?;
+    let (err, err_writer) = io::pipe()?;
+    let expression = expression.stdout_file(out_writer).stderr_file(err_writer);
+    Ok((expression, vec![(Stream::Out, out), (Stream::Err, err)]))
+}
+
+fn argv(command: &Command, mask: &Mask) -> (Vec<String>, bool) {
     let program = command.program.as_os_str();
     let words = std::iter::once(program).chain(command.arguments.iter().map(|word| &**word));
     let (mut argv, mut room) = (Vec::new(), MAX_ARGV);
     for word in words {
-        let word = word.to_string_lossy();
+        // First: of what is cut in the middle a part would be left.
+        let word = mask.bytes(word.as_bytes());
+        let word = String::from_utf8_lossy(&word);
         let kept = cut(&word, room);
         argv.push(kept.to_owned());
         room -= kept.len();
@@ -127,18 +150,20 @@ impl Process {
     /// until it is gone or was killed.
     fn watch(mut self, run: &Context, buffer: &mut [u8]) -> Measured {
         let mut output = Output::new(run, self.task, self.attempt);
-        let mut exited_at: Option<Instant> = None;
+        let mut exited_at: Option<Ms> = None;
+        let look_every = self.look_every(run);
+        let mut looked_at = Instant::now();
         loop {
             // Who was asked to end has time for it, whether or not the leader has gone before.
             let has_grace = exited_at.is_some() && run.groups.has_grace(self.task, self.attempt);
             let members = if has_grace { os::members(self.pid) } else { Vec::new() };
             let at_most = match exited_at {
-                None => None,
+                None => look_every,
                 Some(_) if !members.is_empty() => Some(LOOK_AGAIN),
                 Some(_) if self.pipes.is_empty() => break,
-                Some(at) => match leak_grace(run).checked_sub(at.elapsed()) {
-                    Some(left) if !left.is_zero() => Some(left),
-                    Some(_) | None => break,
+                Some(at) => match leak_grace(run) - (run.clock.ms() - at) {
+                    Ms(0) => break,
+                    left => Some(left.duration()),
                 },
             };
             let mut descriptors: Vec<BorrowedFd<'_>> =
@@ -156,13 +181,48 @@ impl Process {
             });
             // What a kill leaves behind has its moment too.
             if !members.is_empty() || (exited_at.is_none() && ready[index]) {
-                exited_at = Some(Instant::now());
+                exited_at = Some(run.clock.ms());
+                self.loan = None; // the terminal is wanted back at once
+            }
+            let is_due = |every| looked_at.elapsed() >= every;
+            if exited_at.is_none() && look_every.is_some_and(is_due) {
+                self.look_whether_stopped(run);
+                looked_at = Instant::now();
             }
         }
         self.finish(run, output)
     }
 
-    fn finish(self, run: &Context, output: Output<'_>) -> Measured {
+    /// Returns how often it is to be looked whether the process was stopped: never without a terminal.
+    fn look_every(&self, run: &Context) -> Option<Duration> {
+        match (&run.terminal, &self.loan) {
+            (None, _) => None,
+            (Some(_), None) => Some(LOOK_AT_OTHERS),
+            (Some(_), Some(_)) => Some(LOOK_AT_INTERACTIVE),
+        }
+    }
+
+    /// Sees to a process that was stopped. The system stops the whole group of one that wants the
+    /// terminal, so that the leader says it for all.
+    fn look_whether_stopped(&mut self, run: &Context) {
+        let Some(by) = stop_signal(self.pid) else { return };
+        let wants_terminal = match &mut self.loan {
+            Some(loan) => match loan.stopped(run, by) {
+                Ok(()) => false,
+                Err(reason) => {
+                    run.console.notice(escape(reason.as_str()).into_owned());
+                    true
+                }
+            },
+            None => by == libc::SIGTTIN || by == libc::SIGTTOU,
+        };
+        if wants_terminal {
+            run.tell(Input::WantsTerminal { task: self.task, attempt: self.attempt });
+        }
+    }
+
+    fn finish(self, run: &Context, mut output: Output<'_>) -> Measured {
+        output.end();
         let end = os::peek_end(self.pid).unwrap_or_default();
         let mut measured = Measured {
             exit_code: end.code,
@@ -187,7 +247,7 @@ impl Process {
     }
 }
 
-fn leak_grace(run: &Context) -> Duration {
+fn leak_grace(run: &Context) -> Ms {
     if run.groups.is_killed() { LEAK_GRACE_KILLED } else { LEAK_GRACE }
 }
 
@@ -195,14 +255,20 @@ fn leak_grace(run: &Context) -> Duration {
 struct Output<'a> {
     run: &'a Context,
     log: Arc<Log>,
+    /// For the two streams; `None` where nothing is masked.
+    masks: Option<Box<[MaskStream; 2]>>,
+    /// How many bytes the task put out, and how many are kept of them without secrets.
     bytes: u64,
+    n_kept: u64,
     tail: Vec<u8>,
 }
 
 impl<'a> Output<'a> {
     fn new(run: &'a Context, task: TaskId, attempt: u32) -> Output<'a> {
         let log = run.logs.open(run, task, attempt);
-        Output { run, log, bytes: 0, tail: Vec::new() }
+        let masks =
+            (!run.mask.is_empty()).then(|| Box::new([run.mask.stream(), run.mask.stream()]));
+        Output { run, log, masks, bytes: 0, n_kept: 0, tail: Vec::new() }
     }
 
     /// Reads once from a pipe that is ready; returns whether there can be more.
@@ -210,7 +276,8 @@ impl<'a> Output<'a> {
         match pipe.read(buffer) {
             Ok(0) => false,
             Ok(n) => {
-                self.keep(stream, &buffer[..n]);
+                self.bytes += n as u64;
+                self.mask(stream, &buffer[..n]);
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
@@ -222,8 +289,31 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Keeps some output, without secrets.
+    fn mask(&mut self, stream: Stream, bytes: &[u8]) {
+        let Some(mut masks) = self.masks.take() else { return self.keep(stream, bytes) };
+        match stream {
+            Stream::Out => self.keep_pieces(stream, masks[0].push(bytes)),
+            Stream::Err => self.keep_pieces(stream, masks[1].push(bytes)),
+            Stream::Pyoco => unreachable!("BUG: a pipe that is none of the task's"),
+        }
+        self.masks = Some(masks);
+    }
+
+    /// Keeps what was held back because it might have become a secret: nothing follows.
+    fn end(&mut self) {
+        let Some(mut masks) = self.masks.take() else { return };
+        self.keep_pieces(Stream::Out, masks[0].finish());
+        self.keep_pieces(Stream::Err, masks[1].finish());
+    }
+
+    /// What was held back may be longer than what is read at once.
+    fn keep_pieces(&mut self, stream: Stream, bytes: &[u8]) {
+        bytes.chunks(2 * self.run.piece).for_each(|piece| self.keep(stream, piece));
+    }
+
     fn keep(&mut self, stream: Stream, bytes: &[u8]) {
-        self.bytes += bytes.len() as u64;
+        self.n_kept += bytes.len() as u64;
         let recent = &bytes[bytes.len().saturating_sub(MAX_TAIL)..];
         let kept = self.tail.len().min(MAX_TAIL - recent.len());
         self.tail.drain(..self.tail.len() - kept);
@@ -236,7 +326,7 @@ impl<'a> Output<'a> {
         if self.tail.is_empty() {
             return None;
         }
-        let was_cut = self.bytes > self.tail.len() as u64;
+        let was_cut = self.n_kept > self.tail.len() as u64;
         let mut tail = &self.tail[..];
         // Where it was cut it begins in the middle of a line: better with the next one, if there is.
         if was_cut && let Some(end) = memchr::memchr(b'\n', tail).filter(|end| end + 1 < tail.len())

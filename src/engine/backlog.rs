@@ -14,8 +14,9 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
-use crate::event::{Chunk, Line, Stream};
+use crate::event::{Chunk, Line, Stream, TerminalUse};
 use crate::model::TaskId;
 
 /// From here on output joins what waits of its task: some hundred KiB of items.
@@ -44,6 +45,13 @@ pub(super) enum Item {
     Lost(TaskId, u64),
     /// Something to say to people.
     Notice(String),
+    /// A task begins or ends to use the terminal; who says so waits until all before it is shown.
+    Terminal {
+        /// Which of the two.
+        terminal: TerminalUse,
+        /// Where that is told.
+        is_done: Sender<()>,
+    },
     /// Nothing follows.
     Finish,
 }
@@ -118,7 +126,14 @@ impl Backlog {
         self.in_memory += in_memory;
         let begins_file = match newest.and_then(|at| self.items.get(at)) {
             Some(Item::Output(_, stretch)) => !stretch.whole.shares_file(&chunk),
-            Some(Item::Lines(_) | Item::Lost(..) | Item::Notice(_) | Item::Finish) | None => true,
+            Some(
+                Item::Lines(_)
+                | Item::Lost(..)
+                | Item::Notice(_)
+                | Item::Terminal { .. }
+                | Item::Finish,
+            )
+            | None => true,
         };
         let begins_file = begins_file && in_memory == 0;
         self.n_files += usize::from(begins_file);
@@ -388,7 +403,9 @@ mod tests {
                 }
                 Item::Notice(text) => told.push(text),
                 Item::Lost(task, bytes) => told.push(format!("{} lost {bytes}", task.0)),
-                Item::Lines(_) | Item::Finish => told.push("other".to_owned()),
+                Item::Lines(_) | Item::Terminal { .. } | Item::Finish => {
+                    told.push("other".to_owned())
+                }
             }
         }
         told

@@ -5,17 +5,22 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::backlog::{Attempt, Backlog, Item, Stretch};
+use super::clock::Clock;
 use super::lock;
-use crate::event::{Chunk, Event, Line, RunView, Trace};
-use crate::model::{Ms, Size, TaskId, escape};
+use crate::event::{Chunk, Event, Line, RunView, TerminalUse, Trace};
+use crate::model::{Size, TaskId, escape};
+
+/// How long a task that gets the terminal waits for what was to be shown before.
+const SHOWN_AT_MOST: Duration = Duration::from_secs(2);
 
 /// The way to the console thread; goes nowhere where a run has no trace.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct ConsoleSender(Option<Arc<Sender>>);
 
 impl ConsoleSender {
@@ -31,6 +36,15 @@ impl ConsoleSender {
         self.send(|backlog| backlog.push(Item::Notice(text)));
     }
 
+    /// Says that a task is about to use the terminal, or does so no longer; waits a while for all that
+    /// was to be shown before.
+    pub(super) fn terminal(&self, terminal: TerminalUse) {
+        let (is_done, done) = mpsc::channel();
+        self.send(|backlog| backlog.push(Item::Terminal { terminal, is_done }));
+        // A console that is held up, or has gone, must not hold up the task.
+        let _ = done.recv_timeout(SHOWN_AT_MOST);
+    }
+
     pub(super) fn finish(&self) {
         self.send(|backlog| backlog.push(Item::Finish));
     }
@@ -43,6 +57,7 @@ impl ConsoleSender {
 }
 
 /// The senders' end: with the last of them the console has all that it will ever get.
+#[derive(Debug)]
 struct Sender(Arc<Channel>);
 
 impl Drop for Sender {
@@ -52,7 +67,7 @@ impl Drop for Sender {
 }
 
 /// What the senders and the console thread share.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Channel {
     /// `None` once the console has gone: that is no matter of the run's.
     backlog: Mutex<Option<Backlog>>,
@@ -103,6 +118,7 @@ impl Drop for Receiver {
 /// Starts the console thread of a run, if it has a trace.
 pub(super) fn start(
     trace: Option<Box<dyn Trace>>,
+    clock: Arc<Clock>,
 ) -> io::Result<(ConsoleSender, Option<JoinHandle<()>>)> {
     let Some(trace) = trace else { return Ok((ConsoleSender(None), None)) };
     let channel = Arc::new(Channel::default());
@@ -110,20 +126,19 @@ pub(super) fn start(
     let sender = ConsoleSender(Some(Arc::new(Sender(channel.clone()))));
     let receiver = Receiver(channel);
     let thread = std::thread::Builder::new().name("console".into());
-    let thread = thread.spawn(move || show(trace, &receiver))?;
+    let thread = thread.spawn(move || show(trace, &receiver, &clock))?;
     Ok((sender, Some(thread)))
 }
 
-fn show(trace: Box<dyn Trace>, receiver: &Receiver) {
-    let start = Instant::now();
+fn show(trace: Box<dyn Trace>, receiver: &Receiver, clock: &Clock) {
     let mut shown = Shown::new(trace);
-    let mut next_tick = shown.trace.tick_every().map(|every| start + every);
+    let mut next_tick = shown.trace.tick_every().map(|every| Instant::now() + every);
     loop {
         let now = Instant::now();
         if let (Some(at), Some(every)) = (next_tick, shown.trace.tick_every())
             && at <= now
         {
-            shown.trace.tick(&shown.view, Ms::from(start.elapsed()));
+            shown.trace.tick(&shown.view, clock.ms());
             next_tick = Some(Instant::now() + every);
         }
         if shown.piece() {
@@ -134,6 +149,11 @@ fn show(trace: Box<dyn Trace>, receiver: &Receiver) {
             Some(Item::Output(attempt, stretch)) => shown.output(attempt, stretch),
             Some(Item::Lost(task, bytes)) => shown.lost(task, bytes),
             Some(Item::Notice(text)) => shown.trace.notice(&text),
+            Some(Item::Terminal { terminal, is_done }) => {
+                shown.trace.terminal(&shown.view, terminal);
+                // Who asked has perhaps lost patience.
+                let _ = is_done.send(());
+            }
             Some(Item::Finish) => break,
             None => {}
         }
@@ -214,7 +234,7 @@ mod tests {
 
     use super::*;
     use crate::event::{Declared, RunStarted, Stream, TaskStarted, TasksDeclared};
-    use crate::model::Wall;
+    use crate::model::{Ms, Wall};
 
     /// Notes what it is told.
     struct Notes(mpsc::Sender<String>);
@@ -240,7 +260,8 @@ mod tests {
     #[test]
     fn output_that_overtakes_its_start_waits_for_it() {
         let (notes, told) = mpsc::channel();
-        let (console, thread) = start(Some(Box::new(Notes(notes)))).expect("a thread");
+        let (console, thread) =
+            start(Some(Box::new(Notes(notes))), Arc::new(Clock::start())).expect("a thread");
         let output = |task: u32, text: &str| {
             let chunk = Chunk::in_memory(Stream::Out, text.as_bytes());
             console.output(TaskId(task), 1, chunk);

@@ -5,10 +5,12 @@
 //! after they were taken out of it; and the leader of a group that holds its task's output open stays
 //! unreaped until the run ends. What else is left of a group is known by a descriptor ([`Remnant`]).
 
+mod suspend;
+
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use duct::Handle;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -17,6 +19,8 @@ use super::lock;
 use super::os::{ExitWatch, Remnant, ended_children, is_in_our_group, living_groups, members};
 use crate::model::{SIGKILL, TaskId};
 
+pub(super) use suspend::{Start, stop_signal};
+
 /// From so many on it is looked which remnants are gone.
 const MOST_REMNANTS: usize = 32;
 
@@ -24,19 +28,8 @@ const MOST_REMNANTS: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     table: Mutex<Table>,
+    gate: suspend::Gate,
     killed: AtomicBool,
-    /// How many processes may be there that the table does not hold yet.
-    starting: AtomicUsize,
-}
-
-/// A process is being started.
-#[derive(Debug)]
-pub(super) struct Starting<'a>(&'a AtomicUsize);
-
-impl Drop for Starting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 #[derive(Debug, Default)]
@@ -58,15 +51,13 @@ struct Live {
     /// Whether it was sent a signal.
     is_asked: bool,
     is_killed: bool,
+    /// Whether it has the terminal, as long as it is not stopped.
+    has_terminal: bool,
+    /// Whether it is stopped because the run is suspended.
+    is_held: bool,
 }
 
 impl Groups {
-    /// Says that a process is about to be started, until it is in the table or is known not to be.
-    pub(super) fn starting(&self) -> Starting<'_> {
-        self.starting.fetch_add(1, Ordering::SeqCst);
-        Starting(&self.starting)
-    }
-
     /// Enters the group of an attempt right after its start.
     pub(super) fn enter(&self, task: TaskId, attempt: u32, leader: Pid) {
         let mut table = lock(&self.table);
@@ -74,7 +65,12 @@ impl Groups {
         if is_killed {
             send(leader, SIGKILL); // the kill came while this one was being started
         }
-        table.live.insert((task, attempt), Live { leader, is_asked: false, is_killed });
+        let is_held = !is_killed && self.gate.is_suspended();
+        if is_held {
+            let _ = kill_process_group(leader, Signal::STOP); // one that has exited is no error
+        }
+        let live = Live { leader, is_asked: false, is_killed, has_terminal: false, is_held };
+        table.live.insert((task, attempt), live);
     }
 
     /// Sends a signal to the group of an attempt, if it is still there.
@@ -113,6 +109,7 @@ impl Groups {
     /// Kills every group, and all that will still be entered.
     pub(super) fn kill_all(&self) {
         self.killed.store(true, Ordering::SeqCst);
+        self.gate.open();
         let mut table = lock(&self.table);
         for live in table.live.values_mut() {
             live.is_killed = true;
@@ -209,7 +206,7 @@ impl Groups {
         if !has_ended(pid, WaitIdOptions::NOWAIT) || table.has_leaked(pid) || is_in_our_group(pid) {
             return Look::Kept;
         }
-        if self.starting.load(Ordering::SeqCst) > 0 || table.is_live(pid) {
+        if self.gate.is_starting() || table.is_live(pid) {
             return Look::Unclear;
         }
         has_ended(pid, WaitIdOptions::empty());

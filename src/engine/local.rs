@@ -8,17 +8,18 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
-use std::time::{Instant, SystemTime};
 
+use super::clock::Clock;
 use super::console::ConsoleSender;
+use super::foreground::Terminal;
 use super::group::Groups;
 use super::leaks::Drains;
 use super::logs::Logs;
 use super::runner::Message;
 use super::{Surroundings, attempt, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Ms, Reason, RunId, RunStatus, Size, TaskId, Wall};
-use crate::scheduler::{Ended, Executor, Input, Moment, Plan};
+use crate::model::{Mask, Reason, RunId, RunStatus, Size, TaskId};
+use crate::scheduler::{Ended, Executor, Input, Plan};
 
 /// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
 const MAX_VARIABLE: usize = 100 << 10;
@@ -32,14 +33,18 @@ pub(super) struct Context {
     pub(super) base_env: Vec<(OsString, OsString)>,
     pub(super) parent: Option<RunId>,
     pub(super) surroundings: Arc<Surroundings>,
+    /// What must not be read in anything that the run leaves behind.
+    pub(super) mask: Arc<Mask>,
     pub(super) log: Arc<dyn RunLog>,
     /// How much output is read at once.
-    piece: usize,
+    pub(super) piece: usize,
     pub(super) console: ConsoleSender,
     pub(super) groups: Groups,
     pub(super) drains: Drains,
     pub(super) logs: Logs,
-    pub(super) clock: Clock,
+    pub(super) clock: Arc<Clock>,
+    /// The terminal that this process has, if any.
+    pub(super) terminal: Option<Terminal>,
     /// What tasks of `finally` are told.
     pub(super) outcome: OnceLock<Outcome>,
     to_runner: Sender<Message>,
@@ -61,9 +66,11 @@ pub(super) struct ContextParts {
     pub(super) plan: Plan,
     pub(super) dir: PathBuf,
     pub(super) surroundings: Arc<Surroundings>,
+    pub(super) mask: Arc<Mask>,
     pub(super) log: Arc<dyn RunLog>,
     pub(super) max_log: Size,
     pub(super) console: ConsoleSender,
+    pub(super) clock: Arc<Clock>,
     pub(super) to_runner: Sender<Message>,
 }
 
@@ -76,13 +83,15 @@ impl Context {
             base_env: base_env(&parts.surroundings.env),
             parent: parent_run(&parts.surroundings.env),
             surroundings: parts.surroundings,
+            mask: parts.mask,
             log: parts.log,
             piece: piece(parts.max_log),
             console: parts.console,
             groups: Groups::default(),
             drains: Drains::default(),
             logs: Logs::default(),
-            clock: Clock::start(),
+            clock: parts.clock,
+            terminal: Terminal::of_this_process(),
             outcome: OnceLock::new(),
             to_runner: parts.to_runner,
             has_log_trouble: AtomicBool::new(false),
@@ -124,7 +133,8 @@ impl Context {
     /// Tells people once that a log could not be kept.
     pub(super) fn log_broke(&self, error: &StoreError) {
         if !self.has_log_trouble.swap(true, Ordering::SeqCst) {
-            self.console.notice(format!("output is not kept: {error}; the tasks go on"));
+            let text = format!("output is not kept: {error}; the tasks go on");
+            self.console.notice(self.mask.text(&text).into_owned());
         }
     }
 
@@ -163,22 +173,6 @@ fn base_env(env: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
 fn parent_run(env: &[(OsString, OsString)]) -> Option<RunId> {
     let (_, value) = env.iter().find(|(name, _)| name == "PYOCO_RUN_ID")?;
     value.to_str()?.parse().ok()
-}
-
-/// The clock of a run.
-#[derive(Debug)]
-pub(super) struct Clock {
-    start: Instant,
-}
-
-impl Clock {
-    pub(super) fn start() -> Clock {
-        Clock { start: Instant::now() }
-    }
-
-    pub(super) fn now(&self) -> Moment {
-        Moment { ms: Ms::from(self.start.elapsed()), wall: Wall::from(SystemTime::now()) }
-    }
 }
 
 /// Local processes. The scheduler hands over only what holds a slot, so that there are never more

@@ -10,12 +10,15 @@
 
 mod attempt;
 mod backlog;
+mod clock;
 mod command;
 mod console;
+mod foreground;
 mod group;
 mod leaks;
 mod local;
 mod logs;
+mod mask;
 mod os;
 mod post_mortem;
 mod runner;
@@ -255,6 +258,22 @@ impl RunHandle {
     /// Asks for a cancel. At level kill the processes are dead when this returns.
     pub fn request(&self, request: CancelRequest) {
         self.shared.request(request, runner::Origin::Inside);
+    }
+
+    /// Suspends the run: its tasks are stopped, nothing starts, and its clock stands still, so that
+    /// no timeout and no grace runs out. A run that was killed cannot be suspended.
+    pub fn suspend(&self) {
+        self.shared.suspend();
+    }
+
+    /// Returns whether the run is suspended.
+    pub fn is_suspended(&self) -> bool {
+        self.shared.is_suspended()
+    }
+
+    /// Resumes a run that was suspended, as a cancel at stop or kill does too.
+    pub fn resume(&self) {
+        self.shared.resume();
     }
 
     /// Adds to the record what was learnt beside the tasks.

@@ -15,7 +15,7 @@ use rustix::process::Pid;
 
 use super::local::Context;
 use super::os::{self, Closer, Process};
-use crate::model::{Ms, TaskId, escape, signal_name};
+use crate::model::{Mask, Ms, TaskId, escape, signal_name};
 
 /// The longest that the signal waits for the log.
 const AT_MOST: Duration = Duration::from_secs(1);
@@ -79,7 +79,8 @@ fn words(run: &Context, task: TaskId, signal: i32, leader: Pid) -> String {
     let limit = run.plan.flow.task(task).options.timeout.unwrap_or_default();
     let leader_pid = leader.as_raw_nonzero().get().cast_unsigned();
     let (news, seen) = mpsc::channel();
-    let sight = match thread("processes", move || look(leader, &news)) {
+    let mask = run.mask.clone();
+    let sight = match thread("processes", move || look(leader, &mask, &news)) {
         Ok(()) => gather(&seen, Instant::now() + LOOK_AT_MOST),
         Err(error) => Sight { shown: Some(Err(error.to_string())), ..Sight::default() },
     };
@@ -87,7 +88,7 @@ fn words(run: &Context, task: TaskId, signal: i32, leader: Pid) -> String {
 }
 
 /// Looks at the processes, first at which there are, then at each more closely.
-fn look(leader: Pid, news: &Sender<News>) {
+fn look(leader: Pid, mask: &Arc<Mask>, news: &Sender<News>) {
     let leader_pid = leader.as_raw_nonzero().get().cast_unsigned();
     let mut shown = match os::processes(leader) {
         Ok(all) => Ok(tree(all, leader_pid)),
@@ -105,7 +106,7 @@ fn look(leader: Pid, news: &Sender<News>) {
         if !goes_on {
             return;
         }
-        goes_on = news.send(News::Closer(pid, os::look_closer(pid))).is_ok();
+        goes_on = news.send(News::Closer(pid, os::look_closer(pid, mask))).is_ok();
     }
 }
 

@@ -12,20 +12,23 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 
+use super::clock::Clock;
 use super::console;
 use super::leaks::readable;
 use super::local::{Context, ContextParts, LocalExecutor};
+use super::mask::{blank_file, mask_input, mask_of, mask_request, warnings};
 use super::{LevelHook, MAX_LOG, RunOptions, StartError, Surroundings, lock};
 use crate::event::{
     CANCEL_FILE, CancelRequest, Line, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
     StateStore, StoreError,
 };
-use crate::model::{CancelToken, Level, RunId, Size, escape};
+use crate::model::{CancelToken, Level, Mask, Ms, RunId, Size, escape};
 use crate::scheduler::{Action, Announced, Decisions, Executor, Input, Plan, Scheduler};
+use crate::spec::masked_source;
 
 /// How long the end of a run waits for an announcement to be out.
 const ANNOUNCE_AT_MOST: Duration = Duration::from_millis(200);
@@ -103,8 +106,28 @@ impl Shared {
             // Past the runner, which may hang in a write.
             self.context.groups.kill_all();
         }
+        if level >= Level::Stop {
+            self.resume(); // who is to end must hear of it, and its grace must run
+        }
         // Once the run is over there is nothing to cancel.
         let _ = self.to_runner.send(Message::Wake);
+    }
+
+    pub(super) fn suspend(&self) {
+        if self.is_over() || self.context.groups.is_killed() {
+            return;
+        }
+        self.context.clock.pause();
+        self.context.groups.suspend();
+    }
+
+    pub(super) fn resume(&self) {
+        self.context.groups.resume();
+        self.context.clock.resume();
+    }
+
+    pub(super) fn is_suspended(&self) -> bool {
+        self.context.groups.is_suspended()
     }
 
     pub(super) fn note(&self, noted: RunNoted) {
@@ -148,8 +171,9 @@ pub(super) fn start(
     surroundings: Arc<Surroundings>,
 ) -> Result<Arc<Shared>, StartError> {
     let run_id = RunId::fresh();
-    let log = make_record(store, run_id, &plan, &mut options)?;
-    begin(run_id, log, plan, options, queue, surroundings).inspect_err(|_| {
+    let mask = Arc::new(mask_of(&plan.flow, &surroundings));
+    let log = make_record(store, run_id, &plan, &mut options, &mask)?;
+    begin(run_id, log, plan, options, queue, surroundings, mask).inspect_err(|_| {
         // A run that never began leaves no record; where it cannot be removed it is a LOST one.
         let _ = store.discard(run_id);
     })
@@ -163,6 +187,7 @@ fn begin(
     mut options: RunOptions,
     queue: Arc<dyn QueueBackend>,
     surroundings: Arc<Surroundings>,
+    mask: Arc<Mask>,
 ) -> Result<Arc<Shared>, StartError> {
     let (dir, private_dir) = match log.dir() {
         Some(dir) => (dir.to_owned(), None),
@@ -172,15 +197,22 @@ fn begin(
         }
     };
     let (to_runner, inputs) = mpsc::channel();
-    let (console, trace) = console::start(options.trace.take()).map_err(StartError::Thread)?;
+    let clock = Arc::new(Clock::start());
+    let (console, trace) =
+        console::start(options.trace.take(), clock.clone()).map_err(StartError::Thread)?;
+    for warning in warnings(&plan.flow, &surroundings) {
+        console.notice(warning);
+    }
     let context = Arc::new(Context::new(ContextParts {
         run_id,
         plan,
         dir,
         surroundings,
+        mask,
         log: log.clone(),
         max_log: max_log(&options),
         console,
+        clock,
         to_runner: to_runner.clone(),
     }));
     let shared = Arc::new(Shared::new(context.clone(), to_runner, trace));
@@ -216,8 +248,12 @@ fn make_record(
     run_id: RunId,
     plan: &Plan,
     options: &mut RunOptions,
+    mask: &Mask,
 ) -> Result<Arc<dyn RunLog>, StoreError> {
-    let source = options.source.take(); // as large as the file, and the run needs it no more
+    let mut source = options.source.take(); // as large as the file, and the run needs it no more
+    if let Some(source) = source.as_mut().filter(|_| !mask.is_empty()) {
+        *source = masked_source(source, plan.flow.syntax, mask);
+    }
     store.create(&NewRun {
         run_id,
         source: source.as_deref(),
@@ -268,7 +304,7 @@ struct Runner {
     is_broken: bool,
     close_requests: Option<Closer>,
     /// When what was stopped is killed, groups that outlived their leaders included.
-    stop_deadline: Option<Instant>,
+    stop_deadline: Option<Ms>,
     /// Announcements on their way; each closes when it is out.
     announcing: Vec<Receiver<()>>,
     _private_dir: Option<tempfile::TempDir>,
@@ -298,7 +334,10 @@ impl Runner {
         lock(&self.shared.scheduler).is_over()
     }
 
-    fn decide(&self, input: Input, decisions: &mut Decisions) {
+    fn decide(&self, mut input: Input, decisions: &mut Decisions) {
+        if !self.shared.context.mask.is_empty() {
+            mask_input(&self.shared.context.mask, &mut input);
+        }
         let now = self.shared.context.clock.now();
         lock(&self.shared.scheduler).handle(now, input, decisions);
     }
@@ -329,9 +368,11 @@ impl Runner {
         // A cancel comes before what it may have caused: at level kill the processes are dead
         // before the runner hears of it.
         let requests = std::mem::take(&mut *lock(&self.shared.requests));
-        for (request, origin) in requests {
-            if origin == Origin::Inside {
-                self.write_cancel_file(&request);
+        for (mut request, origin) in requests {
+            mask_request(&self.shared.context.mask, &mut request);
+            match origin {
+                Origin::Inside => self.write_cancel_file(&request),
+                Origin::File => self.blank_cancel_file(),
             }
             self.decide(Input::Cancel(request), decisions);
         }
@@ -356,6 +397,18 @@ impl Runner {
         if let Err(source) = written {
             let error = StoreError::Io { action: "write", path, source };
             self.notice(format!("tasks cannot see the cancel: {error}"));
+        }
+    }
+
+    /// Takes secrets out of what others wrote, who cannot know them.
+    fn blank_cancel_file(&self) {
+        if self.shared.context.mask.is_empty() {
+            return;
+        }
+        let path = self.shared.context.dir.join(CANCEL_FILE);
+        if let Err(source) = blank_file(&self.shared.context.mask, &path) {
+            let error = StoreError::Io { action: "take secrets out of", path, source };
+            self.notice(error.to_string());
         }
     }
 
@@ -390,6 +443,7 @@ impl Runner {
     }
 
     fn notice(&self, text: String) {
+        let text = self.shared.context.mask.text(&text);
         self.shared.context.console.notice(escape(&text).into_owned());
     }
 
@@ -406,7 +460,7 @@ impl Runner {
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
                 Action::Announce { what, running } => {
                     if let Announced::Cancel { level: Level::Stop, grace } = what {
-                        self.stop_deadline = Some(Instant::now() + grace.duration());
+                        self.stop_deadline = Some(self.shared.context.clock.ms() + grace);
                     }
                     self.announce(what, &running);
                 }
@@ -465,13 +519,13 @@ impl Runner {
         let Some(deadline) = self.stop_deadline else { return };
         let groups = &self.shared.context.groups;
         while !groups.is_killed() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline - self.shared.context.clock.ms();
             let members = groups.leaked_members();
-            if left.is_zero() || members.is_empty() {
+            if left == Ms(0) || members.is_empty() {
                 return;
             }
             let members: Vec<_> = members.iter().map(AsFd::as_fd).collect();
-            if readable(&members, Some(left)).is_err() {
+            if readable(&members, Some(left.duration())).is_err() {
                 return;
             }
         }

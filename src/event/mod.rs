@@ -37,7 +37,7 @@ pub use export::{RunJson, TaskJson};
 pub use memory::{MemoryQueue, MemoryStore};
 pub use port::{
     Chunk, NewRun, QueueBackend, QueueItem, ReadReport, Requests, Retention, RunLog, StateStore,
-    StoreError, Stream, TaskLog, Trace,
+    StoreError, Stream, TaskLog, TerminalUse, Trace,
 };
 pub use request::{CANCEL_FILE, CancelRequest, WAKE_FIFO};
 pub use view::{AttemptView, RunView, TaskView};
@@ -60,7 +60,8 @@ pub struct Line {
     pub seq: u64,
     /// When, on the wall clock.
     pub ts: Wall,
-    /// When, on a monotonic clock that began with the run.
+    /// When, on a monotonic clock that began with the run and stands still while the run is suspended
+    /// (Ctrl-Z), so that no duration holds that time.
     pub ms: Ms,
     /// What happened.
     #[serde(flatten)]

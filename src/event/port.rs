@@ -317,6 +317,20 @@ impl Chunk {
     }
 }
 
+/// A change of who may use the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TerminalUse {
+    /// A task is about to get it: until it is taken back nothing else may be written to it.
+    Lent {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// It was taken back.
+    Returned,
+}
+
 /// Shows a run as it goes. All calls come from one thread, in the order of the events, and never
 /// hold up the run.
 pub trait Trace: Send {
@@ -336,6 +350,9 @@ pub trait Trace: Send {
 
     /// Something about the run that is no event, for people: a record that broke.
     fn notice(&mut self, _text: &str) {}
+
+    /// A task gets the terminal, or it was taken back.
+    fn terminal(&mut self, _view: &RunView, _terminal: TerminalUse) {}
 
     /// The run is over; nothing follows.
     fn finish(&mut self, _view: &RunView) {}

@@ -3,10 +3,11 @@
 //! Only `spec` makes one (from a file, or through its builder), so that whoever holds a `Flow`
 //! knows that its names are unique, its needs exist and its graph has no cycle.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Ms, SIGTERM, Size, TaskId};
+use super::{Mask, Ms, SIGTERM, Size, TaskId};
 
 /// A checked workflow.
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ pub struct Flow {
     /// How many tasks may run at once; `None`: as many as there are processors.
     pub(crate) jobs: Option<u32>,
     pub(crate) on_failure: OnFailure,
+    pub(crate) secrets: Secrets,
     /// The deadline of level stop; `None`: the scheduler's own.
     pub(crate) grace: Option<Ms>,
     /// The longest that `tasks` may take together.
@@ -49,6 +51,7 @@ impl Flow {
             lists: Lists::default(),
             jobs: self.jobs,
             on_failure: self.on_failure,
+            secrets: self.secrets.clone(),
             grace: self.grace,
             timeout: self.timeout,
             records: self.records,
@@ -63,6 +66,28 @@ impl Flow {
     /// Returns what the flow says of itself.
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
+    }
+
+    /// Returns what must not be read in what the flow leaves behind.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// Returns the flow as it can be shown: without secrets in what it says of itself and of its tasks.
+    pub fn shown(&self, mask: &Mask) -> Flow {
+        let mut flow = self.clone();
+        let texts = flow.tasks.iter_mut().filter_map(|task| task.description.as_mut());
+        texts.for_each(|text| *text = mask.text(text).into());
+        flow.description.iter_mut().for_each(|text| mask.apply(text));
+        for task in &mut flow.tasks {
+            task.work = match &task.work {
+                Work::Run(script) => Work::Run(mask.text(script).into()),
+                Work::Cmd(words) => {
+                    Work::Cmd(words.iter().map(|word| mask.text(word).into()).collect())
+                }
+            };
+        }
+        flow
     }
 
     /// Returns the tasks in declaration order, those of `finally` last: a [`TaskId`] is an index into
@@ -104,6 +129,36 @@ impl Flow {
     /// Returns what `id` needs one of.
     pub fn needs_any(&self, id: TaskId) -> &[TaskId] {
         self.lists.get(self.task(id).needs_any)
+    }
+}
+
+/// The environment variables whose values are masked, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Secrets(pub Arc<[Secret]>);
+
+/// An environment variable whose values are masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// Its name.
+    pub name: Box<str>,
+    /// What the file itself sets it to, in whatever place.
+    pub values: Vec<Box<str>>,
+}
+
+impl Secrets {
+    /// Returns what masks the values that the file sets and those of this environment.
+    pub fn mask<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &self,
+        env: impl IntoIterator<Item = (N, V)>,
+    ) -> Mask {
+        if self.0.is_empty() {
+            return Mask::default();
+        }
+        let names: HashSet<&[u8]> = self.0.iter().map(|secret| secret.name.as_bytes()).collect();
+        let inherited = env.into_iter().filter(|(name, _)| names.contains(name.as_ref()));
+        let inherited = inherited.map(|(_, value)| value.as_ref().to_vec());
+        let set = self.0.iter().flat_map(|secret| &secret.values);
+        Mask::new(inherited.chain(set.map(|value| value.as_bytes().to_vec())))
     }
 }
 

@@ -4,16 +4,20 @@
 
 mod flow;
 mod id;
+mod mask;
+#[cfg(test)]
+mod mask_tests;
 mod size;
 mod state;
 mod text;
 mod time;
 
 pub use flow::{
-    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Shell,
-    Syntax, Task, Work,
+    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Secret,
+    Secrets, Shell, Syntax, Task, Work,
 };
 pub use id::{BadRunId, RunId, TaskId};
+pub use mask::{MASKED, MIN_SECRET, Mask, MaskStream};
 pub use size::{BadSize, Size};
 pub use state::{CancelToken, Counts, Level, Reason, RunStatus, TaskState, signal_name};
 pub(crate) use state::{SIGKILL, SIGTERM};

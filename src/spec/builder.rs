@@ -74,6 +74,21 @@ impl FlowBuilder {
         self
     }
 
+    /// Names environment variables whose values, inherited or set by the flow, are masked as `***` in
+    /// output, logs, records and reasons; each line of a value of several lines too.
+    ///
+    /// Not recognised is what a task encodes (base64, URL), cuts up, or divides between its standard
+    /// output and standard error; values, or lines of them, shorter than 4 bytes; the names of tasks
+    /// and of the flow; what an inner run records, unless its own file names the same secrets; what
+    /// goes past pyoco: files that tasks write, and the terminal of a task that owns it.
+    pub fn secrets<I, S>(self, names: I) -> FlowBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.key("secrets", list(names))
+    }
+
     /// Sets how many tasks may run at once.
     pub fn jobs(self, jobs: u32) -> FlowBuilder {
         self.key("jobs", plain(jobs))

@@ -5,13 +5,16 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::json;
 
 use super::Source;
+use super::secrets::Hidden;
 use super::tree::{LineIndex, Span};
-use crate::model::escape;
+use crate::model::{MASKED, escape};
 
 const SHOWN: usize = 50; // what a person reads at once
 const KEPT: usize = 10_000; // of errors, and of warnings: a generated file may be wrong everywhere
@@ -36,13 +39,15 @@ pub struct Diagnostic {
     /// The places, the first one being where it is; empty where there is none.
     pub(crate) labels: Vec<(Span, String)>,
     pub(crate) help: Vec<String>,
+    /// What is not shown of the file that it is about.
+    hidden: Option<Arc<Hidden>>,
 }
 
 impl Diagnostic {
     /// Makes an error.
     pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
         let (message, labels, help) = (shortened(message.into()), Vec::new(), Vec::new());
-        Diagnostic { severity: Severity::Error, code, message, labels, help }
+        Diagnostic { severity: Severity::Error, code, message, labels, help, hidden: None }
     }
 
     /// Makes a warning.
@@ -67,6 +72,15 @@ impl Diagnostic {
     pub(crate) fn help(mut self, text: impl Into<String>) -> Diagnostic {
         self.help.push(shortened(text.into()));
         self
+    }
+
+    /// Takes the values of secrets out of all that it says.
+    fn hide(&mut self, hidden: &Arc<Hidden>) {
+        let labels = self.labels.iter_mut().map(|(_, text)| text);
+        for text in [&mut self.message].into_iter().chain(labels).chain(&mut self.help) {
+            *text = hidden.text(text).into_owned();
+        }
+        self.hidden = Some(Arc::clone(hidden));
     }
 
     /// Returns how bad it is.
@@ -118,6 +132,8 @@ pub(crate) struct Diagnostics {
     n_warnings: usize,
     /// The task that is being read: named where there is no place to show.
     pub(crate) subject: Option<String>,
+    /// What is not shown of the file.
+    pub(crate) hidden: Option<Arc<Hidden>>,
 }
 
 impl Diagnostics {
@@ -159,6 +175,9 @@ impl Diagnostics {
 
     /// Returns them sorted by place.
     pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+        if let Some(hidden) = &self.hidden {
+            self.list.iter_mut().for_each(|diagnostic| diagnostic.hide(hidden));
+        }
         self.list.sort_by_key(|diagnostic| {
             (diagnostic.labels.first().map(|(span, _)| span.start), diagnostic.severity)
         });
@@ -197,6 +216,10 @@ fn body(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool) -> St
         name: escape(&source.name),
         index: LineIndex::new(&source.bytes),
         bytes: &source.bytes,
+        hidden: match diagnostics.iter().find_map(|diagnostic| diagnostic.hidden.as_ref()) {
+            Some(hidden) => hidden.places(&source.bytes),
+            None => Vec::new(),
+        },
     });
     let mut text = String::new();
     for diagnostic in shown(diagnostics) {
@@ -274,6 +297,24 @@ struct File<'a> {
     name: Cow<'a, str>,
     index: LineIndex,
     bytes: &'a [u8],
+    /// The places that are not shown, in their order.
+    hidden: Vec<Range<usize>>,
+}
+
+impl File<'_> {
+    /// Returns a piece of a line as it is shown.
+    fn piece(&self, from: usize, to: usize) -> String {
+        let (mut shown, mut at) = (String::new(), from);
+        let show =
+            |from: usize, to: usize| escape_line(self.bytes.get(from..to).unwrap_or_default());
+        let first = self.hidden.partition_point(|place| place.end <= from);
+        for place in self.hidden[first..].iter().take_while(|place| place.start < to) {
+            shown.push_str(&show(at, place.start.max(at)));
+            shown.push_str(MASKED);
+            at = place.end.min(to);
+        }
+        shown + &show(at, to)
+    }
 }
 
 /// Lays a diagnostic out for the renderer.
@@ -322,9 +363,9 @@ fn snippet<'a>(
     } else {
         (from, to)
     };
-    let piece = |from: usize, to: usize| escape_line(file.bytes.get(from..to).unwrap_or_default());
+    let end_shown = end.min(last);
     let (before, marked, after) =
-        (piece(first, start), piece(start, end.min(last)), piece(end.min(last), last));
+        (file.piece(first, start), file.piece(start, end_shown), file.piece(end_shown, last));
     let place = before.len()..before.len() + marked.len();
     let column = file.index.column(file.bytes, start);
     let snippet = Snippet::source(format!("{before}{marked}{after}"))

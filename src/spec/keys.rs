@@ -54,6 +54,8 @@ pub(crate) enum Type {
     Names,
     /// A list of words.
     WordList,
+    /// A list of names of environment variables.
+    EnvNames,
     /// A whole number in this range.
     Int(u32, u32),
     /// A list of whole numbers in this range.
@@ -161,6 +163,13 @@ pub(crate) const KEYS: &[Key] = &[
         Type::Env,
         "",
         "Environment variables. A value is its source text: `3.10` and `no` stay as they are. A task's own win over those of `defaults`, and these over the file's.",
+    ),
+    key(
+        "secrets",
+        TOP,
+        Type::EnvNames,
+        "",
+        "Environment variables, inherited or of the file, whose values (of 4 bytes or more) are shown as `***` in output, logs and records. What a task encodes or cuts up cannot be recognised.",
     ),
     key(
         "defaults",
@@ -325,7 +334,6 @@ pub(crate) const KEYS: &[Key] = &[
     later("params", TOP),
     later("env_file", &[Place::Top, Place::Task]),
     later("inherit_env", TOP),
-    later("secrets", TOP),
     later("pools", TOP),
     later("if", TASK),
     later("matrix", TASK),

@@ -10,6 +10,7 @@ use super::diag::{Diagnostic, Diagnostics};
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
 use super::maps;
+use super::secrets;
 use super::task::{TaskReader, defaults, on_failure};
 use super::tree::{Entry, Kind, LineIndex, Node, Span};
 use super::values::{self, Env};
@@ -44,6 +45,7 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
         found.push(Diagnostic::error("not-a-map", message).at(root.span).help(help));
         return None;
     };
+    let secrets = secrets::read(map, found); // first: what follows must not show their values
     let top = fields(map, Place::Top, found);
     if let Some(version) = top.get("version") {
         check_version(&version.value, found);
@@ -101,6 +103,7 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
         lists,
         jobs,
         on_failure: on_failure.unwrap_or_default(),
+        secrets,
         grace,
         timeout,
         records: records.unwrap_or_default(),

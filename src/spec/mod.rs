@@ -13,6 +13,7 @@ mod lower;
 mod maps;
 mod notation;
 mod schema;
+mod secrets;
 mod source;
 mod task;
 mod toml;
@@ -31,6 +32,7 @@ use tree::{Kind, LineIndex, Span};
 pub use builder::{FlowBuilder, TaskBuilder};
 pub use diag::{Diagnostic, Severity, report, report_json, report_parts};
 pub use schema::workflow_schema;
+pub use secrets::masked_source;
 pub use source::{Source, find, read};
 
 pub(crate) const MAX_FLOW_NAME: usize = 256; // bytes

@@ -88,6 +88,10 @@ fn type_of(takes: Type) -> Value {
             { "type": "array", "items": { "$ref": "#/$defs/name" } },
         ] }),
         Type::WordList => json!({ "type": "array", "items": scalar, "minItems": 1 }),
+        Type::EnvNames => json!({
+            "type": "array",
+            "items": { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*$" },
+        }),
         Type::Int(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Type::Ints(least, most) => {
             let one = json!({ "type": "integer", "minimum": least, "maximum": most });

@@ -13,8 +13,10 @@ use super::own_words::OwnWords;
 use super::screen::{Inner, Kind, Screen, Side, Streams};
 use super::summary::{SummaryOptions, summary};
 use super::{cute, json, plain, words};
-use crate::event::{Chunk, Event, Line, RunView, Stream, TaskFinished, Trace};
-use crate::model::{Ms, TaskId, TaskState, escape};
+use crate::event::{
+    Chunk, Event, Line, RunView, Stream, TaskFinished, TaskStarted, TerminalUse, Trace,
+};
+use crate::model::{Ms, TaskId, TaskState, Wall, escape};
 
 /// After so long without a sign of life the running tasks are named, so that no CI kills a silent job
 /// and nobody wonders.
@@ -57,6 +59,8 @@ pub struct Console {
     last_shown: Ms,
     /// When the live view was drawn last.
     last_frame: Option<Ms>,
+    /// The attempt that has the terminal; its start was told before it got it.
+    lent_to: Option<(TaskId, u32)>,
 }
 
 /// Tasks in a row that ended in the same way without ever running.
@@ -93,6 +97,7 @@ impl Console {
             now: Ms::default(),
             last_shown: Ms::default(),
             last_frame: None,
+            lent_to: None,
         }
     }
 
@@ -127,6 +132,26 @@ impl Console {
             self.blocks.interrupted();
             self.own(to, &text);
         }
+    }
+
+    /// Returns whether the start of a task can be told from its name alone.
+    fn is_for_people(&self) -> bool {
+        self.options.choice.style != Style::Json
+    }
+
+    /// Tells that a task starts which is about to get the terminal.
+    fn tell_start(&mut self, to: &mut Inner, view: &RunView, task: TaskId, attempt: u32) {
+        let started = TaskStarted {
+            task,
+            name: view.task(task).map_or_else(|| "".into(), |task| task.name.clone()),
+            attempt,
+            pid: None,
+            argv: Vec::new(),
+            argv_cut: false,
+            dir: None,
+        };
+        let event = Event::TaskStarted(Box::new(started));
+        self.tell(to, view, &Line { v: 0, seq: 0, ts: Wall(0), ms: self.now, event });
     }
 
     fn own(&mut self, to: &mut Inner, text: &str) {
@@ -223,7 +248,9 @@ impl Trace for Console {
         match &line.event {
             Event::TaskStarted(started) => {
                 self.own_words.forget(started.task);
-                self.tell(to, view, line);
+                if self.lent_to != Some((started.task, started.attempt)) || !self.is_for_people() {
+                    self.tell(to, view, line);
+                }
                 let has_line =
                     !self.options.choice.quiet && self.options.choice.style != Style::Json;
                 self.blocks.started(started.task, line.ms, has_line);
@@ -271,6 +298,9 @@ impl Trace for Console {
         self.now = self.now.max(now);
         let screen = self.screen.clone();
         let to = &mut *screen.lock();
+        if to.is_lent() {
+            return;
+        }
         self.end_flood(to);
         if self.has_live {
             // A caller that ticks more often draws no more often.
@@ -284,6 +314,21 @@ impl Trace for Console {
         {
             self.blocks.interrupted();
             self.own(to, &text);
+        }
+    }
+
+    fn terminal(&mut self, view: &RunView, terminal: TerminalUse) {
+        let screen = self.screen.clone();
+        let to = &mut *screen.lock();
+        match terminal {
+            TerminalUse::Lent { task, attempt } => {
+                if self.is_for_people() {
+                    self.tell_start(to, view, task, attempt);
+                }
+                self.lent_to = Some((task, attempt));
+                to.lend();
+            }
+            TerminalUse::Returned => to.take_back(),
         }
     }
 

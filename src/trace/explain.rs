@@ -37,9 +37,6 @@ pub fn explain_exit(task: &TaskView, path: &str) -> String {
             Some(took) => format!("timeout after {took}"),
             None => "timeout".to_owned(),
         },
-        (Some("terminal"), None) => {
-            "terminal: it wanted to use the terminal, which tasks do not own".to_owned()
-        }
         _ => match last.and_then(|last| last.measured.exit_code) {
             Some(code) if reason.is_none() => exit(code, last, path),
             Some(_) | None => words::failure(reason),

@@ -83,7 +83,13 @@ impl Streams {
 }
 
 fn terminal_size() -> Option<(u16, u16)> {
-    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).ok()?;
+    use rustix::process::getpgrp;
+    // In the background the live view would overwrite what others show.
+    let err = rustix::stdio::stderr();
+    if rustix::termios::tcgetpgrp(err).is_ok_and(|foreground| foreground != getpgrp()) {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(err).ok()?;
     // A terminal that does not know its size says 0.
     (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
 }
@@ -140,6 +146,8 @@ impl Screen {
             live: None,
             pending: Vec::new(),
             n_pending: 0,
+            is_paused: false,
+            is_lent: false,
         };
         Screen { inner: Arc::new(Mutex::new(inner)), past: streams.past }
     }
@@ -153,15 +161,40 @@ impl Screen {
             self.lock().say(text);
             return;
         };
+        match self.try_lock() {
+            Some(mut inner) => inner.say(text),
+            None => past(&format!("\n{}\n", text.trim_end())),
+        }
+    }
+
+    /// Removes the live view, and shows none until [`Screen::resume`]; for a process that is about to
+    /// be stopped. Where the console thread does not let go of the streams within a moment nothing
+    /// is removed.
+    pub fn pause(&self) {
+        if let Some(mut inner) = self.try_lock() {
+            inner.clear();
+            inner.is_paused = true;
+        }
+    }
+
+    /// Lets the live view be shown again.
+    pub fn resume(&self) {
+        if let Some(mut inner) = self.try_lock() {
+            inner.is_paused = false;
+        }
+    }
+
+    /// Waits a moment for the streams.
+    fn try_lock(&self) -> Option<MutexGuard<'_, Inner>> {
         let deadline = Instant::now() + ANNOUNCE_WAIT;
         loop {
             match self.inner.try_lock() {
-                Ok(mut inner) => return inner.say(text),
-                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner().say(text),
+                Ok(inner) => return Some(inner),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                     thread::sleep(Duration::from_millis(2));
                 }
-                Err(TryLockError::WouldBlock) => return past(&format!("\n{}\n", text.trim_end())),
+                Err(TryLockError::WouldBlock) => return None,
             }
         }
     }
@@ -205,6 +238,10 @@ pub(super) struct Inner {
     /// What waits for the next frame, in the order in which it is to be seen.
     pending: Vec<(Side, Vec<u8>)>,
     n_pending: usize,
+    /// Whether the process is about to stop: no live view then.
+    is_paused: bool,
+    /// Whether a task has the terminal: what is for a terminal waits until it is taken back.
+    is_lent: bool,
 }
 
 impl Inner {
@@ -229,7 +266,8 @@ impl Inner {
         let sink = self.sink(side);
         sink.in_line = *last != b'\n';
         let on_terminal = sink.surface.kind == Kind::Terminal;
-        if !on_terminal || !self.live.as_ref().is_some_and(Live::is_shown) {
+        let waits = self.is_lent || self.live.as_ref().is_some_and(Live::is_shown);
+        if !on_terminal || !waits {
             self.sink(side).write(bytes);
             self.tell_what_broke();
             return;
@@ -268,6 +306,9 @@ impl Inner {
 
     /// Brings everything onto the screen and the live view below it.
     pub(super) fn frame(&mut self, frame: &Frame) {
+        if self.is_paused || self.is_lent {
+            return;
+        }
         let Some((width, height)) = (self.size)() else { return self.clear() };
         self.clear_into_pending(width);
         // The live view cannot stand behind an unfinished line; the rest of the line comes soon.
@@ -282,9 +323,29 @@ impl Inner {
 
     /// Removes the live view and writes what waited for it.
     pub(super) fn clear(&mut self) {
+        if self.is_lent {
+            return;
+        }
         let width = (self.size)().map_or(u16::MAX, |(width, _)| width);
         self.clear_into_pending(width);
         self.write_pending();
+    }
+
+    /// Lets a task have the terminal: nothing is written to it from now on.
+    pub(super) fn lend(&mut self) {
+        self.clear();
+        self.is_lent = true;
+    }
+
+    /// Returns whether a task has the terminal.
+    pub(super) fn is_lent(&self) -> bool {
+        self.is_lent
+    }
+
+    /// Takes the terminal back, and writes what waited for that.
+    pub(super) fn take_back(&mut self) {
+        self.is_lent = false;
+        self.clear();
     }
 
     fn clear_into_pending(&mut self, width: u16) {

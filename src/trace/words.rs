@@ -6,6 +6,9 @@ use crate::model::{Ms, Reason, TaskId, escape};
 /// Returns why a task failed in a few words for people: `exit 2`, `signal SIGKILL`, `timeout`.
 pub(super) fn failure(reason: Option<&Reason>) -> String {
     let Some(reason) = reason else { return "unknown".to_owned() };
+    if *reason == Reason::TERMINAL {
+        return "terminal: it wanted the terminal, which `interactive: true` gives it".to_owned();
+    }
     match reason.argument() {
         Some(argument) => escape(&format!("{} {argument}", reason.kind())).into_owned(),
         None => escape(reason.as_str()).into_owned(),

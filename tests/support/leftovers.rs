@@ -46,6 +46,16 @@ pub(crate) fn find(mark: &str) -> Vec<i32> {
     pids.collect()
 }
 
+/// Returns the living processes that carry the mark with their states.
+pub(crate) fn states(mark: &str) -> Vec<(i32, char)> {
+    let state = |pid: i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (_, rest) = stat.rsplit_once(')')?;
+        Some((pid, rest.trim_start().chars().next().filter(|state| !matches!(state, 'Z' | 'X'))?))
+    };
+    find(mark).into_iter().filter_map(state).collect()
+}
+
 /// Returns the words of a process; empty where it has gone.
 pub(crate) fn command(pid: i32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -51,6 +51,9 @@ pub(crate) fn has_tool(name: &str) -> bool {
     is_there
 }
 
+/// What the shell of [`Project::shell`] shows when it waits for a command.
+pub(crate) const PROMPT: &str = "your turn> ";
+
 /// Waits until `is_true`, and fails the test where it does not come true.
 #[track_caller]
 pub(crate) fn wait_for(what: &str, mut is_true: impl FnMut() -> bool) {
@@ -199,6 +202,26 @@ impl Project {
     #[track_caller]
     pub(crate) fn requires_no_process(&self) {
         leftovers::require_none(&self.mark);
+    }
+
+    /// Starts a shell with job control on a terminal. Its prompt is [`PROMPT`]; it stands for whoever
+    /// presses keys, and knows the program as `$PYOCO`.
+    #[track_caller]
+    pub(crate) fn shell(&self) -> Terminal {
+        let script = "stty rows 24 cols 80 echo && exec /bin/sh -i";
+        let mut command = self.command_of("/bin/sh");
+        command.args(["-c", script]).env("TERM", "xterm-256color").env("PS1", PROMPT);
+        command.env("PYOCO", env!("CARGO_BIN_EXE_pyoco"));
+        command.envs(self.env.iter().map(|(k, v)| (k, v)));
+        let mut terminal = Terminal::spawn(command);
+        terminal.expect(PROMPT);
+        terminal
+    }
+
+    /// Returns the living processes of this project with their states, as `/proc` names them: `T` is
+    /// stopped.
+    pub(crate) fn processes(&self) -> Vec<(i32, char)> {
+        leftovers::states(&self.mark)
     }
 
     /// Returns the records of the project's state folder, the oldest first.

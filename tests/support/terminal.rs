@@ -46,9 +46,9 @@ impl Terminal {
         self.session.send_control(key).expect("the terminal is there");
     }
 
-    /// Types a line, and the key that ends it.
+    /// Types a line, and presses the return key.
     pub(crate) fn type_line(&mut self, line: &str) {
-        self.session.send_line(line).expect("the terminal is there");
+        self.session.send_line(&as_chars(line)).expect("the terminal is there");
     }
 
     /// Presses keys one after the other.

@@ -2,6 +2,7 @@
 
 mod args;
 mod dry;
+mod job_control;
 mod limits;
 mod nested;
 mod orphans;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::exit::{Exit, Failure, written};
-use super::load::{caller_dir, load};
+use super::load::{caller_dir, load, shown};
 use crate::engine::{
     Engine, PARENT_GRACE, RunHandle, RunOptions, StartError, Surroundings, processors,
 };
@@ -28,6 +29,7 @@ use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
 pub(crate) use args::{RunArgs, is_file};
 use args::{jobs, on_cancel, parse, setting};
+use job_control::JobControl;
 use nested::InnerRuns;
 use orphans::Orphans;
 use signals::Ladder;
@@ -116,7 +118,9 @@ fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure {
             let all: Vec<TaskId> = flow.ids().collect();
             failure.hint(format!("the tasks are: {}", names(flow, &all, MAX_NAMES)))
         }
-        SelectionError::NoDefault => failure.hint(super::list::table(flow, usize::MAX).trim_end()),
+        SelectionError::NoDefault => {
+            failure.hint(super::list::table(&shown(flow), usize::MAX).trim_end())
+        }
         SelectionError::Nothing => failure,
     }
 }
@@ -188,8 +192,10 @@ impl Job {
 
     fn run(mut self) -> Result<Exit, Failure> {
         let (ladder, orphans) = (Ladder::listen()?, Orphans::listen()?);
+        let job_control = JobControl::listen()?;
         let console = Console::stdio(self.console);
-        self.options.on_level = Some(on_level(console.screen(), self.inner_runs.clone()));
+        let screen = console.screen();
+        self.options.on_level = Some(on_level(screen.clone(), self.inner_runs.clone()));
         self.options.trace = Some(Box::new(console));
         let keep_for = self.plan.flow.records().keep_for;
         let has_repository = self.options.facts.git_commit.is_some();
@@ -197,6 +203,7 @@ impl Job {
         self.inner_runs.belong_to(handle.run_id());
         ladder.lead_to(handle.clone());
         orphans.reap_beside(handle.clone());
+        job_control.lead_to(handle.clone(), screen);
         if let Some(request) = nested::drain_of_outer() {
             handle.request(request);
         }
@@ -206,6 +213,8 @@ impl Job {
         let view = handle.wait();
         // Retention is a courtesy: what it cannot remove now, the next run or `runs prune` will.
         if let Some(mut retention) = self.retention {
+            // As it stands in the record: without secrets.
+            retention.only = Some((view.header().flow.clone(), view.header().file.clone()));
             retention.ended_after = keep_for.map(|age| Wall::from(SystemTime::now()).minus(age));
             let _ = self.engine.store().prune(&retention);
         }

@@ -182,8 +182,8 @@ fn give_up_on(handle: RunHandle, signal: i32) {
 /// how `nohup` asks to be left alone.
 #[expect(unsafe_code, reason = "no crate in use wraps these calls safely")]
 pub(super) fn reset_inherited() {
-    const OURS: [i32; 3] = [libc::SIGCHLD, TERM, libc::SIGTTOU];
-    const STOPS: [i32; 2] = [libc::SIGTSTP, libc::SIGTTIN];
+    // Who wants the terminal in the background shall be stopped, a task as well as we.
+    const OURS: [i32; 4] = [libc::SIGCHLD, TERM, libc::SIGTTOU, libc::SIGTTIN];
     // SIGPIPE is ignored by Rust's start-up, and set right by its way to start a process.
     const KEPT: [i32; 4] = [HUP, INT, QUIT, libc::SIGPIPE];
     // SAFETY: an empty set is made before it is used, and no handler of ours is installed yet; the
@@ -192,7 +192,7 @@ pub(super) fn reset_inherited() {
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-        for signal in OURS.into_iter().chain(STOPS) {
+        for signal in OURS {
             libc::signal(signal, libc::SIG_DFL);
         }
         // Past the caller's limit of file sizes a write shall fail as on a full disk, and not end us.
@@ -206,19 +206,29 @@ pub(super) fn reset_inherited() {
     }
 }
 
+/// Returns whether we go on ignoring a signal because the caller ignores it. For SIGTSTP that means
+/// that nobody would continue us.
+pub(super) fn is_deaf_to(signal: i32) -> bool {
+    disposition(signal).is_some_and(|handler| handler == ignore as *const () as usize)
+}
+
 /// One past the last of the signals that every Unix has; those behind are the C library's own, or
 /// nobody's.
 const LAST_STANDARD: i32 = 32;
 
 extern "C" fn ignore(_signal: i32) {}
 
-#[expect(unsafe_code, reason = "no crate in use asks for a disposition without changing it")]
 fn is_ignored(signal: i32) -> bool {
+    disposition(signal) == Some(libc::SIG_IGN)
+}
+
+#[expect(unsafe_code, reason = "no crate in use asks for a disposition without changing it")]
+fn disposition(signal: i32) -> Option<libc::sighandler_t> {
     // SAFETY: with a null for the new action the call only fills the old one.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
-            && action.sa_sigaction == libc::SIG_IGN
+        let asked = libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0;
+        asked.then_some(action.sa_sigaction)
     }
 }
 
@@ -249,6 +259,31 @@ fn raise_by_default(signal: i32) {
         libc::sigaddset(&raw mut only, signal);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
         libc::raise(signal);
+    }
+}
+
+/// Raises a signal with what it does by default, and then lets its handler have it again. Of a signal
+/// that stops us it returns when we are continued, or at once where it does not stop us.
+///
+/// It stops us once: meanwhile others can be sent the same signal, say by a terminal that is written
+/// to, and stop us first. Then ours is pending already, and SIGCONT takes it away.
+#[expect(unsafe_code, reason = "the safe way to do it stops us with another signal")]
+pub(super) fn raise_by_default_once(signal: i32) {
+    // SAFETY: the structures are made or filled before they are used, the action is written back as
+    // it was, and the mask is this thread's alone.
+    unsafe {
+        let mut only: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut only);
+        libc::sigaddset(&raw mut only, signal);
+        let mut action: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(signal, std::ptr::null(), &raw mut action) != 0 {
+            return;
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const only, std::ptr::null_mut());
+        libc::raise(signal);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
     }
 }
 

@@ -180,6 +180,18 @@ pub(in crate::engine) fn members(group: Pid) -> Vec<OwnedFd> {
     pids().into_iter().filter_map(member).collect()
 }
 
+/// Returns whether any process of `group` is neither stopped nor dead; `None` where it cannot be seen.
+/// One that the kernel does not let go counts as stopped: it waits for a child that is.
+pub(in crate::engine) fn has_running_members(group: Pid) -> Option<bool> {
+    fs::read_dir("/proc").ok()?; // where it is not there nothing can be seen
+    let group = group.as_raw_nonzero().get().cast_unsigned();
+    let runs = |pid: u32| {
+        let status = Status::of(pid).filter(|status| status.is_alive && status.group == group);
+        status.is_some_and(|status| !matches!(status.state, 'T' | 't' | 'D'))
+    };
+    Some(pids().into_iter().any(runs))
+}
+
 fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
     let file = fs::File::from(pipe.try_clone_to_owned().ok()?);
     Some(format!("pipe:[{}]", file.metadata().ok()?.ino()))
@@ -220,6 +232,7 @@ fn living_group_of(pid: u32) -> Option<Pid> {
 
 /// What `/proc` says of a process.
 struct Status {
+    state: char,
     is_alive: bool,
     parent: u32,
     group: u32,
@@ -231,9 +244,10 @@ impl Status {
         // pid (name) state parent group …; the name may hold anything, also parentheses.
         let (_, rest) = stat.rsplit_once(')')?;
         let mut fields = rest.split_whitespace();
-        let is_alive = fields.next().is_some_and(|state| state != "Z" && state != "X");
+        let state = fields.next()?.chars().next()?;
+        let is_alive = !matches!(state, 'Z' | 'X');
         let mut number = || fields.next()?.parse().ok();
-        Some(Status { is_alive, parent: number()?, group: number()? })
+        Some(Status { state, is_alive, parent: number()?, group: number()? })
     }
 }
 

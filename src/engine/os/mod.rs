@@ -8,13 +8,13 @@ mod portable;
 
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
 pub(super) use linux::{
-    ExitWatch, Remnant, ended_children, holders, living_groups, look_closer, members, peek_end,
-    processes,
+    ExitWatch, Remnant, ended_children, has_running_members, holders, living_groups, look_closer,
+    members, peek_end, processes,
 };
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 pub(super) use portable::{
-    ExitWatch, Remnant, ended_children, holders, living_groups, look_closer, members, peek_end,
-    processes,
+    ExitWatch, Remnant, ended_children, has_running_members, holders, living_groups, look_closer,
+    members, peek_end, processes,
 };
 
 use crate::model::Ms;

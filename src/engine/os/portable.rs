@@ -4,10 +4,12 @@
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::{Closer, End, Process, first_ended_child};
+use crate::model::Mask;
 
 /// Becomes readable when a process has exited.
 #[derive(Debug)]
@@ -57,6 +59,11 @@ pub(in crate::engine) fn members(_group: Pid) -> Vec<OwnedFd> {
     Vec::new()
 }
 
+/// Returns that it is unknown: there is no portable way to find them.
+pub(in crate::engine) fn has_running_members(_group: Pid) -> Option<bool> {
+    None
+}
+
 /// Returns the leader alone: there is no portable way to find others.
 pub(in crate::engine) fn processes(leader: Pid) -> io::Result<Vec<Process>> {
     let pid = leader.as_raw_nonzero().get().cast_unsigned();
@@ -72,7 +79,7 @@ pub(in crate::engine) fn processes(leader: Pid) -> io::Result<Vec<Process>> {
 }
 
 /// Returns nothing: there is no portable way to learn it.
-pub(in crate::engine) fn look_closer(_pid: u32) -> Closer {
+pub(in crate::engine) fn look_closer(_pid: u32, _mask: &Arc<Mask>) -> Closer {
     Closer::default()
 }
 

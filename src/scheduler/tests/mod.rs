@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{Rules, audit};
 use crate::model::{
-    Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, SIGTERM, Syntax, Task, Work,
+    Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, SIGTERM, Secrets, Syntax, Task, Work,
 };
 
 /// A task of a simulated run: what it needs, and how its attempts end.
@@ -72,6 +72,7 @@ fn flow(sims: &[Sim], on_failure: OnFailure) -> Arc<Flow> {
         lists,
         jobs: None,
         on_failure,
+        secrets: Secrets::default(),
         grace: None,
         timeout: None,
         records: Default::default(),

@@ -263,7 +263,7 @@ fn keys_have_their_places() {
         "defaults: {run: x}\ntasks: {a: x}\n",
         &["1:12 unknown-key unknown key `run` in `defaults`; `run` stands in a task"],
     );
-    for key in ["params", "env_file", "inherit_env", "secrets", "pools"] {
+    for key in ["params", "env_file", "inherit_env", "pools"] {
         let message = format!(
             "1:1 not-yet `{key}` does not work yet in this version of pyoco; remove the key; `pyoco schema workflow` has all that work"
         );

@@ -9,6 +9,7 @@ description: all keys
 env: {A: 3.10, B: 010, C: 0x1f, D: 1e3, E: True, F: no, G: ""}
 defaults: {env: {A: 2, H: h}, dir: sub, shell: bash, timeout: 1h30m, retry: 2, fail: isolate}
 default: [b]
+secrets: [INHERITED, INHERITED]
 jobs: 3
 on_failure: kill
 x-note: {anything: [1, 2]}
@@ -43,6 +44,7 @@ version = 1
 name = "full"
 description = "all keys"
 default = ["b"]
+secrets = ["INHERITED"]
 jobs = 3
 on_failure = "kill"
 x-note = { anything = [1, 2] }
@@ -104,6 +106,8 @@ fn both_syntaxes_make_the_same_flow() {
         assert_eq!((flow.name(), flow.description()), ("full", Some("all keys")));
         assert_eq!((flow.jobs, flow.on_failure), (Some(3), OnFailure::Kill));
         assert_eq!(flow.default, Some(vec![TaskId(1)]));
+        let inherited = Secret { name: "INHERITED".into(), values: Vec::new() };
+        assert_eq!(flow.secrets().0[..], [inherited]);
         let names: Vec<_> = flow.tasks().iter().map(|task| task.name()).collect();
         assert_eq!(names, ["a", "b", "c", "d", "e", "f"]);
         assert_eq!((flow.timeout, flow.grace), (Some(Ms::secs(7200)), Some(Ms::secs(5))));

@@ -5,6 +5,7 @@ mod flows;
 mod limits;
 mod maps;
 mod properties;
+mod secrets;
 mod values;
 
 use proptest::prelude::*;
@@ -12,8 +13,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::graph::{Picture, draw};
 use crate::model::{
-    Kill, ListId, Ms, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Shell, Size,
-    Task, TaskId, Work,
+    Kill, ListId, Ms, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Secret, Shell,
+    Size, Task, TaskId, Work,
 };
 
 fn source(text: &str, syntax: Syntax) -> Source {

@@ -4,11 +4,12 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::process::Pid;
 
 use super::super::{Closer, Process};
-use crate::model::{Ms, escape, shell_word};
+use crate::model::{Mask, Ms, escape, shell_word};
 
 /// How much of a command line is read, in bytes.
 const MAX_COMMAND: u64 = 4096;
@@ -48,26 +49,26 @@ fn parse(pid: u32, stat: &str, ticks_per_second: u64) -> Option<Process> {
 /// Returns more of a process; what cannot be read, because it is gone or not ours, is left out.
 ///
 /// Can hang: the command line lies in the memory of the process, which the kernel may have locked.
-pub(in crate::engine) fn look_closer(pid: u32) -> Closer {
+pub(in crate::engine) fn look_closer(pid: u32, mask: &Arc<Mask>) -> Closer {
     let dir = PathBuf::from(format!("/proc/{pid}"));
     let waits_in = fs::read_to_string(dir.join("wchan")).ok();
     let call = fs::read_to_string(dir.join("syscall")).ok();
     Closer {
         waits_in: waits_in.filter(|name| !name.is_empty() && name != "0"),
-        call: call.and_then(|call| descriptor_call(&dir, &call)),
-        command: command(&dir),
+        call: call.and_then(|call| descriptor_call(&dir, &call, mask)),
+        command: command(&dir, mask),
     }
 }
 
 /// Returns the call that a process is in, if it is about a descriptor: `read of fd 0, pipe:[123]`.
-fn descriptor_call(process: &Path, call: &str) -> Option<String> {
+fn descriptor_call(process: &Path, call: &str, mask: &Mask) -> Option<String> {
     let mut words = call.split_whitespace();
     let name = name_of(words.next()?.parse().ok()?)?;
     let argument = words.next()?.strip_prefix("0x")?;
     let descriptor = u64::from_str_radix(argument, 16).ok()?;
     let target = fs::read_link(process.join(format!("fd/{descriptor}"))).ok();
     let target = target.map_or(String::new(), |target| format!(", {}", target.display()));
-    Some(format!("{name} of fd {descriptor}{target}"))
+    Some(format!("{name} of fd {descriptor}{}", mask.text(&target)))
 }
 
 /// Returns the name of a call that takes a descriptor first and can wait for long.
@@ -90,10 +91,16 @@ fn name_of(call: libc::c_long) -> Option<&'static str> {
 }
 
 /// Returns the words of a process's command line as one would type them, harmless.
-fn command(process: &Path) -> Option<String> {
+fn command(process: &Path, mask: &Arc<Mask>) -> Option<String> {
     let mut bytes = Vec::new();
     File::open(process.join("cmdline")).ok()?.take(MAX_COMMAND).read_to_end(&mut bytes).ok()?;
     let is_cut = bytes.len() as u64 == MAX_COMMAND;
+    // Before anything is quoted or cut; of a value that was cut here the beginning goes too.
+    let mut stream = mask.stream();
+    let mut bytes = stream.push(&bytes).to_vec();
+    if !is_cut {
+        bytes.extend_from_slice(stream.finish());
+    }
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
     if bytes.is_empty() {
         return None; // a zombie, or a thread of the kernel
@@ -130,7 +137,7 @@ mod tests {
         let ours = all.iter().find(|process| process.pid == own).expect("we live");
         assert_eq!(ours.parent, std::os::unix::process::parent_id());
         let first = std::env::args().next().expect("a program has a name");
-        let command = look_closer(own).command.expect("it can be read");
+        let command = look_closer(own, &Arc::default()).command.expect("it can be read");
         assert!(command.contains(&*escape(&shell_word(&first))), "{command}");
     }
 }

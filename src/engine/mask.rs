@@ -1,0 +1,149 @@
+//! The secrets of a run: what masks them, what is said of those that cannot be masked, and which of
+//! the texts that come into the run are masked before anybody is told of them.
+//!
+//! They are masked where they come in, so that the record, the trace and the state in memory agree.
+//! Names of tasks and of the flow are what everything else refers to, and stay as they are.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use super::Surroundings;
+use crate::event::{CancelRequest, Measured, RunNoted, RunStarted};
+use crate::model::{Flow, MIN_SECRET, Mask, Reason};
+use crate::scheduler::{Ended, Input, Started};
+
+/// The most that is looked through of a file of a few lines.
+const MAX_BLANKED: u64 = 1 << 20;
+/// How many names a warning shows.
+const MAX_NAMES: usize = 8;
+
+/// Returns what masks all values that tasks of this flow can see under the names of its secrets.
+pub(super) fn mask_of(flow: &Flow, surroundings: &Surroundings) -> Mask {
+    let env = surroundings.env.iter();
+    flow.secrets().mask(env.map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+}
+
+/// Returns what people should know of secrets that are not masked. What the file sets is not spoken
+/// of: who reads the file has said it.
+pub(super) fn warnings(flow: &Flow, surroundings: &Surroundings) -> Vec<String> {
+    let env = surroundings.env.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let inherited: HashMap<&[u8], &[u8]> = env.collect();
+    let (mut unset, mut short) = (Vec::new(), Vec::new());
+    for secret in flow.secrets().0.iter() {
+        match inherited.get(secret.name.as_bytes()) {
+            None if secret.values.is_empty() => unset.push(&*secret.name),
+            Some(value) if !Mask::takes(value) => short.push(&*secret.name),
+            None | Some(_) => {}
+        }
+    }
+    let mut warnings = Vec::new();
+    if !unset.is_empty() {
+        warnings.push(format!(
+            "there is nothing to mask for what is set nowhere: {}; set it, or take it out of `secrets`",
+            listed(&unset)
+        ));
+    }
+    if !short.is_empty() {
+        warnings.push(format!(
+            "what has less than {MIN_SECRET} bytes in the environment is not masked: {}; use a longer value, or take it out of `secrets`",
+            listed(&short)
+        ));
+    }
+    warnings
+}
+
+fn listed(names: &[&str]) -> String {
+    let shown = names.iter().take(MAX_NAMES).map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    match names.len().saturating_sub(MAX_NAMES) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Masks the texts of an input that come from outside of the flow's structure.
+pub(super) fn mask_input(mask: &Mask, input: &mut Input) {
+    match input {
+        Input::Begin(facts) | Input::Open(facts) => mask_facts(mask, facts),
+        Input::Started(started) => {
+            let Started { task: _, attempt: _, pid: _, argv, argv_cut: _, dir } = &mut **started;
+            argv.iter_mut().chain(dir).for_each(|text| mask.apply(text));
+        }
+        Input::Ended(ended) => {
+            let Ended { task: _, attempt: _, not_started, measured } = &mut **ended;
+            if let Some(reason) = not_started {
+                mask_reason(mask, reason);
+            }
+            let Measured {
+                exit_code: _,
+                signal: _,
+                cpu_ms: _,
+                max_rss: _,
+                bytes: _,
+                tail,
+                leaked: _,
+            } = measured;
+            tail.iter_mut().for_each(|text| mask.apply(text));
+        }
+        Input::Cancel(request) => mask_request(mask, request),
+        Input::WantsTerminal { .. } | Input::Noted(RunNoted { git_dirty: _ }) | Input::Tick => {}
+    }
+}
+
+/// Masks what a request to cancel says.
+pub(super) fn mask_request(mask: &Mask, request: &mut CancelRequest) {
+    let CancelRequest { level: _, by, reason } = request;
+    [by].into_iter().chain(reason).for_each(|text| mask.apply(text));
+}
+
+/// Puts stars in the place of secrets in a file that others may be appending to.
+pub(super) fn blank_file(mask: &Mask, path: &Path) -> io::Result<()> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let mut file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(MAX_BLANKED).read_to_end(&mut bytes)?;
+    for range in mask.find(&bytes) {
+        let at = range.start as u64;
+        Mask::blank(&mut bytes[range.clone()]);
+        file.write_all_at(&bytes[range], at)?;
+    }
+    Ok(())
+}
+
+/// Masks a reason.
+pub(super) fn mask_reason(mask: &Mask, reason: &mut Reason) {
+    if let Cow::Owned(masked) = mask.text(reason.as_str()) {
+        *reason = Reason::from_wire(masked);
+    }
+}
+
+fn mask_facts(mask: &Mask, facts: &mut RunStarted) {
+    // Ids, sums and counts are pyoco's own or the kernel's, and readers compare them.
+    let RunStarted {
+        run_id: _,
+        flow: _,
+        file,
+        file_sha256: _,
+        params,
+        args,
+        args_cut: _,
+        labels,
+        jobs: _,
+        n_tasks: _,
+        parent_run: _,
+        host,
+        pid: _,
+        boot_id: _,
+        pyoco: _,
+        git_commit: _,
+        ci_url,
+    } = facts;
+    let texts = params.values_mut().chain(args).chain(labels.values_mut());
+    texts.chain(file).chain(host).chain(ci_url).for_each(|text| mask.apply(text));
+}

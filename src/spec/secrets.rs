@@ -1,0 +1,261 @@
+//! The key `secrets`: which variables it names, what the file itself sets them to, and how the file is
+//! shown and kept without these values.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::diag::{Diagnostic, Diagnostics};
+use super::tree::{Entry, Kind, Node, Span};
+use super::{toml, values, yaml};
+use crate::model::{MASKED, MIN_SECRET, Mask, Secret, Secrets, Syntax};
+
+/// The most that the values in a file may hold together: the system gives no task more by far.
+const MAX_VALUES: usize = 2 << 20;
+
+/// What is not shown of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Hidden {
+    mask: Mask,
+    /// Where the file sets a secret, however it is written there.
+    spans: Vec<Span>,
+}
+
+impl Hidden {
+    /// Returns the text with `***` in the place of values.
+    pub(crate) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.mask.text(text)
+    }
+
+    /// Returns whether a text holds a value.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        !self.mask.find(text.as_bytes()).is_empty()
+    }
+
+    /// Returns the places of a file that are not shown, in their order.
+    pub(crate) fn places(&self, file: &[u8]) -> Vec<Range<usize>> {
+        let spans = self.spans.iter().map(|span| span.start as usize..span.end as usize);
+        let mut places: Vec<_> = self.mask.find(file).into_iter().chain(spans).collect();
+        places.sort_unstable_by_key(|place| place.start);
+        places.dedup_by(|next, last| {
+            let touches = next.start <= last.end;
+            if touches {
+                last.end = last.end.max(next.end);
+            }
+            touches
+        });
+        places
+    }
+}
+
+/// Reads the key, and what the rest of the file sets its variables to. From here on no diagnostic
+/// shows a value.
+pub(crate) fn read(root: &[Entry<'_>], found: &mut Diagnostics) -> Secrets {
+    let Some(entry) = child(root, "secrets") else { return Secrets::default() };
+    let Kind::List(items) = entry.value.kind() else {
+        let wrong = values::wrong_type("secrets", "a list of names", &entry.value);
+        found.push(wrong.help("write `secrets: [TOKEN]`"));
+        return Secrets::default();
+    };
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut secrets: Vec<(Secret, Span)> = Vec::new();
+    for item in items {
+        let Some(name) = name(item, found) else { continue };
+        places.entry(name).or_insert_with(|| {
+            secrets.push((Secret { name: name.into(), values: Vec::new() }, item.span));
+            secrets.len() - 1
+        });
+    }
+    let mut hidden = Hidden::default();
+    let mut n_bytes = 0;
+    for variable in envs(root) {
+        let Some(place) = places.get(&*variable.key) else { continue };
+        let Some(value) = variable.value.scalar() else { continue };
+        let (secret, span) = &mut secrets[*place];
+        hidden.spans.push(own_place(&variable.value).span);
+        if secret.values.last().is_some_and(|last| **last == *value) {
+            continue; // as in a thousand tasks by one anchor
+        }
+        if !Mask::takes(value.as_bytes()) {
+            found.push(too_short(&variable.key, *span));
+        }
+        n_bytes += value.len();
+        secret.values.push(value.into());
+    }
+    if n_bytes > MAX_VALUES {
+        let message = format!("the values of all secrets are longer than {} MiB", MAX_VALUES >> 20);
+        let help =
+            "keep long ones in files that tasks read; what is printed of these is not masked";
+        found.push(Diagnostic::error("too-large", message).at(entry.span).help(help));
+        secrets.clear();
+    }
+    let secrets = Secrets(secrets.into_iter().map(|(secret, _)| secret).collect());
+    hidden.mask = secrets.mask::<&[u8], &[u8]>([]);
+    warn_of_names(root, &hidden, found);
+    found.hidden = Some(Arc::new(hidden));
+    secrets
+}
+
+/// Returns a name of the list, where it is one.
+fn name<'n>(item: &'n Node<'_>, found: &mut Diagnostics) -> Option<&'n str> {
+    let name = values::text(item, "secrets", found)?;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let wrong = |message: String| Diagnostic::error("secret-name", message).at(item.span);
+    if name.starts_with("params.") || (name.starts_with("tasks.") || name.starts_with("tasks[")) {
+        let message = format!("`{name}` in `secrets` does not work yet in this version of pyoco");
+        found.push(
+            Diagnostic::error("not-yet", message)
+                .at(item.span)
+                .help("name an environment variable, or remove the entry"),
+        );
+        return None;
+    }
+    let bare = name.trim_start_matches("${{").trim_end_matches("}}").trim();
+    let bare = bare.trim_start_matches("env.").trim_start_matches(['$', '{']);
+    let bare = bare.trim_end_matches('}');
+    if bare != name && !bare.is_empty() && bare.starts_with(starts) && bare.chars().all(is_word) {
+        let message = format!("`{name}` is no name of an environment variable");
+        found.push(wrong(message).help(format!("write the name alone: `{bare}`")));
+        return None;
+    }
+    if !name.starts_with(starts) || !name.chars().all(is_word) {
+        // It may be the secret itself.
+        let message = "an entry of `secrets` is no name of an environment variable";
+        found.push(wrong(message.to_owned()).help(
+            "name variables, whose values are then masked: `secrets: [TOKEN]`; a name has letters, digits and `_`",
+        ));
+        return None;
+    }
+    Some(name)
+}
+
+fn too_short(name: &str, span: Span) -> Diagnostic {
+    let message = format!(
+        "the file sets the secret `{name}` to less than {MIN_SECRET} bytes, which are not masked"
+    );
+    Diagnostic::warning("secret-short", message)
+        .at(span)
+        .help("use a longer value, or take the name out of `secrets`")
+}
+
+/// Warns of names that hold a value: they are what everything else refers to, and stay as they are.
+fn warn_of_names(root: &[Entry<'_>], hidden: &Hidden, found: &mut Diagnostics) {
+    let mut warn = |what: &str, span: Span| {
+        let message = format!("the name of {what} holds the value of a secret, and is not masked");
+        found.push(Diagnostic::warning("secret-in-name", message).at(span).help("rename it"));
+    };
+    if let Some(entry) = child(root, "name")
+        .filter(|entry| entry.value.scalar().is_some_and(|name| hidden.is_in(name)))
+    {
+        warn("the flow", entry.value.span);
+    }
+    for task in tasks(root).filter(|task| hidden.is_in(&task.key)) {
+        warn("a task", task.span);
+    }
+}
+
+/// Returns the entry with this key.
+fn child<'n, 's>(entries: &'n [Entry<'s>], key: &str) -> Option<&'n Entry<'s>> {
+    entries.iter().find(|entry| entry.key == key)
+}
+
+/// Returns all tasks.
+fn tasks<'n, 's>(root: &'n [Entry<'s>]) -> impl Iterator<Item = &'n Entry<'s>> {
+    let maps = ["tasks", "finally"].into_iter().filter_map(|key| child(root, key)?.value.map());
+    maps.flatten()
+}
+
+/// Returns all variables that the file sets, wherever it does.
+fn envs<'n, 's>(root: &'n [Entry<'s>]) -> impl Iterator<Item = &'n Entry<'s>> {
+    let defaults = child(root, "defaults").and_then(|defaults| defaults.value.map());
+    let of_tasks = tasks(root).filter_map(|task| task.value.map());
+    let maps = [Some(root), defaults].into_iter().flatten().chain(of_tasks);
+    maps.filter_map(|map| child(map, "env")?.value.map()).flatten()
+}
+
+/// Returns a value at its own place, also where an alias names it.
+fn own_place<'n, 's>(mut node: &'n Node<'s>) -> &'n Node<'s> {
+    while let Kind::Shared(inner) = &node.kind {
+        node = inner;
+    }
+    node
+}
+
+/// Returns the bytes of a workflow file with `***` in the place of secrets, however they are written
+/// in it: with escapes, or folded over several lines.
+pub fn masked_source(bytes: &[u8], syntax: Syntax, mask: &Mask) -> Vec<u8> {
+    let mut replaced = BTreeMap::new();
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let found = &mut Diagnostics::default();
+        let root = match syntax {
+            Syntax::Yaml => yaml::read(text, found),
+            Syntax::Toml => toml::read(text, found),
+        };
+        if let Some(root) = root {
+            each_scalar(&root, &mut |span, value, is_plain| {
+                let place = span.start as usize..span.end as usize;
+                if let Some(source) = text.get(place.clone())
+                    && let Some(written) = rewritten(source, value, is_plain, mask)
+                {
+                    replaced.insert(place.start, (place.end, written));
+                }
+            });
+        }
+    }
+    let (mut copy, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    for (start, (end, written)) in replaced {
+        if start < at {
+            continue;
+        }
+        copy.extend_from_slice(&bytes[at..start]);
+        copy.extend_from_slice(written.as_bytes());
+        at = end;
+    }
+    copy.extend_from_slice(&bytes[at..]);
+    mask.bytes(&copy).into_owned()
+}
+
+/// Returns how a scalar is written without the secrets in it, where masking its source text alone
+/// would leave a part of them, or would make it something else.
+fn rewritten(source: &str, value: &str, is_plain: bool, mask: &Mask) -> Option<String> {
+    let visible = |text: &str| text.bytes().filter(|byte| !byte.is_ascii_whitespace()).count();
+    let masked_in = |text: &str| -> usize {
+        mask.find(text.as_bytes()).into_iter().map(|range| visible(&text[range])).sum()
+    };
+    let in_value = masked_in(value);
+    if in_value == 0 {
+        return None;
+    }
+    let is_quoted = source.starts_with(['"', '\'']);
+    // A plain text cannot begin with `*`, which is the sign of an alias.
+    let becomes_alias = is_plain && mask.text(source).starts_with('*');
+    if masked_in(source) >= in_value && !becomes_alias {
+        return None;
+    }
+    let end = &source[source.trim_end().len()..]; // a block reaches up to the next key
+    Some(if is_quoted || is_plain {
+        let json = serde_json::to_string(&*mask.text(value)).expect("a text is JSON");
+        format!("{json}{end}")
+    } else {
+        format!("{MASKED}{end}") // in a block quotes would be text
+    })
+}
+
+/// Calls `each` with place, text and whether it is plain, for every key and scalar of a tree.
+fn each_scalar(node: &Node<'_>, each: &mut dyn FnMut(Span, &str, bool)) {
+    let node = own_place(node);
+    match &node.kind {
+        Kind::Null | Kind::Shared(_) => {}
+        Kind::Plain(text) => each(node.span, text, true),
+        Kind::Text(text, _) => each(node.span, text, false),
+        Kind::List(items) => items.iter().for_each(|item| each_scalar(item, each)),
+        Kind::Map(entries) => {
+            for entry in entries {
+                each(entry.span, &entry.key, true);
+                each_scalar(&entry.value, each);
+            }
+        }
+    }
+}

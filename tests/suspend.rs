@@ -1,0 +1,344 @@
+//! Ctrl-Z, `fg` and `bg`: a run is suspended with its tasks and its clock, and resumed.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use pyoco::model::{RunStatus, TaskState};
+use rustix::process::{Pid, Signal, kill_process};
+use support::{PROMPT, Project, Running, Terminal, wait_for, wait_for_file};
+
+/// A task that says it is ready, and ends when it is told to; a process of its own beside it.
+const WAITING: &str = "
+name: waiting
+tasks:
+  wait: |
+    sleep 86400 & other=$!
+    echo $$ > leader; : > ready
+    until [ -e go ]; do sleep 0.01; done
+    kill $other
+";
+
+/// Waits until every process of the run, pyoco included, is stopped.
+#[track_caller]
+fn wait_for_all_stopped(project: &Project, pyoco: Pid) {
+    wait_for("all to be stopped", || is_all_stopped(project, pyoco));
+}
+
+fn is_all_stopped(project: &Project, pyoco: Pid) -> bool {
+    // A shell that waits in the kernel for a child to load its program stands still with it (`D`); so
+    // does for a moment who waits for a disk, and a second look tells the two apart.
+    (0..2).all(|_| {
+        let all = project.processes();
+        let others = all.iter().filter(|(pid, _)| is_of(*pid, pyoco)).map(|(_, state)| *state);
+        let others: Vec<char> = others.collect();
+        let is_stopped = |state: &char| matches!(state, 'T' | 't'); // the latter where it is traced
+        let mut stopped = others.iter().filter(|state| is_stopped(state)).peekable();
+        stopped.peek().is_some() && others.iter().all(|state| is_stopped(state) || *state == 'D')
+    })
+}
+
+/// Returns whether a process is pyoco itself or comes from it.
+fn is_of(pid: i32, pyoco: Pid) -> bool {
+    let mut at = pid;
+    while at > 1 {
+        if at == pyoco.as_raw_nonzero().get() {
+            return true;
+        }
+        let stat = std::fs::read_to_string(format!("/proc/{at}/stat")).unwrap_or_default();
+        let (_, rest) = stat.rsplit_once(')').unwrap_or_default();
+        at = rest.split_whitespace().nth(1).and_then(|parent| parent.parse().ok()).unwrap_or(0);
+    }
+    false
+}
+
+#[track_caller]
+fn wait_for_going(project: &Project) {
+    wait_for("all to go on", || project.processes().iter().all(|(_, state)| *state != 'T'));
+}
+
+/// Returns the process of the newest run, as its record names it.
+#[track_caller]
+fn pyoco_of(project: &Project) -> Pid {
+    let pid = project.record().values[0]["pid"].as_i64().expect("the record names the process");
+    Pid::from_raw(i32::try_from(pid).expect("it is small")).expect("no process has the number 0")
+}
+
+/// Starts `pyoco run` in a shell, and waits until its task runs.
+fn in_shell(project: &Project) -> (Terminal, Pid) {
+    let mut shell = project.shell();
+    shell.type_line("$PYOCO run");
+    wait_for_file(&project.dir().join("ready"));
+    shell.expect("wait ("); // the live view
+    let pyoco = pyoco_of(project);
+    (shell, pyoco)
+}
+
+/// Returns how long the run's clock stood still.
+fn stood_still(project: &Project) -> Duration {
+    let record = project.record();
+    let (first, last) = (&record.lines[0], record.lines.last().expect("it has lines"));
+    let by_wall = u64::try_from(last.ts.0 - first.ts.0).expect("the clock was not set back");
+    Duration::from_millis(by_wall - (last.ms.0 - first.ms.0))
+}
+
+#[test]
+fn ctrl_z_stops_tasks_and_clock_and_fg_resumes_both() {
+    let project = Project::with(WAITING);
+    let (mut shell, pyoco) = in_shell(&project);
+    shell.press_control('z');
+    shell.expect("Stopped");
+    shell.expect(PROMPT);
+    wait_for_all_stopped(&project, pyoco);
+    let stopped_at = Instant::now();
+    wait_for("a while", || stopped_at.elapsed() > Duration::from_millis(300));
+    let pause = stopped_at.elapsed();
+    shell.type_line("fg");
+    wait_for_going(&project);
+    shell.expect("wait ("); // the live view is back
+    project.file("go", "");
+    shell.expect("done flow=waiting");
+    shell.expect(PROMPT);
+    shell.type_line("exit");
+    shell.finish();
+    assert_eq!(project.record().status(), RunStatus::Completed);
+    let stood_still = stood_still(&project);
+    // Both clocks are cut to milliseconds.
+    assert!(stood_still + Duration::from_millis(5) >= pause, "{stood_still:?} of {pause:?}");
+}
+
+#[test]
+fn the_screen_is_clean_while_it_is_stopped() {
+    let project = Project::with(WAITING);
+    let (mut shell, pyoco) = in_shell(&project);
+    shell.press_control('z');
+    shell.expect("Stopped");
+    shell.expect(PROMPT);
+    wait_for_all_stopped(&project, pyoco);
+    // What comes after that is none of the screen's: it ends without another line.
+    kill_process(pyoco, Signal::KILL).expect("it is stopped");
+    project.file("go", "");
+    shell.type_line("kill -CONT -$(cat leader); exit");
+    let outcome = shell.finish();
+    let size = |n| std::num::NonZeroU16::new(n).expect("not 0");
+    let mut screen = vt100::Parser::new(size(24), size(80), 0);
+    screen.process(&outcome.bytes);
+    let shown = screen.screen().contents();
+    assert!(!shown.contains("wait (") && !shown.contains("0/1"), "{shown}");
+}
+
+#[test]
+fn in_the_background_it_goes_on_without_a_live_view() {
+    let project = Project::with(WAITING);
+    let (mut shell, pyoco) = in_shell(&project);
+    shell.press_control('z');
+    shell.expect("Stopped");
+    shell.expect(PROMPT);
+    wait_for_all_stopped(&project, pyoco);
+    shell.type_line("bg");
+    shell.expect(PROMPT);
+    wait_for_going(&project);
+    project.file("go", "");
+    let shown = shell.expect("done flow=waiting");
+    assert!(!shown.contains("0/1"), "{shown}");
+    wait_for("the end in the record", || project.record().status() == RunStatus::Completed);
+    shell.type_line("exit");
+    shell.finish();
+}
+
+#[test]
+fn a_terminal_that_stops_writers_in_the_background_stops_all_of_the_run() {
+    let project = Project::with(
+        "
+tasks:
+  wait: |
+    sleep 86400 & other=$!
+    : > ready
+    until [ -e say ]; do sleep 0.01; done
+    echo said
+    until [ -e go ]; do sleep 0.01; done
+    kill $other
+",
+    );
+    let mut shell = project.shell();
+    // Without the shell's own job control this stands for `pyoco run &` with `stty tostop` before.
+    shell.type_line("$PYOCO run 2>log &");
+    shell.expect(PROMPT);
+    wait_for_file(&project.dir().join("ready"));
+    let pyoco = pyoco_of(&project);
+    shell.type_line("stty tostop; : > say");
+    shell.expect(PROMPT);
+    wait_for_all_stopped(&project, pyoco);
+    shell.type_line("fg");
+    wait_for_going(&project);
+    project.file("go", "");
+    shell.expect("said");
+    wait_for("the end in the record", || project.record().status() == RunStatus::Completed);
+    shell.type_line("exit");
+    shell.finish();
+}
+
+#[test]
+fn without_a_terminal_the_signals_do_the_same() {
+    let project = Project::with(WAITING);
+    let pyoco = project.spawn(&["run"]);
+    wait_for_file(&project.dir().join("ready"));
+    for _ in 0..3 {
+        pyoco.signal(Signal::TSTP);
+        wait_for_all_stopped(&project, pyoco.pid());
+        pyoco.signal(Signal::CONT);
+        wait_for_going(&project);
+    }
+    project.file("go", "");
+    pyoco.wait().exits(0);
+}
+
+#[test]
+fn where_nobody_could_continue_it_a_run_goes_on() {
+    // The leader of a session is in a group that nobody continues.
+    let project = Project::with(WAITING);
+    let mut terminal = project.terminal(&["run"]);
+    wait_for_file(&project.dir().join("ready"));
+    terminal.expect("wait (");
+    terminal.press_control('z');
+    terminal.expect("wait (");
+    project.file("go", "");
+    terminal.finish().exits(0);
+    assert_eq!(project.record().status(), RunStatus::Completed);
+}
+
+#[test]
+fn a_caller_that_ignores_the_signal_is_not_stopped() {
+    let project = Project::with("tasks: {a: 'kill -TSTP $PPID; echo on'}");
+    let mut command = project.command_of("/bin/sh");
+    command.args(["-c", "trap '' TSTP; exec \"$0\" run", env!("CARGO_BIN_EXE_pyoco")]);
+    Running::spawn(command).wait().exits(0).says("on");
+}
+
+#[test]
+fn a_task_that_stopped_itself_is_left_so() {
+    let project = Project::with(
+        "
+tasks:
+  still: ': > still; kill -STOP $$; : > awake'
+  wait: ': > ready; until [ -e go ]; do sleep 0.01; done'
+",
+    );
+    let mut pyoco = project.spawn(&["run", "-j", "2"]);
+    wait_for_file(&project.dir().join("still"));
+    wait_for_file(&project.dir().join("ready"));
+    let stopped = || project.processes().iter().filter(|(_, state)| *state == 'T').count();
+    wait_for("the task to stop itself", || stopped() == 1);
+    pyoco.signal(Signal::TSTP);
+    wait_for_all_stopped(&project, pyoco.pid());
+    pyoco.signal(Signal::CONT);
+    project.file("go", "");
+    wait_for("the other task's end", || project.record().state("wait") == TaskState::Succeeded);
+    assert_eq!(stopped(), 1);
+    assert!(!project.has("awake") && !pyoco.has_ended());
+    pyoco.signal(Signal::TERM);
+    pyoco.wait().dies_of(15);
+    assert_eq!(project.record().state("still"), TaskState::Cancelled);
+}
+
+#[test]
+fn a_stop_of_pyoco_alone_lets_its_tasks_go_on() {
+    let project =
+        Project::with("tasks: {a: ': > ready; until [ -e go ]; do sleep 0.01; done; : > gone'}");
+    let pyoco = project.spawn(&["run"]);
+    wait_for_file(&project.dir().join("ready"));
+    wait_for("its start in the record", || project.record().state("a") == TaskState::Running);
+    pyoco.signal(Signal::STOP);
+    let stopped = || project.processes().iter().any(|(_, state)| *state == 'T');
+    wait_for("pyoco to be stopped", stopped);
+    project.file("go", "");
+    wait_for_file(&project.dir().join("gone"));
+    assert_eq!(project.record().state("a"), TaskState::Running);
+    pyoco.signal(Signal::CONT);
+    pyoco.wait().exits(0);
+}
+
+#[test]
+fn what_is_asked_of_a_suspended_run_is_done_when_it_goes_on() {
+    for (signal, number) in [(Signal::TERM, 15), (Signal::QUIT, 3)] {
+        let project = Project::with(WAITING);
+        let pyoco = project.spawn(&["run"]);
+        wait_for_file(&project.dir().join("ready"));
+        pyoco.signal(Signal::TSTP);
+        wait_for_all_stopped(&project, pyoco.pid());
+        pyoco.signal(signal);
+        pyoco.signal(Signal::CONT);
+        pyoco.wait().dies_of(number);
+        assert_eq!(project.record().state("wait"), TaskState::Cancelled);
+    }
+}
+
+#[test]
+fn a_cancel_from_outside_waits_until_the_run_goes_on() {
+    let project = Project::with(WAITING);
+    let pyoco = project.spawn(&["run"]);
+    wait_for_file(&project.dir().join("ready"));
+    pyoco.signal(Signal::TSTP);
+    wait_for_all_stopped(&project, pyoco.pid());
+    let id = project.record().run_id.to_string();
+    project.run(&["runs", "cancel", "--stop", &id]).exits(0);
+    pyoco.signal(Signal::CONT);
+    pyoco.wait().exits(130);
+    assert_eq!(project.record().state("wait"), TaskState::Cancelled);
+}
+
+#[test]
+fn tasks_of_inner_runs_are_suspended_too() {
+    let project = Project::with("tasks: {outer: '\"$PYOCO_EXE\" run inner.yaml; : > over'}");
+    project.file("inner.yaml", "tasks: {middle: '\"$PYOCO_EXE\" run inmost.yaml'}");
+    project.file("inmost.yaml", WAITING);
+    let pyoco = project.spawn(&["run"]);
+    wait_for_file(&project.dir().join("ready"));
+    for _ in 0..5 {
+        pyoco.signal(Signal::TSTP);
+        wait_for_all_stopped(&project, pyoco.pid());
+        pyoco.signal(Signal::CONT);
+        wait_for_going(&project);
+    }
+    project.file("go", "");
+    pyoco.wait().exits(0);
+    assert!(project.has("over"));
+}
+
+#[test]
+fn a_task_that_ignores_the_polite_signal_is_stopped_all_the_same() {
+    let project = Project::with(
+        "tasks: {a: \"trap '' TSTP; : > ready; until [ -e go ]; do sleep 0.01; done\"}",
+    );
+    let pyoco = project.spawn(&["run"]);
+    wait_for_file(&project.dir().join("ready"));
+    pyoco.signal(Signal::TSTP);
+    wait_for_all_stopped(&project, pyoco.pid());
+    project.file("go", "");
+    pyoco.signal(Signal::CONT);
+    pyoco.wait().exits(0);
+}
+
+#[test]
+fn what_is_just_being_started_is_stopped_too() {
+    let tasks: String = (0..400).map(|n| format!("  t{n}: 'sleep 0.0{}'\n", n % 10)).collect();
+    let project = Project::with(&format!("tasks:\n{tasks}"));
+    let mut pyoco = project.spawn(&["run", "-j", "8"]);
+    wait_for("a run", || project.records().len() == 1);
+    let mut n_stops = 0;
+    while !pyoco.has_ended() {
+        pyoco.signal(Signal::TSTP);
+        // The run may end before it hears of it.
+        wait_for("all to be stopped", || {
+            is_all_stopped(&project, pyoco.pid()) || pyoco.has_ended()
+        });
+        if pyoco.has_ended() {
+            break;
+        }
+        n_stops += 1;
+        pyoco.signal(Signal::CONT);
+    }
+    pyoco.wait().exits(0);
+    assert!(n_stops > 1);
+    assert_eq!(project.record().status(), RunStatus::Completed);
+}
