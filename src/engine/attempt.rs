@@ -5,23 +5,21 @@ use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duct::{Expression, Handle};
-use rustix::io::Errno;
 use rustix::process::Pid;
 use tempfile::NamedTempFile;
 
-use super::command::Command;
+use super::command::{Command, refusal};
 use super::foreground::{LOOK_AT_INTERACTIVE, LOOK_AT_OTHERS, Loan};
 use super::group::stop_signal;
 use super::leaks::readable;
 use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
-use crate::event::{MAX_TAIL, Measured, Stream};
+use crate::event::{MAX_TAIL, Measured, StoreError, Stream};
 use crate::model::{Mask, MaskStream, Ms, Reason, TaskId, escape};
 use crate::scheduler::{Ended, Input, Started};
 
@@ -62,7 +60,10 @@ struct Process {
 fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
     let mut command = Command::prepare(run, task, attempt)?;
     let (env, stdin) = (std::mem::take(&mut command.env), command.stdin.take());
-    let cannot = |error: io::Error| spawn_error(&command.program, &error, &run.mask);
+    let program = command.program.clone();
+    let cannot = |error: io::Error| {
+        Reason::spawn(cut(&run.mask.text(&refusal(&program, &error)), MAX_REASON))
+    };
     let mut loan = Loan::prepare(run, task, attempt)?;
     let expression = duct::cmd(&command.program, &command.arguments)
         .dir(&command.dir)
@@ -122,22 +123,6 @@ fn captured(expression: Expression) -> io::Result<(Expression, Vec<(Stream, Pipe
     let (err, err_writer) = io::pipe()?;
     let expression = expression.stdout_file(out_writer).stderr_file(err_writer);
     Ok((expression, vec![(Stream::Out, out), (Stream::Err, err)]))
-}
-
-fn spawn_error(program: &Path, error: &io::Error, mask: &Mask) -> Reason {
-    let program = program.display();
-    let text = match error.kind() {
-        io::ErrorKind::NotFound => format!("no interpreter for {program}"),
-        io::ErrorKind::PermissionDenied => format!("not executable: {program}"),
-        io::ErrorKind::ArgumentListTooLong => {
-            "arguments and environment are too long for the system".to_owned()
-        }
-        _ if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
-            format!("neither a program nor a script with a `#!` line: {program}")
-        }
-        _ => format!("{program}: {error}"),
-    };
-    Reason::spawn(cut(&mask.text(&text), MAX_REASON))
 }
 
 fn argv(command: &Command, mask: &Mask) -> (Vec<String>, bool) {
@@ -299,7 +284,12 @@ impl<'a> Output<'a> {
                 self.mask(stream, &buffer[..n]);
                 true
             }
-            Err(error) => error.kind() == io::ErrorKind::Interrupted,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+            Err(source) => {
+                let path = self.run.plan.flow.task(self.log.task()).name().into();
+                self.run.log_broke(&StoreError::Io { action: "read from", path, source });
+                false
+            }
         }
     }
 

@@ -8,11 +8,13 @@ use std::any::Any;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
 
 use super::clock::Clock;
 use super::console;
@@ -22,7 +24,7 @@ use super::mask::{blank_file, mask_input, mask_of, mask_request, warnings};
 use super::watchdog::Watch;
 use super::{LevelHook, MAX_LOG, RunOptions, StartError, Surroundings, lock};
 use crate::event::{
-    CANCEL_FILE, CancelRequest, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
+    CANCEL_FILE, CancelRequest, Line, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
     StateStore, StoreError,
 };
 use crate::model::{CancelToken, Level, Mask, Ms, RunId, Size, escape};
@@ -173,6 +175,22 @@ pub(super) fn start(
     let run_id = RunId::fresh();
     let mask = Arc::new(mask_of(&plan.flow, &surroundings));
     let log = make_record(store, run_id, &plan, &mut options, &mask)?;
+    begin(run_id, log, plan, options, queue, surroundings, mask).inspect_err(|_| {
+        // A run that never began leaves no record; where it cannot be removed it is a LOST one.
+        let _ = store.discard(run_id);
+    })
+}
+
+/// Starts the threads of a run whose record was made.
+fn begin(
+    run_id: RunId,
+    log: Arc<dyn RunLog>,
+    plan: Plan,
+    mut options: RunOptions,
+    queue: Arc<dyn QueueBackend>,
+    surroundings: Arc<Surroundings>,
+    mask: Arc<Mask>,
+) -> Result<Arc<Shared>, StartError> {
     let (dir, private_dir) = match log.dir() {
         Some(dir) => (dir.to_owned(), None),
         None => {
@@ -213,6 +231,8 @@ pub(super) fn start(
         executor,
         log,
         on_level: options.on_level,
+        is_told: false,
+        is_behind: false,
         is_broken: false,
         close_requests,
         stop_deadline: None,
@@ -279,6 +299,11 @@ struct Runner {
     executor: LocalExecutor,
     log: Arc<dyn RunLog>,
     on_level: Option<LevelHook>,
+    /// Whether people were told that the record is not complete.
+    is_told: bool,
+    /// Whether lines are missing that may still be written.
+    is_behind: bool,
+    /// Whether the disk has failed to keep what it had taken.
     is_broken: bool,
     close_requests: Option<Closer>,
     /// When what was stopped is killed, groups that outlived their leaders included.
@@ -374,7 +399,14 @@ impl Runner {
 
     fn write_cancel_file(&self, request: &CancelRequest) {
         let path = self.shared.context.dir.join(CANCEL_FILE);
-        let file = OpenOptions::new().append(true).create(true).open(&path);
+        // A task may have put a FIFO there, which would hold us up for ever, or a link.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(flags.bits().cast_signed())
+            .open(&path);
         let written = file.and_then(|mut file| file.write_all(request.to_line().as_bytes()));
         if let Err(source) = written {
             let error = StoreError::Io { action: "write", path, source };
@@ -399,20 +431,26 @@ impl Runner {
         if decisions.lines.is_empty() {
             return;
         }
-        let result = self.log.append(&decisions.lines);
-        self.recorded(result);
+        self.record(&decisions.lines);
         self.shared.context.console.lines(std::mem::take(&mut decisions.lines));
+    }
+
+    fn record(&mut self, lines: &[Line]) {
+        let result = self.log.append(lines);
+        self.is_behind = result.is_err();
+        self.recorded(result);
     }
 
     fn sync(&mut self) {
         let result = self.log.sync();
+        self.is_broken |= result.is_err();
         self.recorded(result);
     }
 
     /// A record that breaks in the middle is no reason to stop: people are told, once.
     fn recorded(&mut self, result: Result<(), StoreError>) {
         if let Err(error) = result
-            && !std::mem::replace(&mut self.is_broken, true)
+            && !std::mem::replace(&mut self.is_told, true)
         {
             self.notice(format!("the record is not complete: {error}; the tasks go on"));
         }
@@ -481,6 +519,9 @@ impl Runner {
         self.shared.context.groups.end_watchdog();
         self.shared.context.drains.close();
         self.executor.close();
+        if self.is_behind {
+            self.record(&[]); // the disk may have room again
+        }
         self.sync();
         // A blocked terminal may keep an announcement, but not the end of the run.
         for is_said in self.announcing.drain(..) {
@@ -489,8 +530,10 @@ impl Runner {
         if let Some(close) = self.close_requests.take() {
             close();
         }
-        if self.is_broken || self.shared.context.has_log_trouble() {
+        if self.is_behind || self.is_broken || self.shared.context.has_log_trouble() {
             self.notice("this run has no complete record".to_owned());
+        } else if self.is_told {
+            self.notice("the record of this run is complete after all".to_owned());
         }
         self.shared.context.console.finish();
     }

@@ -54,11 +54,10 @@ pub(super) struct FifoRequests {
 }
 
 impl FifoRequests {
-    /// Opens the requests of the run in this folder.
-    pub(super) fn open(dir: &Path) -> io::Result<FifoRequests> {
-        let path = dir.join(WAKE_FIFO);
-        let fifo = open_fifo(&path, OpenOptions::new().read(true))?;
-        let wake = Arc::new(open_fifo(&path, OpenOptions::new().write(true))?);
+    /// Opens the FIFO at `path` for the requests of the run whose folder is, or will be, `dir`.
+    pub(super) fn open(path: &Path, dir: &Path) -> io::Result<FifoRequests> {
+        let fifo = open_fifo(path, OpenOptions::new().read(true))?;
+        let wake = Arc::new(open_fifo(path, OpenOptions::new().write(true))?);
         rustix::fs::fcntl_setfl(&fifo, OFlags::empty())?; // from here on reading blocks
         let cancel = dir.join(CANCEL_FILE);
         Ok(FifoRequests { cancel, taken: 0, fifo, wake, closed: Arc::default(), first: true })
@@ -117,6 +116,31 @@ impl Requests for FifoRequests {
     }
 }
 
+/// Appends the request in one write.
+fn write_request(path: &Path, request: &CancelRequest) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let mut line = request.to_line();
+    // Where a disk was full half a line may stand there, which must not swallow this one.
+    let mut last = [b'\n'];
+    if metadata.len() > 0 {
+        file.read_exact_at(&mut last, metadata.len() - 1)?;
+    }
+    if last != [b'\n'] {
+        line.insert(0, '\n');
+    }
+    file.write_all(line.as_bytes())
+}
+
 /// What became of a request that was written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
@@ -132,14 +156,7 @@ pub enum Asked {
 /// Where the request cannot be written.
 pub fn ask_cancel(run_dir: &Path, request: &CancelRequest) -> Result<Asked, StoreError> {
     let path = run_dir.join(CANCEL_FILE);
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-        .open(&path)
-        .map_err(failed("write", &path))?;
-    file.write_all(request.to_line().as_bytes()).map_err(failed("write", &path))?;
+    write_request(&path, request).map_err(failed("write", &path))?;
     let path = run_dir.join(WAKE_FIFO);
     let told = open_fifo(&path, OpenOptions::new().write(true)).and_then(|mut wake| {
         match wake.write(b"w") {
@@ -168,8 +185,9 @@ mod tests {
         let run_id = RunId::fresh();
         let log = create(&store, run_id);
         let dir = store.run_dir(run_id);
-        // Before the runner listens the line is kept all the same.
-        assert_eq!(ask_cancel(&dir, &request(Level::Drain)).expect("to ask"), Asked::NobodyListens);
+        // Before the runner looks the line is kept all the same, also behind half a line.
+        std::fs::write(dir.join(CANCEL_FILE), "{\"level\":\"st").expect("to write");
+        assert_eq!(ask_cancel(&dir, &request(Level::Drain)).expect("to ask"), Asked::Told);
         let mut requests = log.requests().expect("a runner has them");
         assert_eq!(requests.next(), Some(vec![request(Level::Drain)]));
         let closer = requests.closer();

@@ -30,8 +30,6 @@ impl JobControl {
     /// # Errors
     /// Where the system does not let us.
     pub(super) fn listen() -> Result<JobControl, Failure> {
-        let cannot =
-            |error: std::io::Error| Failure::new(format!("cannot listen for signals: {error}"));
         let job = JobControl { run: Arc::default(), last: Arc::default() };
         let wanted: Vec<i32> = [SIGTSTP, SIGTTIN, SIGTTOU]
             .into_iter()
@@ -39,12 +37,17 @@ impl JobControl {
             .collect();
         for signal in wanted.iter().chain([&SIGCONT]) {
             let value = if *signal == SIGCONT { 0 } else { signal.unsigned_abs() as usize };
-            signal_hook::flag::register_usize(*signal, job.last.clone(), value).map_err(cannot)?;
+            signal_hook::flag::register_usize(*signal, job.last.clone(), value)
+                .map_err(signals::cannot_listen)?;
         }
-        let mut stops = signal_hook::iterator::Signals::new(&wanted).map_err(cannot)?;
+        let mut stops =
+            signal_hook::iterator::Signals::new(&wanted).map_err(signals::cannot_listen)?;
         let listener = job.clone();
         let listen = move || stops.forever().for_each(|signal| listener.stop(signal));
-        std::thread::Builder::new().name("job".into()).spawn(listen).map_err(cannot)?;
+        std::thread::Builder::new()
+            .name("job".into())
+            .spawn(listen)
+            .map_err(signals::cannot_listen)?;
         Ok(job)
     }
 

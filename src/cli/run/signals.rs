@@ -1,5 +1,6 @@
 //! Signals of `pyoco run`: the ladder of a cancel, and dying by one's own signal.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,21 +51,21 @@ impl Ladder {
     /// # Errors
     /// Where the system does not let us.
     pub(super) fn listen() -> Result<Ladder, Failure> {
-        let cannot = |error: String| Failure::new(format!("cannot listen for signals: {error}"));
         let ladder = Ladder::default();
         if !is_ignored(INT) {
             let ladder = ladder.clone();
-            ctrlc::set_handler(move || ladder.signal(INT))
-                .map_err(|error| cannot(error.to_string()))?;
+            ctrlc::set_handler(move || ladder.signal(INT)).map_err(|error| match error {
+                ctrlc::Error::System(error) => cannot_listen(error),
+                other => cannot_listen(io::Error::other(other)),
+            })?;
         }
         let wanted: Vec<i32> =
             [TERM, HUP, QUIT].into_iter().filter(|signal| !is_ignored(*signal)).collect();
-        let mut signals = signal_hook::iterator::Signals::new(wanted)
-            .map_err(|error| cannot(error.to_string()))?;
+        let mut signals = signal_hook::iterator::Signals::new(wanted).map_err(cannot_listen)?;
         let listener = ladder.clone();
         let thread = std::thread::Builder::new().name("signals".into());
         let listen = move || signals.forever().for_each(|signal| listener.signal(signal));
-        thread.spawn(listen).map_err(|error| cannot(error.to_string()))?;
+        thread.spawn(listen).map_err(cannot_listen)?;
         Ok(ladder)
     }
 
@@ -158,6 +159,12 @@ fn end_by(signal: Option<i32>) -> ! {
         Some(signal) => die_by(signal),
         None => std::process::exit(Exit::As(INT).code().into()),
     }
+}
+
+/// Says that signals cannot be listened for, which is when nothing may run.
+pub(super) fn cannot_listen(error: io::Error) -> Failure {
+    Failure::new(format!("cannot listen for signals: {error}"))
+        .hint("nothing was run; the system has no room for more threads or open files")
 }
 
 /// Ends the program by a signal where a killed run does not come to its end: its record cannot be
