@@ -38,11 +38,7 @@ pub(crate) fn find(mark: &str) -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| {
-            // Of a process of somebody else, or one that has gone, there is nothing to read.
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
-        });
+        .filter(|pid| environment(*pid).any(|variable| variable == wanted));
     pids.collect()
 }
 
@@ -54,6 +50,20 @@ pub(crate) fn states(mark: &str) -> Vec<(i32, char)> {
         Some((pid, rest.trim_start().chars().next().filter(|state| !matches!(state, 'Z' | 'X'))?))
     };
     find(mark).into_iter().filter_map(state).collect()
+}
+
+/// Returns the variables of a process. Of one of somebody else, or one that has gone, there is nothing to
+/// read.
+fn environment(pid: i32) -> impl Iterator<Item = String> {
+    let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let variables =
+        bytes.split(|byte| *byte == 0).map(|bytes| String::from_utf8_lossy(bytes).into());
+    variables.collect::<Vec<String>>().into_iter()
+}
+
+/// Returns the run whose task a process is.
+pub(crate) fn run_id(pid: i32) -> Option<String> {
+    environment(pid).find_map(|variable| variable.strip_prefix("PYOCO_RUN_ID=").map(str::to_owned))
 }
 
 /// Returns the words of a process; empty where it has gone.
