@@ -15,7 +15,7 @@ use super::foreground::Terminal;
 use super::group::Groups;
 use super::leaks::Drains;
 use super::logs::Logs;
-use super::runner::Message;
+use super::shared::Message;
 use super::{Surroundings, attempt, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
 use crate::model::{Mask, Reason, RunId, RunStatus, Size, TaskId};

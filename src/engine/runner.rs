@@ -4,296 +4,45 @@
 //! write, tells them, and only then acts. A cancel travels beside the channel too, so that it is
 //! taken before reports that it caused.
 
-use std::any::Any;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
-use super::clock::Clock;
-use super::console;
 use super::leaks::readable;
-use super::local::{Context, ContextParts, LocalExecutor};
-use super::mask::{blank_file, mask_input, mask_of, mask_request, warnings};
+use super::local::LocalExecutor;
+use super::mask::{blank_file, mask_input, mask_request};
+use super::shared::{Message, Origin, Shared};
 use super::watchdog::Watch;
-use super::{LevelHook, MAX_LOG, RunOptions, StartError, Surroundings, lock};
-use crate::event::{
-    CANCEL_FILE, CancelRequest, Line, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
-    StateStore, StoreError,
-};
-use crate::model::{CancelToken, Level, Mask, Ms, RunId, Size, escape};
-use crate::scheduler::{Action, Announced, Decisions, Executor, Input, Plan, Scheduler};
-use crate::spec::masked_source;
+use super::{LevelHook, lock};
+use crate::event::{CANCEL_FILE, CancelRequest, Line, RunLog, RunStarted, StoreError};
+use crate::model::{Level, Ms, escape};
+use crate::scheduler::{Action, Announced, Decisions, Executor, Input};
 
 /// How long the end of a run waits for an announcement to be out.
 const ANNOUNCE_AT_MOST: Duration = Duration::from_millis(200);
 
-/// What comes over the channel.
-pub(super) enum Message {
-    Input(Input),
-    /// There are requests to cancel beside the channel.
-    Wake,
-    /// A worker panicked: a bug, which ends the run.
-    Bug(Box<dyn Any + Send>),
+/// Lets go of what waits for requests from outside of the process.
+pub(super) type Closer = Box<dyn Fn() + Send + Sync>;
+
+/// What a runner is made of; the rest begins with it.
+pub(super) struct RunnerParts {
+    pub(super) shared: Arc<Shared>,
+    pub(super) inputs: Receiver<Message>,
+    pub(super) executor: LocalExecutor,
+    pub(super) log: Arc<dyn RunLog>,
+    pub(super) on_level: Option<LevelHook>,
+    pub(super) close_requests: Option<Closer>,
+    pub(super) watch: Watch,
+    pub(super) private_dir: Option<tempfile::TempDir>,
 }
 
-/// Where a request to cancel comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// This process: the run's file `cancel` does not hold it yet.
-    Inside,
-    /// That file.
-    File,
-}
-
-/// A run as its handles see it.
-pub(super) struct Shared {
-    context: Arc<Context>,
-    scheduler: Mutex<Scheduler>,
-    token: CancelToken,
-    requests: Mutex<Vec<(CancelRequest, Origin)>>,
-    to_runner: Sender<Message>,
-    over: Mutex<bool>,
-    ended: Condvar,
-    runner: Mutex<Option<JoinHandle<()>>>,
-    trace: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Shared {
-    fn new(
-        context: Arc<Context>,
-        to_runner: Sender<Message>,
-        trace: Option<JoinHandle<()>>,
-    ) -> Shared {
-        Shared {
-            scheduler: Mutex::new(Scheduler::new(context.plan.clone())),
-            context,
-            token: CancelToken::default(),
-            requests: Mutex::default(),
-            to_runner,
-            over: Mutex::new(false),
-            ended: Condvar::new(),
-            runner: Mutex::default(),
-            trace: Mutex::new(trace),
-        }
-    }
-
-    pub(super) fn run_id(&self) -> RunId {
-        self.context.run_id
-    }
-
-    pub(super) fn with_view<T>(&self, read: impl FnOnce(&RunView) -> T) -> T {
-        read(lock(&self.scheduler).view())
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        *lock(&self.over)
-    }
-
-    pub(super) fn request(&self, request: CancelRequest, origin: Origin) {
-        let level = request.level;
-        if self.token.level() >= Some(level) {
-            return;
-        }
-        lock(&self.requests).push((request, origin));
-        self.token.raise(level);
-        if level == Level::Kill {
-            // Past the runner, which may hang in a write.
-            self.context.groups.kill_all();
-        }
-        if level >= Level::Stop {
-            self.resume(); // who is to end must hear of it, and its grace must run
-        }
-        // Once the run is over there is nothing to cancel.
-        let _ = self.to_runner.send(Message::Wake);
-    }
-
-    pub(super) fn suspend(&self) {
-        if self.is_over() || self.context.groups.is_killed() {
-            return;
-        }
-        self.context.clock.pause();
-        self.context.groups.suspend();
-    }
-
-    pub(super) fn resume(&self) {
-        self.context.groups.resume();
-        self.context.clock.resume();
-    }
-
-    pub(super) fn is_suspended(&self) -> bool {
-        self.context.groups.is_suspended()
-    }
-
-    pub(super) fn note(&self, noted: RunNoted) {
-        self.context.tell(Input::Noted(noted));
-    }
-
-    pub(super) fn wait(&self) {
-        let over = lock(&self.over);
-        drop(self.ended.wait_while(over, |over| !*over)); // the lock, which is wanted no longer
-        if let Some(runner) = lock(&self.runner).take()
-            && let Err(panic) = runner.join()
-        {
-            std::panic::resume_unwind(panic);
-        }
-    }
-
-    pub(super) fn is_over_within(&self, at_most: Duration) -> bool {
-        let over = lock(&self.over);
-        let waited = self.ended.wait_timeout_while(over, at_most, |over| !*over);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    pub(super) fn reap_orphans(&self) -> bool {
-        self.context.groups.reap_orphans()
-    }
-
-    pub(super) fn wait_for_trace(&self) {
-        let trace = lock(&self.trace).take();
-        if let Some(Err(panic)) = trace.map(JoinHandle::join) {
-            std::panic::resume_unwind(panic);
-        }
-    }
-}
-
-/// Starts a run; returns when its record exists.
-pub(super) fn start(
-    plan: Plan,
-    mut options: RunOptions,
-    store: &dyn StateStore,
-    queue: Arc<dyn QueueBackend>,
-    surroundings: Arc<Surroundings>,
-    watch: Watch,
-) -> Result<Arc<Shared>, StartError> {
-    let run_id = RunId::fresh();
-    let mask = Arc::new(mask_of(&plan.flow, &surroundings));
-    let log = make_record(store, run_id, &plan, &mut options, &mask)?;
-    begin(run_id, log, plan, options, queue, surroundings, mask).inspect_err(|_| {
-        // A run that never began leaves no record; where it cannot be removed it is a LOST one.
-        let _ = store.discard(run_id);
-    })
-}
-
-/// Starts the threads of a run whose record was made.
-fn begin(
-    run_id: RunId,
-    log: Arc<dyn RunLog>,
-    plan: Plan,
-    mut options: RunOptions,
-    queue: Arc<dyn QueueBackend>,
-    surroundings: Arc<Surroundings>,
-    mask: Arc<Mask>,
-) -> Result<Arc<Shared>, StartError> {
-    let (dir, private_dir) = match log.dir() {
-        Some(dir) => (dir.to_owned(), None),
-        None => {
-            let private_dir = private_dir()?;
-            (private_dir.path().to_owned(), Some(private_dir))
-        }
-    };
-    let (to_runner, inputs) = mpsc::channel();
-    let clock = Arc::new(Clock::start());
-    let (console, trace) =
-        console::start(options.trace.take(), clock.clone()).map_err(StartError::Thread)?;
-    for warning in warnings(&plan.flow, &surroundings) {
-        console.notice(warning);
-    }
-    let context = Arc::new(Context::new(ContextParts {
-        run_id,
-        plan,
-        dir,
-        surroundings,
-        mask,
-        log: log.clone(),
-        max_log: max_log(&options),
-        console,
-        clock,
-        to_runner: to_runner.clone(),
-    }));
-    let shared = Arc::new(Shared::new(context.clone(), to_runner, trace));
-    let facts = RunStarted {
-        run_id: Some(run_id),
-        parent_run: context.parent,
-        ..std::mem::take(&mut options.facts)
-    };
-    let executor = LocalExecutor::new(context, queue);
-    let close_requests = watch_requests(&shared, &*log).map_err(StartError::Thread)?;
-    let runner = Runner {
-        shared: shared.clone(),
-        inputs,
-        executor,
-        log,
-        on_level: options.on_level,
-        is_told: false,
-        is_behind: false,
-        is_broken: false,
-        close_requests,
-        stop_deadline: None,
-        announcing: Vec::new(),
-        watch,
-        _private_dir: private_dir,
-    };
-    let thread = std::thread::Builder::new().name("runner".into());
-    let thread = thread.spawn(move || runner.run(facts)).map_err(StartError::Thread)?;
-    *lock(&shared.runner) = Some(thread);
-    Ok(shared)
-}
-
-fn make_record(
-    store: &dyn StateStore,
-    run_id: RunId,
-    plan: &Plan,
-    options: &mut RunOptions,
-    mask: &Mask,
-) -> Result<Arc<dyn RunLog>, StoreError> {
-    let mut source = options.source.take(); // as large as the file, and the run needs it no more
-    if let Some(source) = source.as_mut().filter(|_| !mask.is_empty()) {
-        *source = masked_source(source, plan.flow.syntax, mask);
-    }
-    store.create(&NewRun {
-        run_id,
-        source: source.as_deref(),
-        syntax: plan.flow.syntax,
-        durable: options.durable,
-        max_log: max_log(options),
-    })
-}
-
-fn max_log(options: &RunOptions) -> Size {
-    options.max_log.unwrap_or(MAX_LOG)
-}
-
-fn private_dir() -> Result<tempfile::TempDir, StartError> {
-    // Without this the caller's umask decides, and others could look in.
-    let only_ours = std::fs::Permissions::from_mode(0o700);
-    let private = tempfile::Builder::new().prefix("pyoco-").permissions(only_ours).tempdir();
-    private.map_err(|source| StartError::PrivateFolder { path: std::env::temp_dir(), source })
-}
-
-type Closer = Box<dyn Fn() + Send + Sync>;
-
-/// Lets requests from outside of the process reach the run, where its log has them.
-fn watch_requests(shared: &Arc<Shared>, log: &dyn RunLog) -> std::io::Result<Option<Closer>> {
-    let Some(mut requests) = log.requests() else { return Ok(None) };
-    let closer = requests.closer();
-    let run = Arc::downgrade(shared);
-    std::thread::Builder::new().name("requests".into()).spawn(move || {
-        while let Some(batch) = requests.next() {
-            let Some(run) = run.upgrade() else { return };
-            batch.into_iter().for_each(|request| run.request(request, Origin::File));
-        }
-    })?;
-    Ok(Some(closer))
-}
-
-struct Runner {
+pub(super) struct Runner {
     shared: Arc<Shared>,
     inputs: Receiver<Message>,
     executor: LocalExecutor,
@@ -315,7 +64,25 @@ struct Runner {
 }
 
 impl Runner {
-    fn run(mut self, facts: RunStarted) {
+    pub(super) fn new(parts: RunnerParts) -> Runner {
+        Runner {
+            shared: parts.shared,
+            inputs: parts.inputs,
+            executor: parts.executor,
+            log: parts.log,
+            on_level: parts.on_level,
+            is_told: false,
+            is_behind: false,
+            is_broken: false,
+            close_requests: parts.close_requests,
+            stop_deadline: None,
+            announcing: Vec::new(),
+            watch: parts.watch,
+            _private_dir: parts.private_dir,
+        }
+    }
+
+    pub(super) fn run(mut self, facts: RunStarted) {
         let _at_the_end = AtTheEnd(self.shared.clone());
         let mut decisions = Decisions::default();
         self.decide(Input::Open(Box::new(facts)), &mut decisions);
