@@ -14,8 +14,8 @@ use pyoco::model::{Ms, RunId, RunStatus, Size, Syntax, TaskId, TaskState, Wall};
 use pyoco::record::{JsonlStore, Seen};
 use pyoco::scheduler::{Action, Decisions, Ended, Input, Moment, Plan, Scheduler, Started};
 use pyoco::spec::{FlowBuilder, TaskBuilder};
-use support::faults::{can_inject, has_tool, with_runs};
-use support::{Project, Running};
+use support::faults::{can_inject, with_runs};
+use support::{Project, Running, has_tool};
 
 /// Returns how often the program opened a file with this name.
 fn opens(project: &Project, name: &str, words: &[&str]) -> usize {

@@ -12,10 +12,10 @@ use std::os::unix::fs::PermissionsExt;
 use pyoco::model::{RunStatus, TaskState};
 use rustix::process::Signal;
 use support::faults::{
-    Faults, as_nobody, can_be_nobody, can_inject, can_mount, has_tool, n_injected, run_with_fault,
+    Faults, as_nobody, can_be_nobody, can_inject, can_mount, n_injected, run_with_fault,
     with_mounts,
 };
-use support::{Outcome, Project, Running, wait_for_file};
+use support::{Outcome, Project, Running, has_tool, wait_for_file};
 
 /// Calls and the errors that each may end in.
 const SWEEP: [(&str, &[&str]); 32] = [

@@ -6,8 +6,8 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use support::faults::{as_nobody, can_be_nobody, can_inject, has_tool, run_with_fault};
-use support::{Project, Running, same};
+use support::faults::{as_nobody, can_be_nobody, can_inject, run_with_fault};
+use support::{Project, Running, has_tool, same};
 
 fn script(project: &Project, name: &str, text: &str) {
     let path = project.file(name, text);

@@ -15,19 +15,7 @@ use std::sync::OnceLock;
 
 use pyoco::model::RunId;
 
-use super::{Outcome, Project, Record, Running};
-
-/// Returns whether there is such a program; fails the test in CI where there is none.
-#[track_caller]
-pub(crate) fn has_tool(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
-    assert!(found || std::env::var_os("CI").is_none(), "a CI has `{name}`");
-    if !found {
-        eprintln!("passed over: there is no `{name}` here");
-    }
-    found
-}
+use super::{Outcome, Project, Record, Running, has_tool};
 
 /// Returns whether a trial of a tool works here; says so where it is refused.
 fn is_allowed(known: &OnceLock<bool>, what: &str, words: &[&str]) -> bool {
