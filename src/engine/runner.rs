@@ -85,7 +85,7 @@ impl Runner {
     pub(super) fn run(mut self, facts: RunStarted) {
         let _at_the_end = AtTheEnd(self.shared.clone());
         let mut decisions = Decisions::default();
-        self.decide(Input::Open(Box::new(facts)), &mut decisions);
+        self.decide(Input::Begin(Box::new(facts)), &mut decisions);
         self.tell(&mut decisions);
         self.sync();
         // What was cancelled meanwhile starts nothing.
@@ -243,11 +243,11 @@ impl Runner {
         for action in decisions.actions.drain(..) {
             match action {
                 Action::Spawn { task, attempt } => self.executor.spawn(task, attempt),
-                Action::Signal { task, attempt, signal, post_mortem: false } => {
+                Action::Signal { task, attempt, signal, overdue: None } => {
                     self.executor.signal(task, attempt, signal);
                 }
-                Action::Signal { task, attempt, signal, post_mortem: true } => {
-                    self.executor.signal_after_post_mortem(task, attempt, signal);
+                Action::Signal { task, attempt, signal, overdue: Some(overdue) } => {
+                    self.executor.signal_overdue(task, attempt, signal, overdue);
                 }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
                 Action::Announce { what, running } => {
