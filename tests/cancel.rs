@@ -330,3 +330,12 @@ fn as_the_first_process_of_a_container_it_exits_with_the_code() {
     Running::spawn(command).wait().exits(143);
     assert_eq!(project.record().status(), RunStatus::Cancelled);
 }
+
+#[test]
+fn a_task_between_two_attempts_is_not_named_as_running() {
+    let project = Project::with("tasks: {a: {run: exit 3, retry: {max: 1, delay: 1h}}}\n");
+    let mut running = project.spawn(&["run"]);
+    running.wait_to_complain("retry node=a");
+    running.signal(Signal::INT);
+    running.wait().dies_of(2).complains("nothing new starts, and nothing is running\n");
+}

@@ -92,6 +92,12 @@ impl Runner {
         self.take(Message::Wake, &mut decisions);
         self.decide(Input::Tick, &mut decisions);
         self.tell(&mut decisions);
+        if self.shared.context.parent.is_some() {
+            let context = self.shared.context.clone();
+            let env = &context.surroundings.env;
+            let started = self.watch.start_at_once(&context.groups, context.run_id, env);
+            self.watched(started);
+        }
         self.act(&mut decisions);
         while !self.is_over() {
             self.take_inputs(&mut decisions);
@@ -231,7 +237,11 @@ impl Runner {
     fn tend_watchdog(&mut self) {
         let context = &self.shared.context;
         let tended = self.watch.tend(&context.groups, context.run_id, &context.surroundings.env);
-        if let Err(error) = tended {
+        self.watched(tended);
+    }
+
+    fn watched(&self, result: std::io::Result<()>) {
+        if let Err(error) = result {
             self.notice(format!(
                 "there is no watchdog: {error}; should pyoco be killed (`kill -9`), \
                  end the tasks by hand"
@@ -251,7 +261,9 @@ impl Runner {
                 }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
                 Action::Announce { what, running } => {
-                    if let Announced::Cancel { level: Level::Stop, grace } = what {
+                    if let Announced::Cancel { level: Level::Stop, grace }
+                    | Announced::FinallyGoesOn { left: grace } = what
+                    {
                         self.stop_deadline = Some(self.shared.context.clock.ms() + grace);
                     }
                     self.announce(what, &running);

@@ -96,8 +96,13 @@ impl Scheduler {
     fn take_cancel(&mut self, turn: &mut Turn<'_>, request: CancelRequest) {
         let CancelRequest { level, by, reason: text } = request;
         self.emit(turn, Event::RunCancelling(RunCancelling { level, by, text }));
-        let grace = self.plan.grace_of(self.running_part());
-        let what = Announced::Cancel { level, grace };
+        let part = self.running_part();
+        let grace = self.plan.grace_of(part);
+        let spares = level == Level::Stop && self.plan.stop_spares_finally();
+        let what = match part {
+            Part::Finally if spares => Announced::FinallyGoesOn { left: self.plan.grace },
+            Part::Finally | Part::Tasks => Announced::Cancel { level, grace },
+        };
         let running = self.running_names();
         turn.act(Action::Announce { what, running });
         self.end_unstarted(turn, Part::Tasks, TaskState::Cancelled, &Reason::CANCELLED);
@@ -138,8 +143,12 @@ impl Scheduler {
         if self.is_finally_open { Part::Finally } else { Part::Tasks }
     }
 
+    /// Returns the names of the tasks that have a process: one between two attempts has none.
     pub(super) fn running_names(&self) -> Vec<Arc<str>> {
-        self.view.running().map(|(_, task)| task.name.clone()).collect()
+        let has_process =
+            |id: TaskId| matches!(self.tasks[id.index()].phase, Phase::Running { .. });
+        let running = self.view.running().filter(|(id, _)| has_process(*id));
+        running.map(|(_, task)| task.name.clone()).collect()
     }
 
     /// Stops an attempt if it runs and is not being stopped already.

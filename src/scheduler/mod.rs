@@ -168,6 +168,11 @@ pub enum Announced {
         /// How long running tasks have at level stop.
         grace: Ms,
     },
+    /// A cancel reached level stop while `finally` runs, which has this much time left.
+    FinallyGoesOn {
+        /// How long.
+        left: Ms,
+    },
     /// The whole run took longer than it may.
     RunTimeout,
 }
