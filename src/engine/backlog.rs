@@ -45,7 +45,7 @@ pub(super) enum Item {
     Lost(TaskId, u64),
     /// Something to say to people.
     Notice(String),
-    /// A task begins or ends to use the terminal; who says so waits until all before it is shown.
+    /// A task begins or ends to use the terminal; who says so may wait until all before it is shown.
     Terminal {
         /// Which of the two.
         terminal: TerminalUse,

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -18,6 +18,8 @@ use crate::model::{Size, TaskId, escape};
 
 /// How long a task that gets the terminal waits for what was to be shown before.
 const SHOWN_AT_MOST: Duration = Duration::from_secs(2);
+/// How often it looks meanwhile whether it is wanted still.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The way to the console thread; goes nowhere where a run has no trace.
 #[derive(Clone, Debug)]
@@ -36,13 +38,29 @@ impl ConsoleSender {
         self.send(|backlog| backlog.push(Item::Notice(text)));
     }
 
-    /// Says that a task is about to use the terminal, or does so no longer; waits a while for all that
-    /// was to be shown before.
-    pub(super) fn terminal(&self, terminal: TerminalUse) {
+    /// Says that a task is about to use the terminal; waits a while for all that was to be shown
+    /// before, as long as the task is wanted. A console that is held up, or has gone, must not hold up
+    /// the task, let alone its end.
+    pub(super) fn lent(&self, task: TaskId, attempt: u32, is_wanted: &dyn Fn() -> bool) {
+        let done = self.terminal(TerminalUse::Lent { task, attempt });
+        let deadline = Instant::now() + SHOWN_AT_MOST;
+        while Instant::now() < deadline
+            && is_wanted()
+            && done.recv_timeout(LOOK_AGAIN) == Err(RecvTimeoutError::Timeout)
+        {}
+    }
+
+    /// Says that a task uses the terminal no longer. Nobody waits until that is told: it comes before
+    /// all that is sent from now on.
+    pub(super) fn returned(&self) {
+        drop(self.terminal(TerminalUse::Returned));
+    }
+
+    /// Returns where it is told that all is shown that was sent before, this included.
+    fn terminal(&self, terminal: TerminalUse) -> mpsc::Receiver<()> {
         let (is_done, done) = mpsc::channel();
         self.send(|backlog| backlog.push(Item::Terminal { terminal, is_done }));
-        // A console that is held up, or has gone, must not hold up the task.
-        let _ = done.recv_timeout(SHOWN_AT_MOST);
+        done
     }
 
     pub(super) fn finish(&self) {
@@ -151,7 +169,7 @@ fn show(trace: Box<dyn Trace>, receiver: &Receiver, clock: &Clock) {
             Some(Item::Notice(text)) => shown.trace.notice(&text),
             Some(Item::Terminal { terminal, is_done }) => {
                 shown.trace.terminal(&shown.view, terminal);
-                // Who asked has perhaps lost patience.
+                // Who asked has perhaps lost patience, or did not wait at all.
                 let _ = is_done.send(());
             }
             Some(Item::Finish) => break,
