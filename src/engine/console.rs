@@ -1,7 +1,8 @@
 //! The one console thread of a run: folds the lines and hands them, and the output, to the trace.
 //!
-//! It gets places in logs, not bytes, and no sender ever waits for it: a reader that is slow, or has
-//! gone, holds up nothing but this thread. What waits meanwhile is the [`Backlog`]'s business.
+//! It gets places in logs, not bytes, and no sender waits for what it shows: a reader that is slow, or
+//! has gone, holds up nothing but this thread. What waits meanwhile is the [`Backlog`]'s business.
+//! Senders and this thread share a lock, but none of them shows anything under it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::backlog::{Attempt, Backlog, Item, Stretch};
+use super::backlog::{Attempt, Backlog, Copies, Item, Stretch};
 use super::clock::Clock;
 use super::lock;
 use crate::event::{Chunk, Event, Line, RunView, TerminalUse, Trace};
@@ -31,7 +32,9 @@ impl ConsoleSender {
     }
 
     pub(super) fn output(&self, task: TaskId, attempt: u32, chunk: Chunk) {
-        self.send(|backlog| backlog.output((task, attempt), chunk));
+        if let Some(sender) = &self.0 {
+            sender.0.output((task, attempt), chunk);
+        }
     }
 
     pub(super) fn notice(&self, text: String) {
@@ -90,6 +93,8 @@ struct Channel {
     /// `None` once the console has gone: that is no matter of the run's.
     backlog: Mutex<Option<Backlog>>,
     grown: Condvar,
+    /// Never taken while `backlog` is: it may be held for as long as a disk takes.
+    copies: Mutex<Copies>,
 }
 
 impl Channel {
@@ -102,6 +107,13 @@ impl Channel {
                 self.grown.notify_one();
             }
         }
+    }
+
+    /// Sends output. Who sends that of one attempt holds its log meanwhile, so it stays in its order.
+    fn output(&self, attempt: Attempt, chunk: Chunk) {
+        let wants_copies = lock(&self.backlog).as_ref().is_some_and(Backlog::wants_copies);
+        let chunk = if wants_copies { lock(&self.copies).copy(chunk) } else { chunk };
+        self.send(|backlog| backlog.output(attempt, chunk));
     }
 
     /// Returns the next item, `None` where none came in time.
