@@ -8,7 +8,7 @@ use std::io::Read;
 
 use pyoco::model::{RunStatus, TaskState};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Project, Running, Terminal, wait_for, wait_for_file};
+use support::{Project, Running, Terminal, wait_for, wait_for_end, wait_for_file};
 
 /// Starts pyoco under this shell script, which leads a stream into the FIFO `out`; returns the
 /// FIFO's other end, from which nothing was read yet.
@@ -24,12 +24,6 @@ fn start(project: &Project, script: &str) -> (Running, File) {
 
 fn numbers() -> String {
     (1..=700_000).map(|n| format!("{n}\n")).collect()
-}
-
-#[track_caller]
-fn wait_for_end(project: &Project) {
-    let is_over = || project.records().iter().any(|record| record.status().is_final());
-    wait_for("the end in the record", is_over);
 }
 
 #[test]
