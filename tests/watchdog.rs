@@ -14,6 +14,7 @@ use pyoco::engine::{Engine, WATCHDOG};
 use pyoco::model::{RunId, RunStatus};
 use pyoco::spec::{FlowBuilder, TaskBuilder};
 use rustix::process::{Pid, Signal, kill_process};
+use support::proc::Stat;
 use support::{Project, Running, has_tool, wait_for, wait_for_file};
 
 const PYOCO: &str = env!("CARGO_BIN_EXE_pyoco");
@@ -30,22 +31,19 @@ fn can_look() -> bool {
     is_there
 }
 
-/// Returns the fields of `/proc/PID/stat` that follow the name: state, parent, group, session, …
-fn stat(pid: Pid) -> Option<Vec<String>> {
-    let text = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    Some(text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
+/// Returns what `/proc` says of a process; `None` where it has gone.
+fn stat(pid: Pid) -> Option<Stat> {
+    support::proc::stat(pid.as_raw_nonzero().get())
 }
 
-/// Returns whether a process runs: one that has exited and is not reaped does not.
+/// Returns whether a process runs.
 fn is_alive(pid: Pid) -> bool {
-    stat(pid).is_some_and(|fields| fields[0] != "Z" && fields[0] != "X")
+    stat(pid).is_some_and(|stat| stat.is_alive())
 }
 
 /// Returns the watchdogs of these runs.
 fn watchdogs(run_ids: &[RunId]) -> Vec<Pid> {
     let ids: Vec<String> = run_ids.iter().map(ToString::to_string).collect();
-    let entries = fs::read_dir("/proc").expect("it is there");
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     let is_watchdog = |pid: &i32| {
         let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words = String::from_utf8_lossy(&words).into_owned();
@@ -53,7 +51,8 @@ fn watchdogs(run_ids: &[RunId]) -> Vec<Pid> {
         words.get(1) == Some(&WATCHDOG)
             && words.get(2).is_some_and(|id| ids.contains(&(*id).into()))
     };
-    pids.filter(is_watchdog).filter_map(Pid::from_raw).filter(|pid| is_alive(*pid)).collect()
+    let pids = support::proc::all().into_iter().filter(is_watchdog);
+    pids.filter_map(Pid::from_raw).filter(|pid| is_alive(*pid)).collect()
 }
 
 /// Waits for the watchdog of the newest run.
@@ -213,7 +212,7 @@ fn the_run_is_lost_at_once_and_the_next_one_starts_whatever_the_watchdog_does() 
     let project = Project::with("tasks: {a: 'echo $$ > pid; : > ready; exec sleep 86400'}");
     let (running, watchdog) = start(&project, &["run"]);
     kill_process(watchdog, Signal::STOP).expect("it is there");
-    wait_for("its stop", || stat(watchdog).is_some_and(|fields| fields[0] == "T"));
+    wait_for("its stop", || stat(watchdog).is_some_and(|stat| stat.state == 'T'));
     let id = project.record().run_id;
     kill(running);
     is_lost(&project);
@@ -256,9 +255,9 @@ fn a_watchdog_has_nothing_in_common_with_anybody_and_is_deaf() {
         ["0 pipe", "1 /dev/null", "2 /dev/null"].into_iter().map(str::to_owned).collect();
     wait_for("the end of what it inherited", || descriptors() == wanted);
     assert_eq!(fs::read_link(format!("{proc}/cwd")).expect("it is alive"), Path::new("/"));
-    let fields = stat(watchdog).expect("it is alive");
-    let own = watchdog.as_raw_nonzero().to_string();
-    assert_eq!((&fields[2], &fields[3]), (&own, &own), "its group and its session");
+    let now = stat(watchdog).expect("it is alive");
+    let own = watchdog.as_raw_nonzero().get();
+    assert_eq!((now.group, now.session), (own, own), "its group and its session");
     let status = fs::read_to_string(format!("{proc}/status")).expect("it is alive");
     let set = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a set");
@@ -306,14 +305,14 @@ fn after_every_end_the_watchdog_is_gone() {
     for (last, signal) in ends {
         let project = Project::with(&format!("tasks: {{a: ': > ready; {UNTIL_GO}; {last}'}}"));
         let (running, watchdog) = start(&project, &["run"]);
-        let before = stat(watchdog).expect("it is alive")[19].clone();
+        let before = stat(watchdog).expect("it is alive").started;
         match signal {
             Some(signal) => running.signal(signal),
             None => drop(project.file("go", "")),
         }
         let outcome = running.wait();
         // Not even as a process that nobody has reaped; somebody else may have its number by now.
-        let is_there = stat(watchdog).is_some_and(|fields| fields[19] == before);
+        let is_there = stat(watchdog).is_some_and(|stat| stat.started == before);
         assert!(!is_there, "{last} {signal:?} {outcome:?}");
         assert!(project.record().status().is_final());
     }
@@ -533,7 +532,7 @@ impl Bystander {
     }
 
     fn started_at(&self) -> String {
-        stat(Pid::from_child(&self.0)).expect("it is alive")[19].clone()
+        stat(Pid::from_child(&self.0)).expect("it is alive").started.to_string()
     }
 
     /// Ends it; returns whether somebody else had done it before.
@@ -581,8 +580,7 @@ fn a_group_that_is_not_of_the_run_is_not_killed() {
         ("starting\n", Some(&ours), true),
         ("starting\n", Some(&theirs), false),
     ];
-    let session =
-        stat(rustix::process::getpid()).expect("we are alive")[3].parse().expect("a number");
+    let session = stat(rustix::process::getpid()).expect("we are alive").session;
     for (words, run_id, is_killed) in cases {
         let process = Bystander::start(&project, run_id);
         let words = words.replace('P', &process.0.id().to_string());

@@ -9,13 +9,11 @@ use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
-
 use super::Surroundings;
-use crate::event::{CancelRequest, Measured, RunNoted, RunStarted};
+use crate::event::{CancelRequest, Measured, RunNoted, RunStarted, open_regular};
 use crate::model::{Flow, MIN_SECRET, Mask, Reason};
 use crate::scheduler::{Ended, Input, Started};
 
@@ -107,8 +105,7 @@ pub(super) fn mask_request(mask: &Mask, request: &mut CancelRequest) {
 
 /// Puts stars in the place of secrets in a file that others may be appending to.
 pub(super) fn blank_file(mask: &Mask, path: &Path) -> io::Result<()> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let mut file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
+    let mut file = open_regular(path, OpenOptions::new().read(true).write(true))?;
     let mut bytes = Vec::new();
     file.by_ref().take(MAX_BLANKED).read_to_end(&mut bytes)?;
     for range in mask.find(&bytes) {

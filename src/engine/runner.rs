@@ -4,15 +4,10 @@
 //! write, tells them, and only then acts. A cancel travels beside the channel too, so that it is
 //! taken before reports that it caused.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-
-use rustix::fs::OFlags;
 
 use super::leaks::readable;
 use super::local::LocalExecutor;
@@ -172,16 +167,7 @@ impl Runner {
 
     fn write_cancel_file(&self, request: &CancelRequest) {
         let path = self.shared.context.dir.join(CANCEL_FILE);
-        // A task may have put a FIFO there, which would hold us up for ever, or a link.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(flags.bits().cast_signed())
-            .open(&path);
-        let written = file.and_then(|mut file| file.write_all(request.to_line().as_bytes()));
-        if let Err(source) = written {
+        if let Err(source) = request.append_to(&path) {
             let error = StoreError::Io { action: "write", path, source };
             self.notice(format!("tasks cannot see the cancel: {error}"));
         }

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::OFlags;
 
 use super::files::{failed, open_regular};
-use crate::event::{CANCEL_FILE, CancelRequest, Requests, StoreError, WAKE_FIFO};
+use crate::event::{CANCEL_FILE, CancelRequest, Requests, StoreError, WAKE_FIFO, open_wary};
 
 /// The most that is read of a file `cancel`; nobody asks that often.
 const MAX_CANCEL: usize = 1 << 20;
@@ -31,8 +31,7 @@ pub(super) fn make_fifo(path: &Path) -> io::Result<()> {
 /// Opens one end of a FIFO without waiting for the other one; never anything that is no FIFO.
 fn open_fifo(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     use std::os::unix::fs::FileTypeExt;
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = options.custom_flags(flags.bits().cast_signed()).open(path)?;
+    let file = open_wary(path, options)?;
     if file.metadata()?.file_type().is_fifo() {
         Ok(file)
     } else {
@@ -116,31 +115,6 @@ impl Requests for FifoRequests {
     }
 }
 
-/// Appends the request in one write.
-fn write_request(path: &Path, request: &CancelRequest) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-        .open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
-    }
-    let mut line = request.to_line();
-    // Where a disk was full half a line may stand there, which must not swallow this one.
-    let mut last = [b'\n'];
-    if metadata.len() > 0 {
-        file.read_exact_at(&mut last, metadata.len() - 1)?;
-    }
-    if last != [b'\n'] {
-        line.insert(0, '\n');
-    }
-    file.write_all(line.as_bytes())
-}
-
 /// What became of a request that was written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
@@ -156,7 +130,7 @@ pub enum Asked {
 /// Where the request cannot be written.
 pub fn ask_cancel(run_dir: &Path, request: &CancelRequest) -> Result<Asked, StoreError> {
     let path = run_dir.join(CANCEL_FILE);
-    write_request(&path, request).map_err(failed("write", &path))?;
+    request.append_to(&path).map_err(failed("write", &path))?;
     let path = run_dir.join(WAKE_FIFO);
     let told = open_fifo(&path, OpenOptions::new().write(true)).and_then(|mut wake| {
         match wake.write(b"w") {

@@ -12,6 +12,7 @@
 
 pub(crate) mod faults;
 pub(crate) mod leftovers;
+pub(crate) mod proc;
 mod record;
 mod redact;
 mod running;
@@ -28,7 +29,7 @@ use pyoco::event::Rules;
 
 pub(crate) use record::Record;
 pub(crate) use redact::{redact, same};
-pub(crate) use running::{Outcome, Running, wait_for_file};
+pub(crate) use running::{Outcome, Running, wait_for_end, wait_for_file};
 pub(crate) use schema::Schema;
 pub(crate) use terminal::Terminal;
 
