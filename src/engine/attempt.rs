@@ -186,7 +186,10 @@ impl Process {
             // What a kill leaves behind has its moment too.
             if !members.is_empty() || (exited_at.is_none() && ready[index]) {
                 exited_at = Some(run.clock.ms());
-                self.loan = None; // the terminal is wanted back at once
+                if self.loan.take().is_some() {
+                    // It is wanted back at once.
+                    run.groups.lost_terminal(self.task, self.attempt);
+                }
             }
             let is_due = |every| looked_at.elapsed() >= every;
             if exited_at.is_none() && look_every.is_some_and(is_due) {
