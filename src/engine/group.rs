@@ -52,8 +52,8 @@ struct Table {
     /// How many tasks are being started.
     starting: usize,
     watchdog: Option<Watchdog>,
-    /// One that has been told to go.
-    ending: Option<Pid>,
+    /// Children that are out of the table, and that a thread waits for.
+    awaited: Vec<Pid>,
 }
 
 #[derive(Debug)]
@@ -166,12 +166,14 @@ impl Groups {
     /// Takes out and kills the group of an attempt that cannot be watched.
     pub(super) fn give_up(&self, task: TaskId, attempt: u32, handle: &Handle) {
         let mut table = lock(&self.table);
-        if let Some(live) = table.live.remove(&(task, attempt)) {
-            send(live.leader, SIGKILL);
-            table.tell(Message::Gone { leader: live.leader });
-        }
+        let Some(live) = table.live.remove(&(task, attempt)) else { return };
+        send(live.leader, SIGKILL);
+        table.tell(Message::Gone { leader: live.leader });
+        table.awaited.push(live.leader);
+        drop(table); // one that hangs in a file system dies late, and the others can be killed meanwhile
         // Why it cannot be watched is what is told, whatever comes of its end.
         let _ = handle.wait();
+        lock(&self.table).awaited.retain(|pid| *pid != live.leader);
     }
 
     /// Keeps the group of an attempt whose leader has exited while others hold its output open.
@@ -229,7 +231,8 @@ impl Groups {
         // us before we look whether something is being started, and then that is so or it is in the
         // table; or we inherited it. Or it is a helper such as `git`, which stays in our own group.
         let table = lock(&self.table);
-        if !has_ended(pid, WaitIdOptions::NOWAIT) || table.has_leaked(pid) || is_in_our_group(pid) {
+        let is_somebodys = || table.has_leaked(pid) || table.awaited.contains(&pid);
+        if !has_ended(pid, WaitIdOptions::NOWAIT) || is_somebodys() || is_in_our_group(pid) {
             return Look::Kept;
         }
         match table.watchdog_is(pid) {
