@@ -1,4 +1,5 @@
-//! The table of live process groups: the only place that sends signals, usable from any thread.
+//! The table of live process groups: the only place that sends signals to tasks of a living run, usable
+//! from any thread.
 //!
 //! A group may be signalled by its number only while its leader is known not to be reaped, or the
 //! number might be somebody else's by then. So leaders are reaped under the table's lock, and only
@@ -11,7 +12,7 @@
 mod suspend;
 mod watched;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -191,9 +192,15 @@ impl Groups {
 
     /// Returns the living processes of the groups that outlived their leaders.
     pub(super) fn leaked_members(&self) -> Vec<OwnedFd> {
+        let leaders: HashSet<Pid> = lock(&self.table).outlived().collect();
+        let found = members(&leaders); // without the lock: it takes its time where many processes are
         let table = lock(&self.table);
-        let leaked = table.leaked.iter().flat_map(|(leader, _)| members(*leader));
-        leaked.chain(table.remnants.iter().flat_map(Remnant::members)).collect()
+        // Who still is what it was has had its number during the look, too.
+        let remnants = table.remnants.iter().filter(|remnant| remnant.is_there());
+        let leaked = table.leaked.iter().map(|(leader, _)| *leader);
+        let there: HashSet<Pid> = leaked.chain(remnants.map(Remnant::leader)).collect();
+        let ours = found.into_iter().filter(|(group, _)| there.contains(group));
+        ours.map(|(_, member)| member).collect()
     }
 
     /// Lets go of the groups that outlived their leaders; at stop and kill they are killed.

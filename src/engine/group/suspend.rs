@@ -92,7 +92,7 @@ impl Groups {
     pub(in crate::engine) fn suspend(&self, with: impl FnOnce()) {
         let Some(stopped) = self.stop_politely(with) else { return };
         let deadline = Instant::now() + POLITE;
-        while Instant::now() < deadline && !stopped.iter().all(|leader| is_stopped(*leader)) {
+        while Instant::now() < deadline && !are_stopped(&stopped) {
             std::thread::sleep(LOOK_AGAIN);
         }
         let while_any = |state: &mut State| state.n_starting > 0;
@@ -192,9 +192,15 @@ fn go_on(leader: Pid) {
     let _ = kill_process_group(leader, Signal::CONT);
 }
 
-/// Returns whether no process of a group runs, as far as can be seen.
-fn is_stopped(leader: Pid) -> bool {
-    os::has_running_members(leader).map_or_else(|| stop_signal(leader).is_some(), |any| !any)
+/// Returns whether no process of these groups runs, as far as can be seen.
+fn are_stopped(leaders: &[Pid]) -> bool {
+    if leaders.is_empty() {
+        return true; // a look costs as much as there are processes
+    }
+    match os::running_groups() {
+        Some(running) => !leaders.iter().any(|leader| running.contains(leader)),
+        None => leaders.iter().all(|leader| stop_signal(*leader).is_some()),
+    }
 }
 
 /// Returns the signal by which a child that was not reaped is stopped, if it is.

@@ -63,14 +63,8 @@ impl Remnant {
         let _ = self.signal(signal.as_raw());
     }
 
-    /// Returns the living processes of the group.
-    pub(in crate::engine) fn members(&self) -> Vec<OwnedFd> {
-        let found = members(self.leader);
-        // While the group is there nobody else has its number: if it is now, it was during the look.
-        if self.is_there() { found } else { Vec::new() }
-    }
-
-    fn is_there(&self) -> bool {
+    /// Returns whether anything is left of it. As long as it is, nobody else has its number.
+    pub(in crate::engine) fn is_there(&self) -> bool {
         self.signal(0).is_ok()
     }
 
@@ -172,20 +166,26 @@ pub(in crate::engine) fn holders(group: Pid, pipes: &[BorrowedFd<'_>]) -> Vec<u3
     found
 }
 
-/// Returns the living processes of `group` as descriptors that become readable when one exits.
-pub(in crate::engine) fn members(group: Pid) -> Vec<OwnedFd> {
-    // One that has gone meanwhile, and whose number is another's by now, costs a second look.
-    let open = |pid: Pid| pidfd_open(pid, PidfdFlags::empty()).ok();
-    proc::all().filter(|pid| is_in_group(*pid, group)).filter_map(open).collect()
+/// Returns the living processes of `groups`, each with its group, as descriptors that become readable
+/// when one exits.
+pub(in crate::engine) fn members(groups: &HashSet<Pid>) -> Vec<(Pid, OwnedFd)> {
+    if groups.is_empty() {
+        return Vec::new(); // a look costs as much as there are processes
+    }
+    let member = |pid: Pid| {
+        let group = living_group_of(pid).filter(|group| groups.contains(group))?;
+        // One that has gone meanwhile, and whose number is another's by now, costs a second look.
+        Some((group, pidfd_open(pid, PidfdFlags::empty()).ok()?))
+    };
+    proc::all().filter_map(member).collect()
 }
 
-/// Returns whether any process of `group` is neither stopped nor dead; `None` where it cannot be seen.
-/// One that the kernel does not let go counts as stopped: it waits for a child that is.
-pub(in crate::engine) fn has_running_members(group: Pid) -> Option<bool> {
-    let runs = |stat: Stat| {
-        stat.group == Some(group) && stat.is_alive() && !matches!(stat.state, 'T' | 't' | 'D')
-    };
-    proc::is_ours().then(|| proc::all().filter_map(Stat::of).any(runs))
+/// Returns the groups that have a process which is neither stopped nor dead; `None` where they cannot
+/// be seen. One that the kernel does not let go counts as stopped: it waits for a child that is.
+pub(in crate::engine) fn running_groups() -> Option<HashSet<Pid>> {
+    let runs = |stat: &Stat| stat.is_alive() && !matches!(stat.state, 'T' | 't' | 'D');
+    let group = |pid: Pid| Stat::of(pid).filter(runs)?.group;
+    proc::is_ours().then(|| proc::all().filter_map(group).collect())
 }
 
 fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
