@@ -113,6 +113,21 @@ fn a_killed_pyoco_leaves_no_task() {
 }
 
 #[test]
+fn a_task_whose_name_is_cut_within_a_character_is_known_too() {
+    if !can_look() {
+        return;
+    }
+    // The system keeps 15 bytes of a program's name, here half a letter at the end.
+    let project = Project::with(
+        "tasks:\n  a: |\n    cp \"$(command -v sh)\" aaaaaaaaaaaaaaé\n    \
+         exec ./aaaaaaaaaaaaaaé -c ': > ready; while :; do :; done'\n",
+    );
+    let (running, _) = start(&project, &["run"]);
+    kill(running);
+    is_lost(&project);
+}
+
+#[test]
 fn tasks_that_come_and_go_while_there_is_a_watchdog_are_known_to_it() {
     if !can_look() {
         return;
