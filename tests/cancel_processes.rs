@@ -237,3 +237,38 @@ fn a_blocked_mask_is_put_right() {
     Running::spawn(command).wait().dies_of(15);
     assert_eq!(project.record().status(), RunStatus::Cancelled);
 }
+
+/// A task whose leader goes to the group of pyoco.
+const LEAVES: &str = "
+tasks:
+  a:
+    shell: python
+    timeout: TIMEOUT
+    kill: {after: 100ms}
+    run: |
+      import os, time
+      os.setpgid(0, os.getpgid(os.getppid()))
+      open('ready', 'w').close()
+      time.sleep(86400)
+";
+
+#[test]
+fn a_leader_that_left_its_group_is_ended_all_the_same() {
+    let project = Project::with(&LEAVES.replace("TIMEOUT", "500ms"));
+    project.run(&["run"]).exits(1);
+    assert_eq!(project.record().ends(), "a FAILED timeout\n");
+    for signal in [Signal::TERM, Signal::QUIT, Signal::KILL] {
+        let project = Project::with(&LEAVES.replace("TIMEOUT", "1h"));
+        let running = project.spawn(&["run"]);
+        wait_for_file(&project.dir().join("ready"));
+        if signal == Signal::KILL {
+            // Until there is a watchdog.
+            support::wait_for("the watchdog", || {
+                let pids = support::leftovers::find(project.mark());
+                pids.iter().any(|pid| support::leftovers::command(*pid).contains(" __watchdog "))
+            });
+        }
+        running.signal(signal);
+        running.wait().dies_of(signal.as_raw());
+    }
+}

@@ -162,7 +162,8 @@ impl Process {
         loop {
             // Who was asked to end has time for it, whether or not the leader has gone before.
             let has_grace = exited_at.is_some() && run.groups.has_grace(self.task, self.attempt);
-            let members = if has_grace { os::members(&group) } else { Vec::new() };
+            let has_members = has_grace && run.groups.has_living(self.pid);
+            let members = if has_members { os::members(&group) } else { Vec::new() };
             let at_most = match exited_at {
                 None => look_every,
                 Some(_) if !members.is_empty() => Some(LOOK_AGAIN),

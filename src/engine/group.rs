@@ -19,7 +19,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use duct::Handle;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, getpgid, kill_process, kill_process_group, waitid,
+};
 
 use super::lock;
 use super::os::{ExitWatch, Remnant, ended_children, is_in_our_group, living_groups, members};
@@ -37,6 +39,8 @@ pub(super) struct Groups {
     table: Mutex<Table>,
     gate: suspend::Gate,
     killed: AtomicBool,
+    /// The groups that had a living process at the latest look, and when that began.
+    living: Mutex<Option<(Instant, HashSet<Pid>)>>,
 }
 
 #[derive(Debug, Default)]
@@ -190,6 +194,18 @@ impl Groups {
         }
     }
 
+    /// Returns whether a group has a living process, as far as can be seen. A look goes through all
+    /// processes: one serves everybody who asked before it began, since many end at the same moment.
+    pub(super) fn has_living(&self, group: Pid) -> bool {
+        let asked = Instant::now();
+        let mut living = lock(&self.living);
+        let (_, groups) = match &*living {
+            Some(look) if look.0 >= asked => look,
+            Some(_) | None => living.insert((Instant::now(), living_groups())),
+        };
+        groups.contains(&group)
+    }
+
     /// Returns the living processes of the groups that outlived their leaders.
     pub(super) fn leaked_members(&self) -> Vec<OwnedFd> {
         let leaders: HashSet<Pid> = lock(&self.table).outlived().collect();
@@ -323,6 +339,10 @@ impl Table {
 fn send(leader: Pid, signal: i32) {
     to_group(signal, |signal| {
         let _ = kill_process_group(leader, signal);
+        // A leader that has gone to another group is still our child, and not reaped.
+        if getpgid(Some(leader)).is_ok_and(|group| group != leader) {
+            let _ = kill_process(leader, signal);
+        }
     });
 }
 

@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open};
 use self::proc::Stat;
 use super::{End, first_ended_child};
 
-pub(in crate::engine) use belonging::{belonging, start_time, untold_groups};
+pub(in crate::engine) use belonging::{belonging, kill_started_at, start_time, untold_groups};
 pub(in crate::engine) use processes::{look_closer, processes};
 
 /// Becomes readable when a process has exited.

@@ -61,6 +61,9 @@ pub(in crate::engine) fn members(_groups: &HashSet<Pid>) -> Vec<(Pid, OwnedFd)> 
     Vec::new()
 }
 
+/// Does nothing: without its start time it cannot be known to be that process.
+pub(in crate::engine) fn kill_started_at(_pid: Pid, _start: Option<u64>) {}
+
 /// Returns nothing: there is no portable way to know it.
 pub(in crate::engine) fn start_time(_pid: Pid) -> Option<u64> {
     None

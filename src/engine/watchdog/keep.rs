@@ -58,6 +58,7 @@ fn end_all(mut told: Told, watched: Watched) {
         told.groups.retain(|leader, start| match os::belonging(*leader, *start, watched) {
             Belonging::Ours => {
                 kill(*leader);
+                os::kill_started_at(*leader, *start); // it may have gone to another group
                 false
             }
             Belonging::Foreign => false,

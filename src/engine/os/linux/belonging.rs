@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::super::Belonging;
 use super::super::session::is_led_in;
@@ -18,6 +18,14 @@ pub(in crate::engine) fn start_time(pid: Pid) -> Option<u64> {
         return None;
     }
     Stat::of(pid).map(|stat| stat.start)
+}
+
+/// Kills the process that was started then, if it is still the one with this number.
+pub(in crate::engine) fn kill_started_at(pid: Pid, start: Option<u64>) {
+    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+    if start.is_some() && start_time(pid) == start {
+        let _ = pidfd_send_signal(process, Signal::KILL); // one that has gone is as good
+    }
 }
 
 /// Returns whether a group is still that of the run's task: its leader has the start time that was
