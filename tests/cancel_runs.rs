@@ -260,3 +260,19 @@ fn a_stop_of_the_outer_run_leaves_nothing_of_a_deaf_inner_task() {
     assert_eq!(inner.status(), RunStatus::Cancelled);
     assert_eq!(inner.events("task_finished")[0]["signal"], "SIGKILL");
 }
+
+#[test]
+fn rubbish_in_the_cancel_file_swallows_no_request() {
+    // A line far longer than any request, and more lines than are read at once.
+    for rubbish in ["head -c 3000000 /dev/zero", "head -c 3000000 /dev/zero | tr '\\0' '\\n'"] {
+        let flow = format!(
+            "tasks:\n  a: |\n    {rubbish} > \"$PYOCO_CANCEL_FILE\"; : > ready.a; exec sleep 86400\n"
+        );
+        let project = Project::with(&flow);
+        let running = project.spawn(&["run"]);
+        wait_for_file(&project.dir().join("ready.a"));
+        project.run(&["runs", "cancel", "latest", "--kill"]).exits(0);
+        running.wait().exits(130);
+        assert_eq!(project.record().ends(), "a CANCELLED cancelled\n");
+    }
+}

@@ -18,7 +18,7 @@ use crate::model::{Flow, MIN_SECRET, Mask, Reason};
 use crate::scheduler::{Ended, Input, Started};
 
 /// The most that is looked through of a file of a few lines.
-const MAX_BLANKED: u64 = 1 << 20;
+const MAX_BLANKED: u64 = 64 << 20;
 /// How many names a warning shows.
 const MAX_NAMES: usize = 8;
 
@@ -144,6 +144,8 @@ fn mask_facts(mask: &Mask, facts: &mut RunStarted) {
         git_commit: _,
         ci_url,
     } = facts;
+    let keys = std::mem::take(labels);
+    *labels = keys.into_iter().map(|(key, value)| (mask.text(&key).into_owned(), value)).collect();
     let texts = params.values_mut().chain(args).chain(labels.values_mut());
     texts.chain(file).chain(host).chain(ci_url).for_each(|text| mask.apply(text));
 }

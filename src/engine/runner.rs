@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::leaks::readable;
 use super::local::LocalExecutor;
-use super::mask::{blank_file, mask_input, mask_request};
+use super::mask::{mask_input, mask_request};
 use super::shared::{Message, Origin, Shared};
 use super::watchdog::Watch;
 use super::{LevelHook, lock};
@@ -147,9 +147,8 @@ impl Runner {
         let requests = std::mem::take(&mut *lock(&self.shared.requests));
         for (mut request, origin) in requests {
             mask_request(&self.shared.context.mask, &mut request);
-            match origin {
-                Origin::Inside => self.write_cancel_file(&request),
-                Origin::File => self.blank_cancel_file(),
+            if origin == Origin::Inside {
+                self.write_cancel_file(&request);
             }
             self.decide(Input::Cancel(request), decisions);
         }
@@ -170,18 +169,6 @@ impl Runner {
         if let Err(source) = request.append_to(&path) {
             let error = StoreError::Io { action: "write", path, source };
             self.notice(format!("tasks cannot see the cancel: {error}"));
-        }
-    }
-
-    /// Takes secrets out of what others wrote, who cannot know them.
-    fn blank_cancel_file(&self) {
-        if self.shared.context.mask.is_empty() {
-            return;
-        }
-        let path = self.shared.context.dir.join(CANCEL_FILE);
-        if let Err(source) = blank_file(&self.shared.context.mask, &path) {
-            let error = StoreError::Io { action: "take secrets out of", path, source };
-            self.notice(error.to_string());
         }
     }
 
@@ -295,6 +282,7 @@ impl Runner {
         if let Some(close) = self.close_requests.take() {
             close();
         }
+        self.shared.blank_cancel_file(); // what came too late to be taken
         if self.is_behind || self.is_broken || self.shared.context.has_log_trouble() {
             self.notice("this run has no complete record".to_owned());
         } else if self.is_told {

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::local::Context;
 use super::lock;
-use crate::event::{CancelRequest, RunNoted, RunView};
-use crate::model::{CancelToken, Level, RunId};
+use super::mask::blank_file;
+use crate::event::{CANCEL_FILE, CancelRequest, RunNoted, RunView, StoreError};
+use crate::model::{CancelToken, Level, RunId, escape};
 use crate::scheduler::{Input, Scheduler};
 
 /// What comes over the channel.
@@ -104,6 +105,19 @@ impl Shared {
 
     pub(super) fn is_suspended(&self) -> bool {
         self.context.groups.is_suspended()
+    }
+
+    /// Takes the secrets out of the run's file `cancel`, whoever wrote them there.
+    pub(super) fn blank_cancel_file(&self) {
+        let mask = &self.context.mask;
+        if mask.is_empty() {
+            return;
+        }
+        let path = self.context.dir.join(CANCEL_FILE);
+        if let Err(source) = blank_file(mask, &path) {
+            let error = StoreError::Io { action: "take secrets out of", path, source };
+            self.context.console.notice(escape(&mask.text(&error.to_string())).into_owned());
+        }
     }
 
     pub(super) fn note(&self, noted: RunNoted) {

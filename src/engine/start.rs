@@ -133,6 +133,7 @@ fn watch_requests(shared: &Arc<Shared>, log: &dyn RunLog) -> std::io::Result<Opt
         while let Some(batch) = requests.next() {
             let Some(run) = run.upgrade() else { return };
             batch.into_iter().for_each(|request| run.request(request, Origin::File));
+            run.blank_cancel_file();
         }
     })?;
     Ok(Some(closer))

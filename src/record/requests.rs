@@ -14,8 +14,8 @@ use rustix::fs::OFlags;
 use super::files::{failed, open_regular};
 use crate::event::{CANCEL_FILE, CancelRequest, Requests, StoreError, WAKE_FIFO, open_wary};
 
-/// The most that is read of a file `cancel`; nobody asks that often.
-const MAX_CANCEL: usize = 1 << 20;
+/// How much of a file `cancel` is read at once; no request is that long.
+const MAX_PIECE: usize = 1 << 20;
 
 /// Makes the FIFO for its owner alone.
 #[expect(unsafe_code, reason = "mkfifo has no safe wrapper that works on macOS too")]
@@ -49,7 +49,8 @@ pub(super) struct FifoRequests {
     /// Held so that the FIFO never comes to its end while nobody asks.
     wake: Arc<File>,
     closed: Arc<AtomicBool>,
-    first: bool,
+    /// Whether there may be requests that nobody will wake us for.
+    has_more: bool,
 }
 
 impl FifoRequests {
@@ -59,33 +60,50 @@ impl FifoRequests {
         let wake = Arc::new(open_fifo(path, OpenOptions::new().write(true))?);
         rustix::fs::fcntl_setfl(&fifo, OFlags::empty())?; // from here on reading blocks
         let cancel = dir.join(CANCEL_FILE);
-        Ok(FifoRequests { cancel, taken: 0, fifo, wake, closed: Arc::default(), first: true })
+        Ok(FifoRequests {
+            cancel,
+            taken: 0,
+            fifo,
+            wake,
+            closed: Arc::default(),
+            has_more: true, // one may be older than this end of the FIFO
+        })
     }
 
     /// Returns the requests that were not returned before.
     fn take(&mut self) -> Vec<CancelRequest> {
         let Ok(file) = open_regular(&self.cancel) else { return Vec::new() };
+        let bytes = self.piece(&file);
+        self.has_more = bytes.len() >= MAX_PIECE;
+        let whole = match memchr::memrchr(b'\n', &bytes) {
+            Some(end) => end + 1,
+            None if self.has_more => bytes.len(), // longer than any request: it is none
+            None => 0,
+        };
+        self.taken += whole as u64;
+        CancelRequest::parse_all(&String::from_utf8_lossy(&bytes[..whole]))
+    }
+
+    /// Reads what follows what was taken in, not all at once.
+    fn piece(&self, file: &File) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut piece = [0; 4096];
-        while bytes.len() < MAX_CANCEL {
-            match file.read_at(&mut piece, self.taken + bytes.len() as u64) {
+        let mut buffer = [0; 4096];
+        while bytes.len() < MAX_PIECE {
+            match file.read_at(&mut buffer, self.taken + bytes.len() as u64) {
                 Ok(0) => break,
-                Ok(read) => bytes.extend_from_slice(&piece[..read]),
+                Ok(read) => bytes.extend_from_slice(&buffer[..read]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
         }
-        let whole = memchr::memrchr(b'\n', &bytes).map_or(0, |end| end + 1);
-        self.taken += whole as u64;
-        CancelRequest::parse_all(&String::from_utf8_lossy(&bytes[..whole]))
+        bytes
     }
 }
 
 impl Requests for FifoRequests {
     fn next(&mut self) -> Option<Vec<CancelRequest>> {
         loop {
-            // A request may be older than this end of the FIFO.
-            if !std::mem::take(&mut self.first) {
+            if !std::mem::take(&mut self.has_more) {
                 let mut bytes = [0; 256];
                 match self.fifo.read(&mut bytes) {
                     // Its end cannot come while `wake` is held; if it does, do not spin.
