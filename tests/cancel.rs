@@ -332,6 +332,15 @@ fn as_the_first_process_of_a_container_it_exits_with_the_code() {
 }
 
 #[test]
+fn a_task_between_two_attempts_is_not_named_as_running() {
+    let project = Project::with("tasks: {a: {run: exit 3, retry: {max: 1, delay: 1h}}}\n");
+    let mut running = project.spawn(&["run"]);
+    running.wait_to_complain("retry node=a");
+    running.signal(Signal::INT);
+    running.wait().dies_of(2).complains("nothing new starts, and nothing is running\n");
+}
+
+#[test]
 fn half_a_line_in_the_cancel_file_swallows_no_request() {
     for args in [&["run"][..], &["run", "--no-record"]] {
         let project = Project::with(

@@ -239,6 +239,44 @@ fn ctrl_z_stops_both_and_fg_gives_the_terminal_again() {
 }
 
 #[test]
+#[cfg_attr(any(pyoco_portable, not(target_os = "linux")), ignore = "no member of a group is seen")]
+fn who_is_left_of_a_task_goes_on_too_after_its_leader_had_the_terminal() {
+    let project = Project::with(
+        "
+tasks:
+  ask:
+    interactive: true
+    timeout: 1s
+    run: |
+      (trap 'trap \"\" TERM; : > asked; until [ -e go ]; do sleep 0.02; done; : > cleaned; exit' TERM
+       : > set; while :; do sleep 0.02; done) &
+      until [ -e set ]; do :; done
+      wait
+",
+    );
+    let mut shell = project.shell();
+    shell.type_line("$PYOCO run --grace 1d");
+    wait_for_file(&project.dir().join("asked"));
+    // The fields that follow the name: state, parent, group, session, terminal, its foreground group.
+    let stat = format!("/proc/{}/stat", pyoco_of(&project).as_raw_nonzero());
+    wait_for("pyoco to have the terminal again", || {
+        let stat = std::fs::read_to_string(&stat).expect("pyoco is there");
+        let fields: Vec<&str> = stat.rsplit(')').next().expect("a rest").split(' ').collect();
+        fields[3] == fields[6]
+    });
+    shell.press_control('z');
+    shell.expect("Stopped");
+    shell.expect(PROMPT);
+    project.file("go", "");
+    shell.type_line("fg");
+    shell.expect(PROMPT);
+    assert!(project.has("cleaned"));
+    shell.type_line("exit");
+    shell.finish();
+    assert_eq!(project.record().ends(), "ask FAILED timeout\n");
+}
+
+#[test]
 fn where_nobody_could_continue_us_ctrl_z_has_no_effect() {
     let project = Project::with(
         "tasks: {ask: {run: 'printf \"Go? \"; read x; echo \"heard $x.\"', interactive: true}}",

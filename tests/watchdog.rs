@@ -113,6 +113,21 @@ fn a_killed_pyoco_leaves_no_task() {
 }
 
 #[test]
+fn a_task_whose_name_is_cut_within_a_character_is_known_too() {
+    if !can_look() {
+        return;
+    }
+    // The system keeps 15 bytes of a program's name, here half a letter at the end.
+    let project = Project::with(
+        "tasks:\n  a: |\n    cp \"$(command -v sh)\" aaaaaaaaaaaaaaé\n    \
+         exec ./aaaaaaaaaaaaaaé -c ': > ready; while :; do :; done'\n",
+    );
+    let (running, _) = start(&project, &["run"]);
+    kill(running);
+    is_lost(&project);
+}
+
+#[test]
 fn tasks_that_come_and_go_while_there_is_a_watchdog_are_known_to_it() {
     if !can_look() {
         return;
@@ -653,5 +668,48 @@ fn the_library_has_a_watchdog_only_where_it_is_given_a_program() {
         project.file("go", "");
         assert_eq!(handle.wait().status(), RunStatus::Completed, "{program:?}");
         assert_eq!(found(), 0, "{program:?}");
+    }
+}
+
+/// One run within another, whose task is ready as soon as it has begun.
+const YOUNG: &str = "tasks: {young: ': > ready.inner; exec sleep 86400'}\n";
+
+#[test]
+fn a_kill_leaves_nothing_of_an_inner_run_however_young_it_is() {
+    for flags in [None, Some("--kill")] {
+        for _ in 0..5 {
+            let project = Project::with("tasks: {outer: exec \"$PYOCO_EXE\" run inner.yaml}\n");
+            project.file("inner.yaml", YOUNG);
+            let running = project.spawn(&["run"]);
+            wait_for_file(&project.dir().join("ready.inner"));
+            match flags {
+                None => running.signal(Signal::QUIT),
+                Some(flag) => {
+                    let outer = project.records()[0].run_id.to_string();
+                    project.run(&["runs", "cancel", &outer, flag]).exits(0);
+                }
+            }
+            running.wait(); // and no process is left: the project looks at its end
+        }
+    }
+}
+
+#[test]
+fn a_killed_outer_run_leaves_nothing_of_an_inner_one_however_young_it_is() {
+    if !can_look() {
+        return;
+    }
+    for _ in 0..3 {
+        let flow = "tasks: {outer: 'until [ -e go ]; do sleep 0.01; done; exec \"$PYOCO_EXE\" run inner.yaml'}\n";
+        let project = Project::with(flow);
+        project.file("inner.yaml", YOUNG);
+        let running = project.spawn(&["run"]);
+        wait_for("the watchdog of the outer run", || {
+            let ids: Vec<RunId> = project.records().iter().map(|record| record.run_id).collect();
+            watchdogs(&ids).len() == 1
+        });
+        project.file("go", "");
+        wait_for_file(&project.dir().join("ready.inner"));
+        kill(running);
     }
 }

@@ -1,6 +1,7 @@
 //! One attempt of a task, from its start to the moment when its process has exited and its output is
 //! drained. Runs on a worker thread of its own.
 
+use std::collections::HashSet;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -157,10 +158,11 @@ impl Process {
         let mut exited_at: Option<Ms> = None;
         let look_every = self.look_every(run);
         let mut looked_at = Instant::now();
+        let group = HashSet::from([self.pid]);
         loop {
             // Who was asked to end has time for it, whether or not the leader has gone before.
             let has_grace = exited_at.is_some() && run.groups.has_grace(self.task, self.attempt);
-            let members = if has_grace { os::members(self.pid) } else { Vec::new() };
+            let members = if has_grace { os::members(&group) } else { Vec::new() };
             let at_most = match exited_at {
                 None => look_every,
                 Some(_) if !members.is_empty() => Some(LOOK_AGAIN),
@@ -172,7 +174,7 @@ impl Process {
             };
             let mut descriptors: Vec<BorrowedFd<'_>> =
                 self.pipes.iter().map(|(_, pipe)| pipe.as_fd()).collect();
-            descriptors.extend(members.iter().map(AsFd::as_fd));
+            descriptors.extend(members.iter().map(|(_, member)| member.as_fd()));
             if exited_at.is_none() {
                 descriptors.push(self.exit.as_fd());
             }
@@ -186,7 +188,10 @@ impl Process {
             // What a kill leaves behind has its moment too.
             if !members.is_empty() || (exited_at.is_none() && ready[index]) {
                 exited_at = Some(run.clock.ms());
-                self.loan = None; // the terminal is wanted back at once
+                if self.loan.take().is_some() {
+                    // It is wanted back at once.
+                    run.groups.lost_terminal(self.task, self.attempt);
+                }
             }
             let is_due = |every| looked_at.elapsed() >= every;
             if exited_at.is_none() && look_every.is_some_and(is_due) {

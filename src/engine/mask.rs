@@ -68,7 +68,7 @@ fn listed(names: &[&str]) -> String {
 /// Masks the texts of an input that come from outside of the flow's structure.
 pub(super) fn mask_input(mask: &Mask, input: &mut Input) {
     match input {
-        Input::Begin(facts) | Input::Open(facts) => mask_facts(mask, facts),
+        Input::Begin(facts) => mask_facts(mask, facts),
         Input::Started(started) => {
             let Started { task: _, attempt: _, pid: _, argv, argv_cut: _, dir } = &mut **started;
             argv.iter_mut().chain(dir).for_each(|text| mask.apply(text));
@@ -90,7 +90,10 @@ pub(super) fn mask_input(mask: &Mask, input: &mut Input) {
             tail.iter_mut().for_each(|text| mask.apply(text));
         }
         Input::Cancel(request) => mask_request(mask, request),
-        Input::WantsTerminal { .. } | Input::Noted(RunNoted { git_dirty: _ }) | Input::Tick => {}
+        Input::WantsTerminal { .. }
+        | Input::Signalled { .. }
+        | Input::Noted(RunNoted { git_dirty: _ })
+        | Input::Tick => {}
     }
 }
 

@@ -80,13 +80,19 @@ impl Runner {
     pub(super) fn run(mut self, facts: RunStarted) {
         let _at_the_end = AtTheEnd(self.shared.clone());
         let mut decisions = Decisions::default();
-        self.decide(Input::Open(Box::new(facts)), &mut decisions);
+        self.decide(Input::Begin(Box::new(facts)), &mut decisions);
         self.tell(&mut decisions);
         self.sync();
         // What was cancelled meanwhile starts nothing.
         self.take(Message::Wake, &mut decisions);
         self.decide(Input::Tick, &mut decisions);
         self.tell(&mut decisions);
+        if self.shared.context.parent.is_some() {
+            let context = self.shared.context.clone();
+            let env = &context.surroundings.env;
+            let started = self.watch.start_at_once(&context.groups, context.run_id, env);
+            self.watched(started);
+        }
         self.act(&mut decisions);
         while !self.is_over() {
             self.take_inputs(&mut decisions);
@@ -217,7 +223,11 @@ impl Runner {
     fn tend_watchdog(&mut self) {
         let context = &self.shared.context;
         let tended = self.watch.tend(&context.groups, context.run_id, &context.surroundings.env);
-        if let Err(error) = tended {
+        self.watched(tended);
+    }
+
+    fn watched(&self, result: std::io::Result<()>) {
+        if let Err(error) = result {
             self.notice(format!(
                 "there is no watchdog: {error}; should pyoco be killed (`kill -9`), \
                  end the tasks by hand"
@@ -229,15 +239,17 @@ impl Runner {
         for action in decisions.actions.drain(..) {
             match action {
                 Action::Spawn { task, attempt } => self.executor.spawn(task, attempt),
-                Action::Signal { task, attempt, signal, post_mortem: false } => {
+                Action::Signal { task, attempt, signal, overdue: None } => {
                     self.executor.signal(task, attempt, signal);
                 }
-                Action::Signal { task, attempt, signal, post_mortem: true } => {
-                    self.executor.signal_after_post_mortem(task, attempt, signal);
+                Action::Signal { task, attempt, signal, overdue: Some(overdue) } => {
+                    self.executor.signal_overdue(task, attempt, signal, overdue);
                 }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
                 Action::Announce { what, running } => {
-                    if let Announced::Cancel { level: Level::Stop, grace } = what {
+                    if let Announced::Cancel { level: Level::Stop, grace }
+                    | Announced::FinallyGoesOn { left: grace } = what
+                    {
                         self.stop_deadline = Some(self.shared.context.clock.ms() + grace);
                     }
                     self.announce(what, &running);

@@ -93,16 +93,13 @@ impl Shared {
     }
 
     pub(super) fn suspend(&self) {
-        if self.is_over() || self.context.groups.is_killed() {
-            return;
+        if !self.is_over() {
+            self.context.groups.suspend(|| self.context.clock.pause());
         }
-        self.context.clock.pause();
-        self.context.groups.suspend();
     }
 
     pub(super) fn resume(&self) {
-        self.context.groups.resume();
-        self.context.clock.resume();
+        self.context.groups.resume(|| self.context.clock.resume());
     }
 
     pub(super) fn is_suspended(&self) -> bool {

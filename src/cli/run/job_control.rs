@@ -66,7 +66,7 @@ impl JobControl {
             return;
         }
         let Some((handle, screen)) = self.run.get() else {
-            return signals::raise_by_default_once(signal);
+            return signals::raise_by_default_once(signal, || self.is_continued());
         };
         // The end is near, and who is ended needs no terminal.
         let level = if signal == SIGTTIN { Level::Stop } else { Level::Kill };
@@ -78,8 +78,8 @@ impl JobControl {
         screen.pause();
         // What an outer pyoco sends can have stopped and continued us in the middle of this, and a
         // cancel resumes the run.
-        if !self.is_continued() && (is_over || handle.is_suspended()) {
-            signals::raise_by_default_once(signal);
+        if is_over || handle.is_suspended() {
+            signals::raise_by_default_once(signal, || self.is_continued());
         }
         screen.resume();
         handle.resume();

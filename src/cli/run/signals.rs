@@ -268,9 +268,10 @@ fn raise_by_default(signal: i32) {
 /// that stops us it returns when we are continued, or at once where it does not stop us.
 ///
 /// It stops us once: meanwhile others can be sent the same signal, say by a terminal that is written
-/// to, and stop us first. Then ours is pending already, and SIGCONT takes it away.
+/// to, and stop us first. Then ours is pending already, and SIGCONT takes it away. One that came before
+/// cannot: so it is asked last whether there was one, and the signal is dropped then.
 #[expect(unsafe_code, reason = "the safe way to do it stops us with another signal")]
-pub(super) fn raise_by_default_once(signal: i32) {
+pub(super) fn raise_by_default_once(signal: i32, is_continued: impl FnOnce() -> bool) {
     // SAFETY: the structures are made or filled before they are used, the action is written back as
     // it was, and the mask is this thread's alone.
     unsafe {
@@ -283,7 +284,8 @@ pub(super) fn raise_by_default_once(signal: i32) {
         }
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const only, std::ptr::null_mut());
         libc::raise(signal);
-        libc::signal(signal, libc::SIG_DFL);
+        let stop_or_drop = if is_continued() { libc::SIG_IGN } else { libc::SIG_DFL };
+        libc::signal(signal, stop_or_drop);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
         libc::sigaction(signal, &raw const action, std::ptr::null_mut());
     }
