@@ -338,7 +338,10 @@ fn calls_that_fail_at_any_moment_cost_what_they_must_and_nothing_else() {
     eprintln!("a fault came to pass in {n_struck} of {n_rounds} rounds");
     // Many come too late, or are of a call that is not made here. A single seed may be one of these.
     let is_whole = std::env::var_os("PYOCO_SEED").is_none();
-    assert!(!is_whole || n_struck * 5 >= n_rounds, "only {n_struck} of {n_rounds} rounds were hit");
+    assert!(
+        !is_whole || n_struck * 15 >= n_rounds,
+        "only {n_struck} of {n_rounds} rounds were hit"
+    );
 }
 
 fn children_of(project: &Project, parent: Pid) -> Vec<Pid> {

@@ -30,7 +30,10 @@ fn is_all_stopped(project: &Project, pyoco: Pid) -> bool {
     // does for a moment who waits for a disk, and a second look tells the two apart.
     (0..2).all(|_| {
         let all = project.processes();
-        let others = all.iter().filter(|(pid, _)| is_of(*pid, pyoco)).map(|(_, state)| *state);
+        // A watchdog, which a run has after a moment, is in no group of the run's and goes on.
+        let is_watchdog = |pid| leftovers::command(pid).contains(" __watchdog ");
+        let of_run = all.iter().filter(|(pid, _)| is_of(*pid, pyoco) && !is_watchdog(*pid));
+        let others = of_run.map(|(_, state)| *state);
         let others: Vec<char> = others.collect();
         let is_stopped = |state: &char| matches!(state, 'T' | 't'); // the latter where it is traced
         let mut stopped = others.iter().filter(|state| is_stopped(state)).peekable();
