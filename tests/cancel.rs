@@ -330,3 +330,36 @@ fn as_the_first_process_of_a_container_it_exits_with_the_code() {
     Running::spawn(command).wait().exits(143);
     assert_eq!(project.record().status(), RunStatus::Cancelled);
 }
+
+#[test]
+fn a_task_between_two_attempts_is_not_named_as_running() {
+    let project = Project::with("tasks: {a: {run: exit 3, retry: {max: 1, delay: 1h}}}\n");
+    let mut running = project.spawn(&["run"]);
+    running.wait_to_complain("retry node=a");
+    running.signal(Signal::INT);
+    running.wait().dies_of(2).complains("nothing new starts, and nothing is running\n");
+}
+
+#[test]
+fn half_a_line_in_the_cancel_file_swallows_no_request() {
+    for args in [&["run"][..], &["run", "--no-record"]] {
+        let project = Project::with(
+            "
+tasks:
+  a: |
+    trap 'cp \"$PYOCO_CANCEL_FILE\" seen; exit 1' TERM
+    printf half > \"$PYOCO_CANCEL_FILE\"; : > ready
+    while :; do sleep 0.1; done
+",
+        );
+        let pyoco = project.spawn(args);
+        wait_for_file(&project.dir().join("ready"));
+        pyoco.signal(Signal::TERM);
+        pyoco.wait().dies_of(15);
+        let seen = project.read("seen");
+        let lines: Vec<&str> = seen.lines().collect();
+        assert_eq!(lines[0], "half", "{seen}");
+        let request: serde_json::Value = serde_json::from_str(lines[1]).expect("a whole request");
+        assert_eq!(request["by"], "SIGTERM");
+    }
+}

@@ -91,6 +91,29 @@ fn the_grace_is_for_the_group_and_not_only_for_its_leader() {
 }
 
 #[test]
+#[cfg_attr(any(pyoco_portable, not(target_os = "linux")), ignore = "no member of a group is seen")]
+fn the_grace_is_for_a_member_whose_name_is_cut_within_a_character_too() {
+    // The system keeps 15 bytes of a program's name, here half a letter at the end. The loop takes
+    // its time without a process of another name.
+    let project = Project::with(
+        "
+tasks:
+  a: |
+    cp \"$(command -v sh)\" aaaaaaaaaaaaaaé
+    ./aaaaaaaaaaaaaaé -c '
+      trap \"i=0; while [ \\$i -lt 300000 ]; do i=\\$((i + 1)); done; : > cleaned; exit\" TERM
+      : > ready; while :; do :; done
+    ' > /dev/null 2>&1 &
+    wait
+",
+    );
+    let running = start(&project, &["run", "--grace", "1d"]);
+    running.signal(Signal::TERM);
+    running.wait().dies_of(15);
+    assert!(project.has("cleaned"));
+}
+
+#[test]
 fn what_leaked_is_left_alone_at_a_normal_end() {
     let project = Project::with("tasks: {a: 'sleep 86400 & echo $! > pid'}");
     project.run(&["run"]).exits(0);

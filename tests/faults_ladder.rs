@@ -9,12 +9,9 @@ use std::time::{Duration, Instant};
 
 use pyoco::model::{RunStatus, TaskState};
 use rustix::process::Signal;
-use support::{Outcome, Project, Running, Terminal, has_tool, wait_for, wait_for_file};
-
-fn wait_for_end(project: &Project) {
-    let is_over = || project.records().iter().any(|record| record.status().is_final());
-    wait_for("the end in the record", is_over);
-}
+use support::{
+    Outcome, Project, Running, Terminal, has_tool, wait_for, wait_for_end, wait_for_file,
+};
 
 /// Holds how pyoco ended against what its record says: see the table of exit codes.
 #[track_caller]

@@ -72,7 +72,9 @@ fn no_signal_goes_astray_when_timeouts_are_near_the_durations() {
     let record = project.record();
     (0..n_tasks).for_each(|n| *reasons.entry(record.reason(&format!("t{n}"))).or_default() += 1);
     eprintln!("{tally:?} {reasons:?}");
-    assert_eq!((tally.leaders, tally.reaped), (n_tasks, n_tasks), "{tally:?}");
+    // On a slow machine a task may take so long that the run gets a watchdog, which leads a group too.
+    assert!((n_tasks..=n_tasks + 1).contains(&tally.leaders), "{tally:?}");
+    assert_eq!(tally.reaped, tally.leaders, "{tally:?}");
     assert!(tally.by_number > n_tasks / 10 && tally.reused > n_tasks / 4, "{tally:?}");
     assert!(reasons[""] > 0 && reasons["timeout"] > 0, "{reasons:?}");
 }

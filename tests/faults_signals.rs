@@ -7,7 +7,7 @@ use std::fs;
 
 use pyoco::model::{RunStatus, TaskState};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Project, Running, has_tool, wait_for, wait_for_file};
+use support::{Project, Running, has_tool, proc, wait_for, wait_for_file};
 
 fn shell(project: &Project, shell: &str, script: &str) -> Running {
     let mut command = project.command_of(shell);
@@ -227,21 +227,16 @@ fn as_the_first_process_with_the_proc_of_others_it_reaps_orphans_too() {
     command.args([env!("CARGO_BIN_EXE_pyoco"), "run"]);
     let running = Running::spawn(command);
     wait_for_file(&project.dir().join("ready"));
-    let children = |parent: i32| -> Vec<(i32, String)> {
-        let entries = fs::read_dir("/proc").expect("it is there");
-        let pids = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let children = |parent: i32| -> Vec<(i32, char)> {
         let child = |pid| {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            let (_, rest) = stat.rsplit_once(')')?;
-            let mut fields = rest.split_whitespace();
-            let state = fields.next()?.to_owned();
-            (fields.next()? == parent.to_string()).then_some((pid, state))
+            let stat = proc::stat(pid).filter(|stat| stat.parent == parent)?;
+            Some((pid, stat.state))
         };
-        pids.filter_map(child).collect()
+        proc::all().into_iter().filter_map(child).collect()
     };
     let unshare = running.pid().as_raw_nonzero().get();
     let (pyoco, _) = children(unshare)[0];
-    wait_for("the orphans' end", || children(pyoco).iter().all(|(_, state)| state != "Z"));
+    wait_for("the orphans' end", || children(pyoco).iter().all(|(_, state)| *state != 'Z'));
     project.file("go", "");
     running.wait().exits(0);
     require_codes(&project);

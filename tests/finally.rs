@@ -199,3 +199,17 @@ fn runs_cancel_runs_it_too() {
     running.wait().exits(130);
     assert_eq!(project.record().ends(), "a CANCELLED cancelled\nb CANCELLED cancelled\n");
 }
+
+#[test]
+fn a_stop_with_time_for_it_while_it_runs_lets_it_go_on_and_says_so() {
+    let flow = format!("grace: 30s\ntasks: {{a: 'true'}}\nfinally:\n  b: {}\n", waits("b"));
+    let project = Project::with(&flow);
+    let mut running = start(&project, &["run"], "b");
+    running.signal(Signal::TERM);
+    running.wait_to_complain(
+        "pyoco: stopping: `finally` has 30.0 s left; press Ctrl-C again to kill: b\n",
+    );
+    project.file("go.b", "");
+    running.wait().dies_of(15);
+    assert_eq!(project.record().ends(), "a SUCCEEDED\nb SUCCEEDED\n");
+}

@@ -5,7 +5,7 @@ mod support;
 
 use pyoco::model::{RunStatus, TaskState};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{PROMPT, Project, Running, Terminal, wait_for, wait_for_file};
+use support::{PROMPT, Project, Running, Terminal, has_tool, wait_for, wait_for_file};
 
 /// Says who has the terminal (pyoco's group, the terminal's foreground group) and how it is set.
 const LOOK: &str = "cut -d' ' -f5,8 /proc/$PPID/stat; stty -g </dev/tty";
@@ -239,6 +239,44 @@ fn ctrl_z_stops_both_and_fg_gives_the_terminal_again() {
 }
 
 #[test]
+#[cfg_attr(any(pyoco_portable, not(target_os = "linux")), ignore = "no member of a group is seen")]
+fn who_is_left_of_a_task_goes_on_too_after_its_leader_had_the_terminal() {
+    let project = Project::with(
+        "
+tasks:
+  ask:
+    interactive: true
+    timeout: 1s
+    run: |
+      (trap 'trap \"\" TERM; : > asked; until [ -e go ]; do sleep 0.02; done; : > cleaned; exit' TERM
+       : > set; while :; do sleep 0.02; done) &
+      until [ -e set ]; do :; done
+      wait
+",
+    );
+    let mut shell = project.shell();
+    shell.type_line("$PYOCO run --grace 1d");
+    wait_for_file(&project.dir().join("asked"));
+    // The fields that follow the name: state, parent, group, session, terminal, its foreground group.
+    let stat = format!("/proc/{}/stat", pyoco_of(&project).as_raw_nonzero());
+    wait_for("pyoco to have the terminal again", || {
+        let stat = std::fs::read_to_string(&stat).expect("pyoco is there");
+        let fields: Vec<&str> = stat.rsplit(')').next().expect("a rest").split(' ').collect();
+        fields[3] == fields[6]
+    });
+    shell.press_control('z');
+    shell.expect("Stopped");
+    shell.expect(PROMPT);
+    project.file("go", "");
+    shell.type_line("fg");
+    shell.expect(PROMPT);
+    assert!(project.has("cleaned"));
+    shell.type_line("exit");
+    shell.finish();
+    assert_eq!(project.record().ends(), "ask FAILED timeout\n");
+}
+
+#[test]
 fn where_nobody_could_continue_us_ctrl_z_has_no_effect() {
     let project = Project::with(
         "tasks: {ask: {run: 'printf \"Go? \"; read x; echo \"heard $x.\"', interactive: true}}",
@@ -298,9 +336,7 @@ fn a_suspended_run_can_be_ended_in_the_background() {
 
 /// Returns `pyoco ARG…` in a session without a terminal, also where the tests run on one.
 fn without_terminal(project: &Project, args: &[&str]) -> Option<std::process::Command> {
-    if project.command_of("setsid").arg("--version").output().is_err() {
-        assert!(std::env::var_os("CI").is_none(), "`setsid` is missing; it comes with util-linux");
-        eprintln!("skipped: `setsid` is missing");
+    if !has_tool("setsid") {
         return None;
     }
     let mut command = project.command_of("setsid");

@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 
-use support::{Project, Record, same};
+use support::{Project, Record, has_tool, same};
 
 /// Whether the system tells about processes, and this build asks it.
 const TELLS: bool = cfg!(all(target_os = "linux", not(pyoco_portable)));
@@ -26,17 +26,6 @@ tasks:
       printf ready
       wait
 ";
-
-/// Returns whether there is such a program; in CI there is.
-fn has_tool(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
-    assert!(found || std::env::var_os("CI").is_none(), "a CI has `{name}`");
-    if !found {
-        eprintln!("passed over: there is no `{name}` here");
-    }
-    found
-}
 
 /// Returns what an attempt's log holds in its order, each chunk with the letter of its stream.
 fn chunks(record: &Record, name: &str, attempt: u32) -> Vec<(String, String)> {

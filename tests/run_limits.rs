@@ -31,7 +31,9 @@ finally:
     project.run(&["runs", "show", "latest"]).exits(0).says("FAILED  timeout");
     // What it was doing is looked at here too.
     let words = project.run(&["runs", "logs", "latest", "slow", "--stream", "pyoco"]).exits(0);
-    words.says("sleep 86400");
+    words.says("pyoco: timeout of the run, 200 ms; ").says("sleep 86400");
+    let task = project.run(&["runs", "show", "latest", "--task", "slow"]).exits(0);
+    task.says("runs logs ").says("--stream pyoco");
 }
 
 #[test]
@@ -95,6 +97,17 @@ tasks:
     let record = project.record();
     let end = &record.events("task_finished")[0];
     assert_eq!((&end["reason"], &end["signal"]), (&"timeout".into(), &"SIGKILL".into()));
+    // The first signal comes first, however short the grace is.
+    let project = Project::with(
+        "
+tasks:
+  a:
+    run: \"trap 'echo got TERM' TERM; : > ready; while :; do sleep 0.01; done\"
+    timeout: 500ms
+    kill: {after: 300ms}
+",
+    );
+    project.run(&["run"]).exits(1).says("got TERM\n");
 }
 
 #[test]

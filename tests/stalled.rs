@@ -6,9 +6,9 @@ mod support;
 use std::fs::File;
 use std::io::Read;
 
-use pyoco::model::RunStatus;
-use rustix::process::Signal;
-use support::{Project, Running, wait_for, wait_for_file};
+use pyoco::model::{RunStatus, TaskState};
+use rustix::process::{Pid, Signal, kill_process};
+use support::{Project, Running, Terminal, wait_for, wait_for_end, wait_for_file};
 
 /// Starts pyoco under this shell script, which leads a stream into the FIFO `out`; returns the
 /// FIFO's other end, from which nothing was read yet.
@@ -24,12 +24,6 @@ fn start(project: &Project, script: &str) -> (Running, File) {
 
 fn numbers() -> String {
     (1..=700_000).map(|n| format!("{n}\n")).collect()
-}
-
-#[track_caller]
-fn wait_for_end(project: &Project) {
-    let is_over = || project.records().iter().any(|record| record.status().is_final());
-    wait_for("the end in the record", is_over);
 }
 
 #[test]
@@ -124,4 +118,38 @@ fn a_cancel_is_announced_though_the_output_has_no_reader() {
     running.signal(Signal::INT);
     running.wait().dies_of(2);
     drop(out);
+}
+
+#[test]
+fn a_kill_ends_an_interactive_task_and_its_record_though_nobody_reads() {
+    let moments = ["a", "b"]; // while `b` waits for the terminal, and while it has it
+    for moment in moments {
+        let project = Project::with(
+            "
+tasks:
+  a: 'seq 700000'
+  b: {run: ': > ready; exec sleep 86400', interactive: true, needs: [a]}
+",
+        );
+        let path = project.dir().join("out");
+        let made = project.command_of("mkfifo").arg(&path).status();
+        assert!(made.expect("there is a mkfifo").success());
+        let mut command = project.command_of("/bin/sh");
+        let script = "exec \"$0\" run > out 2>&1";
+        command.args(["-c", script, env!("CARGO_BIN_EXE_pyoco")]);
+        let terminal = Terminal::spawn(command);
+        let out = File::open(path).expect("the shell opens the other end");
+        wait_for("the moment", || match moment {
+            "a" => project.records().iter().any(|r| !r.events("task_finished").is_empty()),
+            _ => project.has("ready"),
+        });
+        let pid = project.record().values[0]["pid"].as_i64().expect("the record names it");
+        let pid = Pid::from_raw(i32::try_from(pid).expect("it is small")).expect("not 0");
+        kill_process(pid, Signal::QUIT).expect("it is there");
+        terminal.finish().dies_of(3);
+        let record = project.record();
+        assert_eq!(record.status(), RunStatus::Cancelled, "killed at `{moment}`");
+        assert_eq!(record.state("b"), TaskState::Cancelled);
+        drop(out);
+    }
 }

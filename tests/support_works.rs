@@ -55,6 +55,28 @@ fn what_is_left_behind_fails_the_test() {
     wait_for("the process's end", || rustix::process::test_kill_process(pid).is_err());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_does_not_hide_behind_its_name() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let project = Project::new();
+    // A script gives its process its own name.
+    let name = std::ffi::OsStr::from_bytes(b"a) Z 1 \xff");
+    let path = project.dir().join(name);
+    std::fs::write(&path, "#!/bin/sh\n: > ready\nwhile :; do sleep 0.05; done\n").expect("ours");
+    let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&path, all).expect("ours");
+    let running = Running::spawn(project.command_of(&path));
+    wait_for_file(&project.dir().join("ready"));
+    let pid = running.pid().as_raw_nonzero().get();
+    let comm = std::fs::read(format!("/proc/{pid}/comm")).expect("it is alive");
+    assert!(comm.starts_with(name.as_bytes()), "{comm:?}");
+    assert!(project.processes().iter().any(|(of, state)| *of == pid && *state != 'Z'));
+    let own = std::process::id().cast_signed();
+    assert_eq!(support::leftovers::parent(pid), Some(own));
+}
+
 #[test]
 fn a_record_that_breaks_a_rule_fails_the_test() {
     let record = |line: &str| {

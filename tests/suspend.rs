@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pyoco::model::{RunStatus, TaskState};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{PROMPT, Project, Running, Terminal, wait_for, wait_for_file};
+use support::{PROMPT, Project, Running, Terminal, leftovers, wait_for, wait_for_file};
 
 /// A task that says it is ready, and ends when it is told to; a process of its own beside it.
 const WAITING: &str = "
@@ -51,16 +51,19 @@ fn is_of(pid: i32, pyoco: Pid) -> bool {
         if at == pyoco.as_raw_nonzero().get() {
             return true;
         }
-        let stat = std::fs::read_to_string(format!("/proc/{at}/stat")).unwrap_or_default();
-        let (_, rest) = stat.rsplit_once(')').unwrap_or_default();
-        at = rest.split_whitespace().nth(1).and_then(|parent| parent.parse().ok()).unwrap_or(0);
+        at = leftovers::parent(at).unwrap_or(0);
     }
     false
 }
 
+/// Waits until pyoco is there and goes on, and all of its run with it.
 #[track_caller]
-fn wait_for_going(project: &Project) {
-    wait_for("all to go on", || project.processes().iter().all(|(_, state)| *state != 'T'));
+fn wait_for_going(project: &Project, pyoco: Pid) {
+    wait_for("all to go on", || {
+        let all = project.processes();
+        let is_there = all.iter().any(|(pid, _)| *pid == pyoco.as_raw_nonzero().get());
+        is_there && all.iter().all(|(_, state)| *state != 'T')
+    });
 }
 
 /// Returns the process of the newest run, as its record names it.
@@ -97,10 +100,12 @@ fn ctrl_z_stops_tasks_and_clock_and_fg_resumes_both() {
     shell.expect(PROMPT);
     wait_for_all_stopped(&project, pyoco);
     let stopped_at = Instant::now();
-    wait_for("a while", || stopped_at.elapsed() > Duration::from_millis(300));
+    // Another run, from its start to its end: so much the world moves on meanwhile.
+    let other = Project::with("tasks: {a: 'sleep 0.1'}");
+    other.run(&["run"]).exits(0);
     let pause = stopped_at.elapsed();
     shell.type_line("fg");
-    wait_for_going(&project);
+    wait_for_going(&project, pyoco);
     shell.expect("wait ("); // the live view is back
     project.file("go", "");
     shell.expect("done flow=waiting");
@@ -143,7 +148,7 @@ fn in_the_background_it_goes_on_without_a_live_view() {
     wait_for_all_stopped(&project, pyoco);
     shell.type_line("bg");
     shell.expect(PROMPT);
-    wait_for_going(&project);
+    wait_for_going(&project, pyoco);
     project.file("go", "");
     let shown = shell.expect("done flow=waiting");
     assert!(!shown.contains("0/1"), "{shown}");
@@ -176,7 +181,7 @@ tasks:
     shell.expect(PROMPT);
     wait_for_all_stopped(&project, pyoco);
     shell.type_line("fg");
-    wait_for_going(&project);
+    wait_for_going(&project, pyoco);
     project.file("go", "");
     shell.expect("said");
     wait_for("the end in the record", || project.record().status() == RunStatus::Completed);
@@ -193,7 +198,7 @@ fn without_a_terminal_the_signals_do_the_same() {
         pyoco.signal(Signal::TSTP);
         wait_for_all_stopped(&project, pyoco.pid());
         pyoco.signal(Signal::CONT);
-        wait_for_going(&project);
+        wait_for_going(&project, pyoco.pid());
     }
     project.file("go", "");
     pyoco.wait().exits(0);
@@ -304,7 +309,7 @@ fn tasks_of_inner_runs_are_suspended_too() {
         pyoco.signal(Signal::TSTP);
         wait_for_all_stopped(&project, pyoco.pid());
         pyoco.signal(Signal::CONT);
-        wait_for_going(&project);
+        wait_for_going(&project, pyoco.pid());
     }
     project.file("go", "");
     pyoco.wait().exits(0);

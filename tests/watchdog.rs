@@ -14,7 +14,8 @@ use pyoco::engine::{Engine, WATCHDOG};
 use pyoco::model::{RunId, RunStatus};
 use pyoco::spec::{FlowBuilder, TaskBuilder};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Project, Running, wait_for, wait_for_file};
+use support::proc::Stat;
+use support::{Project, Running, has_tool, wait_for, wait_for_file};
 
 const PYOCO: &str = env!("CARGO_BIN_EXE_pyoco");
 
@@ -30,22 +31,19 @@ fn can_look() -> bool {
     is_there
 }
 
-/// Returns the fields of `/proc/PID/stat` that follow the name: state, parent, group, session, …
-fn stat(pid: Pid) -> Option<Vec<String>> {
-    let text = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    Some(text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
+/// Returns what `/proc` says of a process; `None` where it has gone.
+fn stat(pid: Pid) -> Option<Stat> {
+    support::proc::stat(pid.as_raw_nonzero().get())
 }
 
-/// Returns whether a process runs: one that has exited and is not reaped does not.
+/// Returns whether a process runs.
 fn is_alive(pid: Pid) -> bool {
-    stat(pid).is_some_and(|fields| fields[0] != "Z" && fields[0] != "X")
+    stat(pid).is_some_and(|stat| stat.is_alive())
 }
 
 /// Returns the watchdogs of these runs.
 fn watchdogs(run_ids: &[RunId]) -> Vec<Pid> {
     let ids: Vec<String> = run_ids.iter().map(ToString::to_string).collect();
-    let entries = fs::read_dir("/proc").expect("it is there");
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     let is_watchdog = |pid: &i32| {
         let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words = String::from_utf8_lossy(&words).into_owned();
@@ -53,7 +51,8 @@ fn watchdogs(run_ids: &[RunId]) -> Vec<Pid> {
         words.get(1) == Some(&WATCHDOG)
             && words.get(2).is_some_and(|id| ids.contains(&(*id).into()))
     };
-    pids.filter(is_watchdog).filter_map(Pid::from_raw).filter(|pid| is_alive(*pid)).collect()
+    let pids = support::proc::all().into_iter().filter(is_watchdog);
+    pids.filter_map(Pid::from_raw).filter(|pid| is_alive(*pid)).collect()
 }
 
 /// Waits for the watchdog of the newest run.
@@ -111,6 +110,21 @@ fn a_killed_pyoco_leaves_no_task() {
         project.file("next.yaml", "tasks: {a: 'true'}");
         project.run(&["run", "next.yaml"]).exits(0);
     }
+}
+
+#[test]
+fn a_task_whose_name_is_cut_within_a_character_is_known_too() {
+    if !can_look() {
+        return;
+    }
+    // The system keeps 15 bytes of a program's name, here half a letter at the end.
+    let project = Project::with(
+        "tasks:\n  a: |\n    cp \"$(command -v sh)\" aaaaaaaaaaaaaaé\n    \
+         exec ./aaaaaaaaaaaaaaé -c ': > ready; while :; do :; done'\n",
+    );
+    let (running, _) = start(&project, &["run"]);
+    kill(running);
+    is_lost(&project);
 }
 
 #[test]
@@ -227,7 +241,7 @@ fn the_run_is_lost_at_once_and_the_next_one_starts_whatever_the_watchdog_does() 
     let project = Project::with("tasks: {a: 'echo $$ > pid; : > ready; exec sleep 86400'}");
     let (running, watchdog) = start(&project, &["run"]);
     kill_process(watchdog, Signal::STOP).expect("it is there");
-    wait_for("its stop", || stat(watchdog).is_some_and(|fields| fields[0] == "T"));
+    wait_for("its stop", || stat(watchdog).is_some_and(|stat| stat.state == 'T'));
     let id = project.record().run_id;
     kill(running);
     is_lost(&project);
@@ -270,9 +284,9 @@ fn a_watchdog_has_nothing_in_common_with_anybody_and_is_deaf() {
         ["0 pipe", "1 /dev/null", "2 /dev/null"].into_iter().map(str::to_owned).collect();
     wait_for("the end of what it inherited", || descriptors() == wanted);
     assert_eq!(fs::read_link(format!("{proc}/cwd")).expect("it is alive"), Path::new("/"));
-    let fields = stat(watchdog).expect("it is alive");
-    let own = watchdog.as_raw_nonzero().to_string();
-    assert_eq!((&fields[2], &fields[3]), (&own, &own), "its group and its session");
+    let now = stat(watchdog).expect("it is alive");
+    let own = watchdog.as_raw_nonzero().get();
+    assert_eq!((now.group, now.session), (own, own), "its group and its session");
     let status = fs::read_to_string(format!("{proc}/status")).expect("it is alive");
     let set = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a set");
@@ -320,14 +334,14 @@ fn after_every_end_the_watchdog_is_gone() {
     for (last, signal) in ends {
         let project = Project::with(&format!("tasks: {{a: ': > ready; {UNTIL_GO}; {last}'}}"));
         let (running, watchdog) = start(&project, &["run"]);
-        let before = stat(watchdog).expect("it is alive")[19].clone();
+        let before = stat(watchdog).expect("it is alive").started;
         match signal {
             Some(signal) => running.signal(signal),
             None => drop(project.file("go", "")),
         }
         let outcome = running.wait();
         // Not even as a process that nobody has reaped; somebody else may have its number by now.
-        let is_there = stat(watchdog).is_some_and(|fields| fields[19] == before);
+        let is_there = stat(watchdog).is_some_and(|stat| stat.started == before);
         assert!(!is_there, "{last} {signal:?} {outcome:?}");
         assert!(project.record().status().is_final());
     }
@@ -410,18 +424,15 @@ fn a_program_that_was_replaced_meanwhile_matters_to_nobody() {
 /// Returns the arguments of all programs that are executed in a run, by `strace`; `None` where there
 /// is none and this is no CI.
 fn executed(project: &Project, file: &str) -> Option<String> {
+    if !has_tool("strace") {
+        return None;
+    }
     let mut command = project.command_of("strace");
     command.args(["-f", "-qq", "-s", "200", "-e", "trace=execve", "-o", "trace.txt"]);
     command.args([PYOCO, "run", file]).stderr(Stdio::null());
     command.stdout(Stdio::null());
-    match command.status() {
-        Ok(status) => assert!(status.success(), "strace: {status}"),
-        Err(error) => {
-            assert!(std::env::var_os("CI").is_none(), "strace is needed: {error}");
-            eprintln!("skipped: strace: {error}");
-            return None;
-        }
-    }
+    let status = command.status().expect("strace is there");
+    assert!(status.success(), "strace: {status}");
     Some(project.read("trace.txt"))
 }
 
@@ -550,7 +561,7 @@ impl Bystander {
     }
 
     fn started_at(&self) -> String {
-        stat(Pid::from_child(&self.0)).expect("it is alive")[19].clone()
+        stat(Pid::from_child(&self.0)).expect("it is alive").started.to_string()
     }
 
     /// Ends it; returns whether somebody else had done it before.
@@ -598,8 +609,7 @@ fn a_group_that_is_not_of_the_run_is_not_killed() {
         ("starting\n", Some(&ours), true),
         ("starting\n", Some(&theirs), false),
     ];
-    let session =
-        stat(rustix::process::getpid()).expect("we are alive")[3].parse().expect("a number");
+    let session = stat(rustix::process::getpid()).expect("we are alive").session;
     for (words, run_id, is_killed) in cases {
         let process = Bystander::start(&project, run_id);
         let words = words.replace('P', &process.0.id().to_string());
@@ -672,5 +682,48 @@ fn the_library_has_a_watchdog_only_where_it_is_given_a_program() {
         project.file("go", "");
         assert_eq!(handle.wait().status(), RunStatus::Completed, "{program:?}");
         assert_eq!(found(), 0, "{program:?}");
+    }
+}
+
+/// One run within another, whose task is ready as soon as it has begun.
+const YOUNG: &str = "tasks: {young: ': > ready.inner; exec sleep 86400'}\n";
+
+#[test]
+fn a_kill_leaves_nothing_of_an_inner_run_however_young_it_is() {
+    for flags in [None, Some("--kill")] {
+        for _ in 0..5 {
+            let project = Project::with("tasks: {outer: exec \"$PYOCO_EXE\" run inner.yaml}\n");
+            project.file("inner.yaml", YOUNG);
+            let running = project.spawn(&["run"]);
+            wait_for_file(&project.dir().join("ready.inner"));
+            match flags {
+                None => running.signal(Signal::QUIT),
+                Some(flag) => {
+                    let outer = project.records()[0].run_id.to_string();
+                    project.run(&["runs", "cancel", &outer, flag]).exits(0);
+                }
+            }
+            running.wait(); // and no process is left: the project looks at its end
+        }
+    }
+}
+
+#[test]
+fn a_killed_outer_run_leaves_nothing_of_an_inner_one_however_young_it_is() {
+    if !can_look() {
+        return;
+    }
+    for _ in 0..3 {
+        let flow = "tasks: {outer: 'until [ -e go ]; do sleep 0.01; done; exec \"$PYOCO_EXE\" run inner.yaml'}\n";
+        let project = Project::with(flow);
+        project.file("inner.yaml", YOUNG);
+        let running = project.spawn(&["run"]);
+        wait_for("the watchdog of the outer run", || {
+            let ids: Vec<RunId> = project.records().iter().map(|record| record.run_id).collect();
+            watchdogs(&ids).len() == 1
+        });
+        project.file("go", "");
+        wait_for_file(&project.dir().join("ready.inner"));
+        kill(running);
     }
 }

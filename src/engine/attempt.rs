@@ -1,27 +1,26 @@
 //! One attempt of a task, from its start to the moment when its process has exited and its output is
 //! drained. Runs on a worker thread of its own.
 
+use std::collections::HashSet;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duct::{Expression, Handle};
-use rustix::io::Errno;
 use rustix::process::Pid;
 use tempfile::NamedTempFile;
 
-use super::command::Command;
+use super::command::{Command, refusal};
 use super::foreground::{LOOK_AT_INTERACTIVE, LOOK_AT_OTHERS, Loan};
 use super::group::stop_signal;
 use super::leaks::readable;
 use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
-use crate::event::{MAX_TAIL, Measured, Stream};
+use crate::event::{MAX_TAIL, Measured, StoreError, Stream};
 use crate::model::{Mask, MaskStream, Ms, Reason, TaskId, escape};
 use crate::scheduler::{Ended, Input, Started};
 
@@ -62,7 +61,10 @@ struct Process {
 fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
     let mut command = Command::prepare(run, task, attempt)?;
     let (env, stdin) = (std::mem::take(&mut command.env), command.stdin.take());
-    let cannot = |error: io::Error| spawn_error(&command.program, &error, &run.mask);
+    let program = command.program.clone();
+    let cannot = |error: io::Error| {
+        Reason::spawn(cut(&run.mask.text(&refusal(&program, &error)), MAX_REASON))
+    };
     let mut loan = Loan::prepare(run, task, attempt)?;
     let expression = duct::cmd(&command.program, &command.arguments)
         .dir(&command.dir)
@@ -124,22 +126,6 @@ fn captured(expression: Expression) -> io::Result<(Expression, Vec<(Stream, Pipe
     Ok((expression, vec![(Stream::Out, out), (Stream::Err, err)]))
 }
 
-fn spawn_error(program: &Path, error: &io::Error, mask: &Mask) -> Reason {
-    let program = program.display();
-    let text = match error.kind() {
-        io::ErrorKind::NotFound => format!("no interpreter for {program}"),
-        io::ErrorKind::PermissionDenied => format!("not executable: {program}"),
-        io::ErrorKind::ArgumentListTooLong => {
-            "arguments and environment are too long for the system".to_owned()
-        }
-        _ if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
-            format!("neither a program nor a script with a `#!` line: {program}")
-        }
-        _ => format!("{program}: {error}"),
-    };
-    Reason::spawn(cut(&mask.text(&text), MAX_REASON))
-}
-
 fn argv(command: &Command, mask: &Mask) -> (Vec<String>, bool) {
     let program = command.program.as_os_str();
     let words = std::iter::once(program).chain(command.arguments.iter().map(|word| &**word));
@@ -172,10 +158,11 @@ impl Process {
         let mut exited_at: Option<Ms> = None;
         let look_every = self.look_every(run);
         let mut looked_at = Instant::now();
+        let group = HashSet::from([self.pid]);
         loop {
             // Who was asked to end has time for it, whether or not the leader has gone before.
             let has_grace = exited_at.is_some() && run.groups.has_grace(self.task, self.attempt);
-            let members = if has_grace { os::members(self.pid) } else { Vec::new() };
+            let members = if has_grace { os::members(&group) } else { Vec::new() };
             let at_most = match exited_at {
                 None => look_every,
                 Some(_) if !members.is_empty() => Some(LOOK_AGAIN),
@@ -187,7 +174,7 @@ impl Process {
             };
             let mut descriptors: Vec<BorrowedFd<'_>> =
                 self.pipes.iter().map(|(_, pipe)| pipe.as_fd()).collect();
-            descriptors.extend(members.iter().map(AsFd::as_fd));
+            descriptors.extend(members.iter().map(|(_, member)| member.as_fd()));
             if exited_at.is_none() {
                 descriptors.push(self.exit.as_fd());
             }
@@ -201,7 +188,10 @@ impl Process {
             // What a kill leaves behind has its moment too.
             if !members.is_empty() || (exited_at.is_none() && ready[index]) {
                 exited_at = Some(run.clock.ms());
-                self.loan = None; // the terminal is wanted back at once
+                if self.loan.take().is_some() {
+                    // It is wanted back at once.
+                    run.groups.lost_terminal(self.task, self.attempt);
+                }
             }
             let is_due = |every| looked_at.elapsed() >= every;
             if exited_at.is_none() && look_every.is_some_and(is_due) {
@@ -299,7 +289,12 @@ impl<'a> Output<'a> {
                 self.mask(stream, &buffer[..n]);
                 true
             }
-            Err(error) => error.kind() == io::ErrorKind::Interrupted,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+            Err(source) => {
+                let path = self.run.plan.flow.task(self.log.task()).name().into();
+                self.run.log_broke(&StoreError::Io { action: "read from", path, source });
+                false
+            }
         }
     }
 

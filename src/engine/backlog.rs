@@ -8,13 +8,18 @@
 //! The order is the one in which things were sent, until the console is far behind: then what a task
 //! prints joins what still waits of it, before other tasks' output that was sent meanwhile. Within a
 //! task the order always stays.
+//!
+//! All of this happens under one lock, which the runner takes too when it tells its lines. What is done
+//! meanwhile is short and in memory, but for one thing: where a task changes its stream tens of
+//! thousands of times while the console is behind, its notes go to the private file in one write of
+//! [`MAX_NOTED`] bytes. Output is copied before, without that lock: see [`Copies`].
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Weak};
 
 use crate::event::{Chunk, Line, Stream, TerminalUse};
 use crate::model::TaskId;
@@ -28,6 +33,9 @@ const MAX_PIECE: u64 = 1 << 20;
 /// The most files that output waits in: each is a descriptor, and with it the disk holds what was
 /// already cut from a log. What comes then is copied into one file.
 const MAX_FILES: usize = 100;
+/// How long a file of copies becomes, in bytes, before another one is begun: so the disk holds at most
+/// about two of these more than what still waits, and a descriptor is good for much.
+const MAX_COPIES: u64 = 256 << 20;
 /// How much is noted in memory of the turns of two streams, in bytes.
 const MAX_NOTED: usize = 128 << 10;
 
@@ -45,7 +53,7 @@ pub(super) enum Item {
     Lost(TaskId, u64),
     /// Something to say to people.
     Notice(String),
-    /// A task begins or ends to use the terminal; who says so waits until all before it is shown.
+    /// A task begins or ends to use the terminal; who says so may wait until all before it is shown.
     Terminal {
         /// Which of the two.
         terminal: TerminalUse,
@@ -68,8 +76,6 @@ pub(super) struct Backlog {
     in_memory: u64,
     /// In how many files output waits.
     n_files: usize,
-    /// Where output is copied to once they are too many, and where the file ends.
-    copies: Option<(Arc<File>, u64)>,
 }
 
 impl Backlog {
@@ -83,33 +89,13 @@ impl Backlog {
         self.items.push_back(item);
     }
 
+    /// Returns whether output waits in so many files that more of it is copied first.
+    pub(super) fn wants_copies(&self) -> bool {
+        self.n_files >= MAX_FILES
+    }
+
     /// Adds output.
     pub(super) fn output(&mut self, attempt: Attempt, chunk: Chunk) {
-        if self.n_files < MAX_FILES {
-            return self.add(attempt, chunk);
-        }
-        match self.copy(&chunk) {
-            Ok(copy) => self.add(attempt, copy),
-            // Rather one more file than less output.
-            Err(_) => self.add(attempt, chunk),
-        }
-    }
-
-    fn copy(&mut self, chunk: &Chunk) -> io::Result<Chunk> {
-        let (file, end) = match &mut self.copies {
-            Some(copies) => copies,
-            None => self.copies.insert((Arc::new(tempfile::tempfile()?), 0)),
-        };
-        let start = *end;
-        chunk.read(&mut |bytes| {
-            file.write_all_at(bytes, *end)?;
-            *end += bytes.len() as u64;
-            Ok(())
-        })?;
-        Ok(Chunk::in_file(chunk.stream, file.clone(), start, *end - start))
-    }
-
-    fn add(&mut self, attempt: Attempt, chunk: Chunk) {
         let last = self.items.len().checked_sub(1);
         let newest = self.newest.get(&attempt).map(|at| (*at - self.taken) as usize);
         let is_near = newest.is_some() && (newest == last || self.items.len() >= MAX_ITEMS);
@@ -162,11 +148,54 @@ impl Backlog {
             self.in_memory -= stretch.whole.in_memory_len();
             self.n_files -= usize::from(stretch.begins_file);
         }
-        if self.items.is_empty() {
-            self.copies = None;
-        }
         self.taken += 1;
         Some(item)
+    }
+}
+
+/// Where output is copied to once it waits in too many files: private files without a name. Each is
+/// gone with the last of what waits in it.
+///
+/// They have a lock of their own, for a disk may hang: then it holds up the tasks' workers, which write
+/// their logs anyhow, and not the runner.
+#[derive(Debug)]
+pub(super) struct Copies {
+    /// The newest, while anything waits in it.
+    file: Weak<File>,
+    end: u64,
+    /// At which length another one is begun.
+    most: u64,
+}
+
+impl Default for Copies {
+    fn default() -> Copies {
+        Copies { file: Weak::new(), end: 0, most: MAX_COPIES }
+    }
+}
+
+impl Copies {
+    /// Returns the same output in a file of these; as it is where that fails: rather one more file than
+    /// less output.
+    pub(super) fn copy(&mut self, chunk: Chunk) -> Chunk {
+        self.try_copy(&chunk).unwrap_or(chunk)
+    }
+
+    fn try_copy(&mut self, chunk: &Chunk) -> io::Result<Chunk> {
+        let file = match self.file.upgrade().filter(|_| self.end < self.most) {
+            Some(file) => file,
+            None => {
+                let file = Arc::new(tempfile::tempfile()?);
+                (self.file, self.end) = (Arc::downgrade(&file), 0);
+                file
+            }
+        };
+        let start = self.end;
+        chunk.read(&mut |bytes| {
+            file.write_all_at(bytes, self.end)?;
+            self.end += bytes.len() as u64;
+            Ok(())
+        })?;
+        Ok(Chunk::in_file(chunk.stream, file, start, self.end - start))
     }
 }
 
@@ -357,8 +386,6 @@ fn noted(bytes: &[u8]) -> ((Stream, u64), usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     /// Where the output of a task is kept, as the log of a run does it.
@@ -476,23 +503,52 @@ mod tests {
         assert!(taken == expected, "{} turns of {}", taken.len(), expected.len());
     }
 
+    /// Sends output as the channel does.
+    fn send(backlog: &mut Backlog, copies: &mut Copies, attempt: Attempt, chunk: Chunk) {
+        let chunk = if backlog.wants_copies() { copies.copy(chunk) } else { chunk };
+        backlog.output(attempt, chunk);
+    }
+
     #[test]
     fn output_waits_in_a_few_files_and_no_more() {
-        let mut backlog = Backlog::default();
+        let (mut backlog, mut copies) = (Backlog::default(), Copies::default());
         let mut files = Vec::new();
         let mut expected = String::new();
         for n in 0..1000 {
             let mut log = Log::new();
             let text = format!("{n} ");
-            backlog.output(A, log.write(Stream::Out, text.as_bytes()));
+            send(&mut backlog, &mut copies, A, log.write(Stream::Out, text.as_bytes()));
             expected.push_str(&text);
             files.push(Arc::downgrade(&log.file));
         }
         let held = files.iter().filter(|file| file.strong_count() > 0).count();
-        assert_eq!(held, MAX_FILES);
+        assert_eq!((held, copies.file.strong_count() > 0), (MAX_FILES, true));
         let told = told(&mut backlog).concat().replace("0o:", "");
         assert_eq!(told, expected);
-        assert!(backlog.copies.is_none() && backlog.n_files == 0);
+        assert_eq!((copies.file.strong_count(), backlog.n_files), (0, 0));
+    }
+
+    #[test]
+    fn copies_are_let_go_while_a_steady_reader_stays_behind() {
+        let (mut backlog, mut copies) =
+            (Backlog::default(), Copies { most: 1000, ..Copies::default() });
+        let mut files: Vec<Weak<File>> = Vec::new();
+        let mut n_taken = 0;
+        for n in 0..5000 {
+            let chunk = Log::new().write(Stream::Out, b"0123456789");
+            send(&mut backlog, &mut copies, (TaskId(n), 1), chunk);
+            if files.last().is_none_or(|last| !last.ptr_eq(&copies.file)) {
+                files.push(copies.file.clone());
+            }
+            // As fast as it comes, and always behind.
+            if n > 2 * MAX_FILES as u32 {
+                let Some(Item::Output(_, stretch)) = backlog.take() else { panic!("it waits") };
+                n_taken += stretch.whole.len();
+            }
+        }
+        assert!(n_taken > 10_000 && !backlog.is_empty() && files.len() > 10, "{}", files.len());
+        let held = files.iter().filter(|file| file.strong_count() > 0).count();
+        assert!(held <= 4, "{held} of {} files are held", files.len());
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use super::PARENT_GRACE;
@@ -207,6 +208,42 @@ fn find(name: &OsStr, env: &[(OsString, OsString)], dir: &Path) -> Result<PathBu
             Err(Reason::spawn(&format!("not found: {shown}")))
         }
     }
+}
+
+/// Says why the system did not start a program that was found.
+pub(super) fn refusal(program: &Path, error: &io::Error) -> String {
+    let shown = program.display();
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT) => match interpreter_of(program) {
+            Some(line) if line.contains('\r') => format!(
+                "`{}` of {shown} ends with a carriage return (CRLF line ends): save it with LF",
+                line.trim_end()
+            ),
+            Some(line) => format!("no interpreter for {shown}: `{line}`"),
+            None => format!("no interpreter for {shown}"),
+        },
+        Some(Errno::ACCESS) => format!("not executable: {shown}"),
+        Some(Errno::TOOBIG) => "arguments and environment are too long for the system".to_owned(),
+        Some(Errno::NOEXEC) => {
+            format!("neither a program nor a script with a `#!` line: {shown}")
+        }
+        Some(Errno::LOOP) => format!("the `#!` line of {shown} leads from script to script"),
+        Some(Errno::AGAIN) => format!(
+            "{shown}: {error}: no room for a process; raise `ulimit -u`, or run fewer at once (-j)"
+        ),
+        Some(Errno::MFILE) => {
+            format!("{shown}: {error}; raise `ulimit -n`, or run fewer tasks at once (-j)")
+        }
+        Some(_) | None => format!("{shown}: {error}"),
+    }
+}
+
+/// Returns the first line of a script where it is a `#!` line, as far as the system reads it.
+fn interpreter_of(program: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    File::open(program).ok()?.take(256).read_to_end(&mut bytes).ok()?;
+    let line = bytes.split(|byte| *byte == b'\n').next()?;
+    line.starts_with(b"#!").then(|| String::from_utf8_lossy(line).into_owned())
 }
 
 enum Found {

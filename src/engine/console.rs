@@ -1,16 +1,17 @@
 //! The one console thread of a run: folds the lines and hands them, and the output, to the trace.
 //!
-//! It gets places in logs, not bytes, and no sender ever waits for it: a reader that is slow, or has
-//! gone, holds up nothing but this thread. What waits meanwhile is the [`Backlog`]'s business.
+//! It gets places in logs, not bytes, and no sender waits for what it shows: a reader that is slow, or
+//! has gone, holds up nothing but this thread. What waits meanwhile is the [`Backlog`]'s business.
+//! Senders and this thread share a lock, but none of them shows anything under it.
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::backlog::{Attempt, Backlog, Item, Stretch};
+use super::backlog::{Attempt, Backlog, Copies, Item, Stretch};
 use super::clock::Clock;
 use super::lock;
 use crate::event::{Chunk, Event, Line, RunView, TerminalUse, Trace};
@@ -18,6 +19,8 @@ use crate::model::{Size, TaskId, escape};
 
 /// How long a task that gets the terminal waits for what was to be shown before.
 const SHOWN_AT_MOST: Duration = Duration::from_secs(2);
+/// How often it looks meanwhile whether it is wanted still.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The way to the console thread; goes nowhere where a run has no trace.
 #[derive(Clone, Debug)]
@@ -29,20 +32,38 @@ impl ConsoleSender {
     }
 
     pub(super) fn output(&self, task: TaskId, attempt: u32, chunk: Chunk) {
-        self.send(|backlog| backlog.output((task, attempt), chunk));
+        if let Some(sender) = &self.0 {
+            sender.0.output((task, attempt), chunk);
+        }
     }
 
     pub(super) fn notice(&self, text: String) {
         self.send(|backlog| backlog.push(Item::Notice(text)));
     }
 
-    /// Says that a task is about to use the terminal, or does so no longer; waits a while for all that
-    /// was to be shown before.
-    pub(super) fn terminal(&self, terminal: TerminalUse) {
+    /// Says that a task is about to use the terminal; waits a while for all that was to be shown
+    /// before, as long as the task is wanted. A console that is held up, or has gone, must not hold up
+    /// the task, let alone its end.
+    pub(super) fn lent(&self, task: TaskId, attempt: u32, is_wanted: &dyn Fn() -> bool) {
+        let done = self.terminal(TerminalUse::Lent { task, attempt });
+        let deadline = Instant::now() + SHOWN_AT_MOST;
+        while Instant::now() < deadline
+            && is_wanted()
+            && done.recv_timeout(LOOK_AGAIN) == Err(RecvTimeoutError::Timeout)
+        {}
+    }
+
+    /// Says that a task uses the terminal no longer. Nobody waits until that is told: it comes before
+    /// all that is sent from now on.
+    pub(super) fn returned(&self) {
+        drop(self.terminal(TerminalUse::Returned));
+    }
+
+    /// Returns where it is told that all is shown that was sent before, this included.
+    fn terminal(&self, terminal: TerminalUse) -> mpsc::Receiver<()> {
         let (is_done, done) = mpsc::channel();
         self.send(|backlog| backlog.push(Item::Terminal { terminal, is_done }));
-        // A console that is held up, or has gone, must not hold up the task.
-        let _ = done.recv_timeout(SHOWN_AT_MOST);
+        done
     }
 
     pub(super) fn finish(&self) {
@@ -72,6 +93,8 @@ struct Channel {
     /// `None` once the console has gone: that is no matter of the run's.
     backlog: Mutex<Option<Backlog>>,
     grown: Condvar,
+    /// Never taken while `backlog` is: it may be held for as long as a disk takes.
+    copies: Mutex<Copies>,
 }
 
 impl Channel {
@@ -84,6 +107,13 @@ impl Channel {
                 self.grown.notify_one();
             }
         }
+    }
+
+    /// Sends output. Who sends that of one attempt holds its log meanwhile, so it stays in its order.
+    fn output(&self, attempt: Attempt, chunk: Chunk) {
+        let wants_copies = lock(&self.backlog).as_ref().is_some_and(Backlog::wants_copies);
+        let chunk = if wants_copies { lock(&self.copies).copy(chunk) } else { chunk };
+        self.send(|backlog| backlog.output(attempt, chunk));
     }
 
     /// Returns the next item, `None` where none came in time.
@@ -151,7 +181,7 @@ fn show(trace: Box<dyn Trace>, receiver: &Receiver, clock: &Clock) {
             Some(Item::Notice(text)) => shown.trace.notice(&text),
             Some(Item::Terminal { terminal, is_done }) => {
                 shown.trace.terminal(&shown.view, terminal);
-                // Who asked has perhaps lost patience.
+                // Who asked has perhaps lost patience, or did not wait at all.
                 let _ = is_done.send(());
             }
             Some(Item::Finish) => break,

@@ -24,7 +24,6 @@ use super::clock::Clock;
 use super::console::ConsoleSender;
 use super::group::Start;
 use super::local::Context;
-use crate::event::TerminalUse;
 use crate::model::{Reason, TaskId};
 
 /// How often a task that has the terminal is looked at: a person waits for Ctrl-Z to take effect.
@@ -138,7 +137,7 @@ impl Loan {
         }
         let Some(terminal) = run.terminal.clone() else { return Ok(None) };
         terminal.claim(&|| !run.groups.is_killed())?;
-        run.console.terminal(TerminalUse::Lent { task, attempt });
+        run.console.lent(task, attempt, &|| !run.groups.is_killed());
         Ok(Some(Loan {
             task,
             attempt,
@@ -270,7 +269,7 @@ impl Loan {
 impl Drop for Loan {
     fn drop(&mut self) {
         self.take_back();
-        self.console.terminal(TerminalUse::Returned);
+        self.console.returned();
     }
 }
 

@@ -1,4 +1,5 @@
-//! The table of live process groups: the only place that sends signals, usable from any thread.
+//! The table of live process groups: the only place that sends signals to tasks of a living run, usable
+//! from any thread.
 //!
 //! A group may be signalled by its number only while its leader is known not to be reaped, or the
 //! number might be somebody else's by then. So leaders are reaped under the table's lock, and only
@@ -11,7 +12,7 @@
 mod suspend;
 mod watched;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,8 +53,8 @@ struct Table {
     /// How many tasks are being started.
     starting: usize,
     watchdog: Option<Watchdog>,
-    /// One that has been told to go.
-    ending: Option<Pid>,
+    /// Children that are out of the table, and that a thread waits for.
+    awaited: Vec<Pid>,
 }
 
 #[derive(Debug)]
@@ -166,12 +167,14 @@ impl Groups {
     /// Takes out and kills the group of an attempt that cannot be watched.
     pub(super) fn give_up(&self, task: TaskId, attempt: u32, handle: &Handle) {
         let mut table = lock(&self.table);
-        if let Some(live) = table.live.remove(&(task, attempt)) {
-            send(live.leader, SIGKILL);
-            table.tell(Message::Gone { leader: live.leader });
-        }
+        let Some(live) = table.live.remove(&(task, attempt)) else { return };
+        send(live.leader, SIGKILL);
+        table.tell(Message::Gone { leader: live.leader });
+        table.awaited.push(live.leader);
+        drop(table); // one that hangs in a file system dies late, and the others can be killed meanwhile
         // Why it cannot be watched is what is told, whatever comes of its end.
         let _ = handle.wait();
+        lock(&self.table).awaited.retain(|pid| *pid != live.leader);
     }
 
     /// Keeps the group of an attempt whose leader has exited while others hold its output open.
@@ -189,9 +192,15 @@ impl Groups {
 
     /// Returns the living processes of the groups that outlived their leaders.
     pub(super) fn leaked_members(&self) -> Vec<OwnedFd> {
+        let leaders: HashSet<Pid> = lock(&self.table).outlived().collect();
+        let found = members(&leaders); // without the lock: it takes its time where many processes are
         let table = lock(&self.table);
-        let leaked = table.leaked.iter().flat_map(|(leader, _)| members(*leader));
-        leaked.chain(table.remnants.iter().flat_map(Remnant::members)).collect()
+        // Who still is what it was has had its number during the look, too.
+        let remnants = table.remnants.iter().filter(|remnant| remnant.is_there());
+        let leaked = table.leaked.iter().map(|(leader, _)| *leader);
+        let there: HashSet<Pid> = leaked.chain(remnants.map(Remnant::leader)).collect();
+        let ours = found.into_iter().filter(|(group, _)| there.contains(group));
+        ours.map(|(_, member)| member).collect()
     }
 
     /// Lets go of the groups that outlived their leaders; at stop and kill they are killed.
@@ -229,7 +238,8 @@ impl Groups {
         // us before we look whether something is being started, and then that is so or it is in the
         // table; or we inherited it. Or it is a helper such as `git`, which stays in our own group.
         let table = lock(&self.table);
-        if !has_ended(pid, WaitIdOptions::NOWAIT) || table.has_leaked(pid) || is_in_our_group(pid) {
+        let is_somebodys = || table.has_leaked(pid) || table.awaited.contains(&pid);
+        if !has_ended(pid, WaitIdOptions::NOWAIT) || is_somebodys() || is_in_our_group(pid) {
             return Look::Kept;
         }
         match table.watchdog_is(pid) {

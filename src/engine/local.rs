@@ -15,11 +15,11 @@ use super::foreground::Terminal;
 use super::group::Groups;
 use super::leaks::Drains;
 use super::logs::Logs;
-use super::runner::Message;
+use super::shared::Message;
 use super::{Surroundings, attempt, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
 use crate::model::{Mask, Reason, RunId, RunStatus, Size, TaskId};
-use crate::scheduler::{Ended, Executor, Input, Plan};
+use crate::scheduler::{Ended, Executor, Input, Overdue, Plan};
 
 /// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
 const MAX_VARIABLE: usize = 100 << 10;
@@ -233,8 +233,8 @@ impl Executor for LocalExecutor {
         self.context.groups.signal(task, attempt, signal);
     }
 
-    fn signal_after_post_mortem(&self, task: TaskId, attempt: u32, signal: i32) {
-        post_mortem::then_signal(&self.context, task, attempt, signal);
+    fn signal_overdue(&self, task: TaskId, attempt: u32, signal: i32, overdue: Overdue) {
+        post_mortem::then_signal(&self.context, task, attempt, signal, overdue);
     }
 
     fn signal_leaked(&self, signal: i32) {

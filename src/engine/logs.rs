@@ -20,6 +20,11 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// Returns whose log it is.
+    pub(super) fn task(&self) -> TaskId {
+        self.task
+    }
+
     /// Keeps bytes in the log and hands them to the console. All that goes there passes here.
     pub(super) fn keep(&self, run: &Context, stream: Stream, bytes: &[u8]) {
         let mut to = lock(&self.to);

@@ -9,13 +9,11 @@ use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
-
 use super::Surroundings;
-use crate::event::{CancelRequest, Measured, RunNoted, RunStarted};
+use crate::event::{CancelRequest, Measured, RunNoted, RunStarted, open_regular};
 use crate::model::{Flow, MIN_SECRET, Mask, Reason};
 use crate::scheduler::{Ended, Input, Started};
 
@@ -70,7 +68,7 @@ fn listed(names: &[&str]) -> String {
 /// Masks the texts of an input that come from outside of the flow's structure.
 pub(super) fn mask_input(mask: &Mask, input: &mut Input) {
     match input {
-        Input::Begin(facts) | Input::Open(facts) => mask_facts(mask, facts),
+        Input::Begin(facts) => mask_facts(mask, facts),
         Input::Started(started) => {
             let Started { task: _, attempt: _, pid: _, argv, argv_cut: _, dir } = &mut **started;
             argv.iter_mut().chain(dir).for_each(|text| mask.apply(text));
@@ -92,7 +90,10 @@ pub(super) fn mask_input(mask: &Mask, input: &mut Input) {
             tail.iter_mut().for_each(|text| mask.apply(text));
         }
         Input::Cancel(request) => mask_request(mask, request),
-        Input::WantsTerminal { .. } | Input::Noted(RunNoted { git_dirty: _ }) | Input::Tick => {}
+        Input::WantsTerminal { .. }
+        | Input::Signalled { .. }
+        | Input::Noted(RunNoted { git_dirty: _ })
+        | Input::Tick => {}
     }
 }
 
@@ -104,8 +105,7 @@ pub(super) fn mask_request(mask: &Mask, request: &mut CancelRequest) {
 
 /// Puts stars in the place of secrets in a file that others may be appending to.
 pub(super) fn blank_file(mask: &Mask, path: &Path) -> io::Result<()> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let mut file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
+    let mut file = open_regular(path, OpenOptions::new().read(true).write(true))?;
     let mut bytes = Vec::new();
     file.by_ref().take(MAX_BLANKED).read_to_end(&mut bytes)?;
     for range in mask.find(&bytes) {

@@ -22,6 +22,8 @@ mod mask;
 mod os;
 mod post_mortem;
 mod runner;
+mod shared;
+mod start;
 mod watchdog;
 
 use std::collections::HashMap;
@@ -38,7 +40,8 @@ use crate::event::{
 use crate::model::{Flow, Level, RunId, RunStatus, Size};
 use crate::scheduler::{Announced, Plan};
 
-use runner::Shared;
+use shared::Shared;
+use start::Order;
 use watchdog::Watch;
 pub use watchdog::{DEAF_TO, WATCHDOG, Watched, keep_watch};
 
@@ -212,14 +215,14 @@ impl Engine {
     /// # Errors
     /// Where nothing could be started.
     pub fn start_plan(&self, plan: Plan, options: RunOptions) -> Result<RunHandle, StartError> {
-        let shared = runner::start(
+        let order = Order {
             plan,
             options,
-            &*self.store,
-            (self.new_queue)(),
-            self.surroundings.clone(),
-            Watch::new(self.watchdog.clone()),
-        )?;
+            queue: (self.new_queue)(),
+            surroundings: self.surroundings.clone(),
+            watch: Watch::new(self.watchdog.clone()),
+        };
+        let shared = start::start(order, &*self.store)?;
         let mut runs = lock(&self.runs);
         runs.retain(|_, run| run.strong_count() > 0);
         runs.insert(shared.run_id(), Arc::downgrade(&shared));
@@ -275,7 +278,7 @@ impl RunHandle {
 
     /// Asks for a cancel. At level kill the processes are dead when this returns.
     pub fn request(&self, request: CancelRequest) {
-        self.shared.request(request, runner::Origin::Inside);
+        self.shared.request(request, shared::Origin::Inside);
     }
 
     /// Suspends the run: its tasks are stopped, nothing starts, and its clock stands still, so that

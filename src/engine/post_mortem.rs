@@ -16,6 +16,7 @@ use rustix::process::Pid;
 use super::local::Context;
 use super::os::{self, Closer, Process};
 use crate::model::{Mask, Ms, TaskId, escape, signal_name};
+use crate::scheduler::{Input, Overdue};
 
 /// The longest that the signal waits for the log.
 const AT_MOST: Duration = Duration::from_secs(1);
@@ -29,13 +30,19 @@ const MAX_WIDTH: usize = 300;
 const MAX_DEPTH: usize = 20;
 
 /// Writes to its log what an attempt is doing, and then sends a signal to its group. Returns at once.
-pub(super) fn then_signal(run: &Arc<Context>, task: TaskId, attempt: u32, signal: i32) {
+pub(super) fn then_signal(
+    run: &Arc<Context>,
+    task: TaskId,
+    attempt: u32,
+    signal: i32,
+    overdue: Overdue,
+) {
     let Some(leader) = run.groups.expect_signal(task, attempt) else { return };
     let (written, is_written) = mpsc::channel::<()>();
     let context = run.clone();
     // Where it cannot be had, `written` is dropped at once, and the signal does not wait.
     let _ = thread("post-mortem", move || {
-        let words = words(&context, task, signal, leader);
+        let words = words(&context, overdue, signal, leader);
         context.logs.say(&context, task, attempt, &words);
         drop(written);
     });
@@ -43,9 +50,11 @@ pub(super) fn then_signal(run: &Arc<Context>, task: TaskId, attempt: u32, signal
     let send = move || {
         let _ = is_written.recv_timeout(AT_MOST); // nothing is ever sent: it is the end that counts
         context.groups.signal(task, attempt, signal);
+        context.tell(Input::Signalled { task, attempt });
     };
     if thread("timeout", send).is_err() {
         run.groups.signal(task, attempt, signal);
+        run.tell(Input::Signalled { task, attempt });
     }
 }
 
@@ -75,8 +84,7 @@ enum News {
     Closer(u32, Closer),
 }
 
-fn words(run: &Context, task: TaskId, signal: i32, leader: Pid) -> String {
-    let limit = run.plan.flow.task(task).options.timeout.unwrap_or_default();
+fn words(run: &Context, overdue: Overdue, signal: i32, leader: Pid) -> String {
     let leader_pid = leader.as_raw_nonzero().get().cast_unsigned();
     let (news, seen) = mpsc::channel();
     let mask = run.mask.clone();
@@ -84,7 +92,7 @@ fn words(run: &Context, task: TaskId, signal: i32, leader: Pid) -> String {
         Ok(()) => gather(&seen, Instant::now() + LOOK_AT_MOST),
         Err(error) => Sight { shown: Some(Err(error.to_string())), ..Sight::default() },
     };
-    text(&sight, leader_pid, limit, &signal_name(signal))
+    text(&sight, leader_pid, overdue, &signal_name(signal))
 }
 
 /// Looks at the processes, first at which there are, then at each more closely.
@@ -161,8 +169,11 @@ fn tree(all: Vec<Process>, leader: u32) -> Vec<Node> {
 }
 
 /// Returns what is written to the log: a line that tells what it is, and a line a process.
-fn text(sight: &Sight, leader: u32, limit: Ms, signal: &str) -> String {
-    let head = format!("pyoco: timeout of {limit};");
+fn text(sight: &Sight, leader: u32, overdue: Overdue, signal: &str) -> String {
+    let head = match overdue {
+        Overdue::Attempt(limit) => format!("pyoco: timeout of {limit};"),
+        Overdue::Run(limit) => format!("pyoco: timeout of the run, {limit};"),
+    };
     let nodes = match &sight.shown {
         Some(Ok(nodes)) if nodes.is_empty() => {
             return format!("{head} before {signal} process {leader} was gone already\n");
@@ -296,7 +307,7 @@ mod tests {
     }
 
     fn told(sight: &Sight) -> String {
-        text(sight, 10, Ms(1500), "SIGTERM")
+        text(sight, 10, Overdue::Attempt(Ms(1500)), "SIGTERM")
     }
 
     #[test]

@@ -4,281 +4,50 @@
 //! write, tells them, and only then acts. A cancel travels beside the channel too, so that it is
 //! taken before reports that it caused.
 
-use std::any::Any;
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::clock::Clock;
-use super::console;
 use super::leaks::readable;
-use super::local::{Context, ContextParts, LocalExecutor};
-use super::mask::{blank_file, mask_input, mask_of, mask_request, warnings};
+use super::local::LocalExecutor;
+use super::mask::{blank_file, mask_input, mask_request};
+use super::shared::{Message, Origin, Shared};
 use super::watchdog::Watch;
-use super::{LevelHook, MAX_LOG, RunOptions, StartError, Surroundings, lock};
-use crate::event::{
-    CANCEL_FILE, CancelRequest, NewRun, QueueBackend, RunLog, RunNoted, RunStarted, RunView,
-    StateStore, StoreError,
-};
-use crate::model::{CancelToken, Level, Mask, Ms, RunId, Size, escape};
-use crate::scheduler::{Action, Announced, Decisions, Executor, Input, Plan, Scheduler};
-use crate::spec::masked_source;
+use super::{LevelHook, lock};
+use crate::event::{CANCEL_FILE, CancelRequest, Line, RunLog, RunStarted, StoreError};
+use crate::model::{Level, Ms, escape};
+use crate::scheduler::{Action, Announced, Decisions, Executor, Input};
 
 /// How long the end of a run waits for an announcement to be out.
 const ANNOUNCE_AT_MOST: Duration = Duration::from_millis(200);
 
-/// What comes over the channel.
-pub(super) enum Message {
-    Input(Input),
-    /// There are requests to cancel beside the channel.
-    Wake,
-    /// A worker panicked: a bug, which ends the run.
-    Bug(Box<dyn Any + Send>),
+/// Lets go of what waits for requests from outside of the process.
+pub(super) type Closer = Box<dyn Fn() + Send + Sync>;
+
+/// What a runner is made of; the rest begins with it.
+pub(super) struct RunnerParts {
+    pub(super) shared: Arc<Shared>,
+    pub(super) inputs: Receiver<Message>,
+    pub(super) executor: LocalExecutor,
+    pub(super) log: Arc<dyn RunLog>,
+    pub(super) on_level: Option<LevelHook>,
+    pub(super) close_requests: Option<Closer>,
+    pub(super) watch: Watch,
+    pub(super) private_dir: Option<tempfile::TempDir>,
 }
 
-/// Where a request to cancel comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// This process: the run's file `cancel` does not hold it yet.
-    Inside,
-    /// That file.
-    File,
-}
-
-/// A run as its handles see it.
-pub(super) struct Shared {
-    context: Arc<Context>,
-    scheduler: Mutex<Scheduler>,
-    token: CancelToken,
-    requests: Mutex<Vec<(CancelRequest, Origin)>>,
-    to_runner: Sender<Message>,
-    over: Mutex<bool>,
-    ended: Condvar,
-    runner: Mutex<Option<JoinHandle<()>>>,
-    trace: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Shared {
-    fn new(
-        context: Arc<Context>,
-        to_runner: Sender<Message>,
-        trace: Option<JoinHandle<()>>,
-    ) -> Shared {
-        Shared {
-            scheduler: Mutex::new(Scheduler::new(context.plan.clone())),
-            context,
-            token: CancelToken::default(),
-            requests: Mutex::default(),
-            to_runner,
-            over: Mutex::new(false),
-            ended: Condvar::new(),
-            runner: Mutex::default(),
-            trace: Mutex::new(trace),
-        }
-    }
-
-    pub(super) fn run_id(&self) -> RunId {
-        self.context.run_id
-    }
-
-    pub(super) fn with_view<T>(&self, read: impl FnOnce(&RunView) -> T) -> T {
-        read(lock(&self.scheduler).view())
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        *lock(&self.over)
-    }
-
-    pub(super) fn request(&self, request: CancelRequest, origin: Origin) {
-        let level = request.level;
-        if self.token.level() >= Some(level) {
-            return;
-        }
-        lock(&self.requests).push((request, origin));
-        self.token.raise(level);
-        if level == Level::Kill {
-            // Past the runner, which may hang in a write.
-            self.context.groups.kill_all();
-        }
-        if level >= Level::Stop {
-            self.resume(); // who is to end must hear of it, and its grace must run
-        }
-        // Once the run is over there is nothing to cancel.
-        let _ = self.to_runner.send(Message::Wake);
-    }
-
-    pub(super) fn suspend(&self) {
-        if self.is_over() || self.context.groups.is_killed() {
-            return;
-        }
-        self.context.clock.pause();
-        self.context.groups.suspend();
-    }
-
-    pub(super) fn resume(&self) {
-        self.context.groups.resume();
-        self.context.clock.resume();
-    }
-
-    pub(super) fn is_suspended(&self) -> bool {
-        self.context.groups.is_suspended()
-    }
-
-    pub(super) fn note(&self, noted: RunNoted) {
-        self.context.tell(Input::Noted(noted));
-    }
-
-    pub(super) fn wait(&self) {
-        let over = lock(&self.over);
-        drop(self.ended.wait_while(over, |over| !*over)); // the lock, which is wanted no longer
-        if let Some(runner) = lock(&self.runner).take()
-            && let Err(panic) = runner.join()
-        {
-            std::panic::resume_unwind(panic);
-        }
-    }
-
-    pub(super) fn is_over_within(&self, at_most: Duration) -> bool {
-        let over = lock(&self.over);
-        let waited = self.ended.wait_timeout_while(over, at_most, |over| !*over);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    pub(super) fn reap_orphans(&self) -> bool {
-        self.context.groups.reap_orphans()
-    }
-
-    pub(super) fn wait_for_trace(&self) {
-        let trace = lock(&self.trace).take();
-        if let Some(Err(panic)) = trace.map(JoinHandle::join) {
-            std::panic::resume_unwind(panic);
-        }
-    }
-}
-
-/// Starts a run; returns when its record exists.
-pub(super) fn start(
-    plan: Plan,
-    mut options: RunOptions,
-    store: &dyn StateStore,
-    queue: Arc<dyn QueueBackend>,
-    surroundings: Arc<Surroundings>,
-    watch: Watch,
-) -> Result<Arc<Shared>, StartError> {
-    let run_id = RunId::fresh();
-    let mask = Arc::new(mask_of(&plan.flow, &surroundings));
-    let log = make_record(store, run_id, &plan, &mut options, &mask)?;
-    let (dir, private_dir) = match log.dir() {
-        Some(dir) => (dir.to_owned(), None),
-        None => {
-            let private_dir = private_dir()?;
-            (private_dir.path().to_owned(), Some(private_dir))
-        }
-    };
-    let (to_runner, inputs) = mpsc::channel();
-    let clock = Arc::new(Clock::start());
-    let (console, trace) =
-        console::start(options.trace.take(), clock.clone()).map_err(StartError::Thread)?;
-    for warning in warnings(&plan.flow, &surroundings) {
-        console.notice(warning);
-    }
-    let context = Arc::new(Context::new(ContextParts {
-        run_id,
-        plan,
-        dir,
-        surroundings,
-        mask,
-        log: log.clone(),
-        max_log: max_log(&options),
-        console,
-        clock,
-        to_runner: to_runner.clone(),
-    }));
-    let shared = Arc::new(Shared::new(context.clone(), to_runner, trace));
-    let facts = RunStarted {
-        run_id: Some(run_id),
-        parent_run: context.parent,
-        ..std::mem::take(&mut options.facts)
-    };
-    let executor = LocalExecutor::new(context, queue);
-    let close_requests = watch_requests(&shared, &*log).map_err(StartError::Thread)?;
-    let runner = Runner {
-        shared: shared.clone(),
-        inputs,
-        executor,
-        log,
-        on_level: options.on_level,
-        is_broken: false,
-        close_requests,
-        stop_deadline: None,
-        announcing: Vec::new(),
-        watch,
-        _private_dir: private_dir,
-    };
-    let thread = std::thread::Builder::new().name("runner".into());
-    let thread = thread.spawn(move || runner.run(facts)).map_err(StartError::Thread)?;
-    *lock(&shared.runner) = Some(thread);
-    Ok(shared)
-}
-
-fn make_record(
-    store: &dyn StateStore,
-    run_id: RunId,
-    plan: &Plan,
-    options: &mut RunOptions,
-    mask: &Mask,
-) -> Result<Arc<dyn RunLog>, StoreError> {
-    let mut source = options.source.take(); // as large as the file, and the run needs it no more
-    if let Some(source) = source.as_mut().filter(|_| !mask.is_empty()) {
-        *source = masked_source(source, plan.flow.syntax, mask);
-    }
-    store.create(&NewRun {
-        run_id,
-        source: source.as_deref(),
-        syntax: plan.flow.syntax,
-        durable: options.durable,
-        max_log: max_log(options),
-    })
-}
-
-fn max_log(options: &RunOptions) -> Size {
-    options.max_log.unwrap_or(MAX_LOG)
-}
-
-fn private_dir() -> Result<tempfile::TempDir, StartError> {
-    // Without this the caller's umask decides, and others could look in.
-    let only_ours = std::fs::Permissions::from_mode(0o700);
-    let private = tempfile::Builder::new().prefix("pyoco-").permissions(only_ours).tempdir();
-    private.map_err(|source| StartError::PrivateFolder { path: std::env::temp_dir(), source })
-}
-
-type Closer = Box<dyn Fn() + Send + Sync>;
-
-/// Lets requests from outside of the process reach the run, where its log has them.
-fn watch_requests(shared: &Arc<Shared>, log: &dyn RunLog) -> std::io::Result<Option<Closer>> {
-    let Some(mut requests) = log.requests() else { return Ok(None) };
-    let closer = requests.closer();
-    let run = Arc::downgrade(shared);
-    std::thread::Builder::new().name("requests".into()).spawn(move || {
-        while let Some(batch) = requests.next() {
-            let Some(run) = run.upgrade() else { return };
-            batch.into_iter().for_each(|request| run.request(request, Origin::File));
-        }
-    })?;
-    Ok(Some(closer))
-}
-
-struct Runner {
+pub(super) struct Runner {
     shared: Arc<Shared>,
     inputs: Receiver<Message>,
     executor: LocalExecutor,
     log: Arc<dyn RunLog>,
     on_level: Option<LevelHook>,
+    /// Whether people were told that the record is not complete.
+    is_told: bool,
+    /// Whether lines are missing that may still be written.
+    is_behind: bool,
+    /// Whether the disk has failed to keep what it had taken.
     is_broken: bool,
     close_requests: Option<Closer>,
     /// When what was stopped is killed, groups that outlived their leaders included.
@@ -290,16 +59,40 @@ struct Runner {
 }
 
 impl Runner {
-    fn run(mut self, facts: RunStarted) {
+    pub(super) fn new(parts: RunnerParts) -> Runner {
+        Runner {
+            shared: parts.shared,
+            inputs: parts.inputs,
+            executor: parts.executor,
+            log: parts.log,
+            on_level: parts.on_level,
+            is_told: false,
+            is_behind: false,
+            is_broken: false,
+            close_requests: parts.close_requests,
+            stop_deadline: None,
+            announcing: Vec::new(),
+            watch: parts.watch,
+            _private_dir: parts.private_dir,
+        }
+    }
+
+    pub(super) fn run(mut self, facts: RunStarted) {
         let _at_the_end = AtTheEnd(self.shared.clone());
         let mut decisions = Decisions::default();
-        self.decide(Input::Open(Box::new(facts)), &mut decisions);
+        self.decide(Input::Begin(Box::new(facts)), &mut decisions);
         self.tell(&mut decisions);
         self.sync();
         // What was cancelled meanwhile starts nothing.
         self.take(Message::Wake, &mut decisions);
         self.decide(Input::Tick, &mut decisions);
         self.tell(&mut decisions);
+        if self.shared.context.parent.is_some() {
+            let context = self.shared.context.clone();
+            let env = &context.surroundings.env;
+            let started = self.watch.start_at_once(&context.groups, context.run_id, env);
+            self.watched(started);
+        }
         self.act(&mut decisions);
         while !self.is_over() {
             self.take_inputs(&mut decisions);
@@ -374,9 +167,7 @@ impl Runner {
 
     fn write_cancel_file(&self, request: &CancelRequest) {
         let path = self.shared.context.dir.join(CANCEL_FILE);
-        let file = OpenOptions::new().append(true).create(true).open(&path);
-        let written = file.and_then(|mut file| file.write_all(request.to_line().as_bytes()));
-        if let Err(source) = written {
+        if let Err(source) = request.append_to(&path) {
             let error = StoreError::Io { action: "write", path, source };
             self.notice(format!("tasks cannot see the cancel: {error}"));
         }
@@ -399,20 +190,26 @@ impl Runner {
         if decisions.lines.is_empty() {
             return;
         }
-        let result = self.log.append(&decisions.lines);
-        self.recorded(result);
+        self.record(&decisions.lines);
         self.shared.context.console.lines(std::mem::take(&mut decisions.lines));
+    }
+
+    fn record(&mut self, lines: &[Line]) {
+        let result = self.log.append(lines);
+        self.is_behind = result.is_err();
+        self.recorded(result);
     }
 
     fn sync(&mut self) {
         let result = self.log.sync();
+        self.is_broken |= result.is_err();
         self.recorded(result);
     }
 
     /// A record that breaks in the middle is no reason to stop: people are told, once.
     fn recorded(&mut self, result: Result<(), StoreError>) {
         if let Err(error) = result
-            && !std::mem::replace(&mut self.is_broken, true)
+            && !std::mem::replace(&mut self.is_told, true)
         {
             self.notice(format!("the record is not complete: {error}; the tasks go on"));
         }
@@ -426,7 +223,11 @@ impl Runner {
     fn tend_watchdog(&mut self) {
         let context = &self.shared.context;
         let tended = self.watch.tend(&context.groups, context.run_id, &context.surroundings.env);
-        if let Err(error) = tended {
+        self.watched(tended);
+    }
+
+    fn watched(&self, result: std::io::Result<()>) {
+        if let Err(error) = result {
             self.notice(format!(
                 "there is no watchdog: {error}; should pyoco be killed (`kill -9`), \
                  end the tasks by hand"
@@ -438,15 +239,17 @@ impl Runner {
         for action in decisions.actions.drain(..) {
             match action {
                 Action::Spawn { task, attempt } => self.executor.spawn(task, attempt),
-                Action::Signal { task, attempt, signal, post_mortem: false } => {
+                Action::Signal { task, attempt, signal, overdue: None } => {
                     self.executor.signal(task, attempt, signal);
                 }
-                Action::Signal { task, attempt, signal, post_mortem: true } => {
-                    self.executor.signal_after_post_mortem(task, attempt, signal);
+                Action::Signal { task, attempt, signal, overdue: Some(overdue) } => {
+                    self.executor.signal_overdue(task, attempt, signal, overdue);
                 }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
                 Action::Announce { what, running } => {
-                    if let Announced::Cancel { level: Level::Stop, grace } = what {
+                    if let Announced::Cancel { level: Level::Stop, grace }
+                    | Announced::FinallyGoesOn { left: grace } = what
+                    {
                         self.stop_deadline = Some(self.shared.context.clock.ms() + grace);
                     }
                     self.announce(what, &running);
@@ -481,6 +284,9 @@ impl Runner {
         self.shared.context.groups.end_watchdog();
         self.shared.context.drains.close();
         self.executor.close();
+        if self.is_behind {
+            self.record(&[]); // the disk may have room again
+        }
         self.sync();
         // A blocked terminal may keep an announcement, but not the end of the run.
         for is_said in self.announcing.drain(..) {
@@ -489,8 +295,10 @@ impl Runner {
         if let Some(close) = self.close_requests.take() {
             close();
         }
-        if self.is_broken || self.shared.context.has_log_trouble() {
+        if self.is_behind || self.is_broken || self.shared.context.has_log_trouble() {
             self.notice("this run has no complete record".to_owned());
+        } else if self.is_told {
+            self.notice("the record of this run is complete after all".to_owned());
         }
         self.shared.context.console.finish();
     }

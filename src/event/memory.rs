@@ -78,6 +78,11 @@ impl StateStore for MemoryStore {
         Ok(log)
     }
 
+    fn discard(&self, run_id: RunId) -> Result<(), StoreError> {
+        lock(&self.runs).remove(&run_id);
+        Ok(())
+    }
+
     fn open(&self, run_id: RunId) -> Result<Arc<dyn RunLog>, StoreError> {
         let runs = lock(&self.runs);
         let log = runs.get(&run_id).ok_or(StoreError::NoRun(run_id))?;

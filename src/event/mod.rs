@@ -19,6 +19,7 @@
 
 mod audit;
 mod export;
+mod files;
 mod memory;
 mod port;
 mod request;
@@ -34,6 +35,7 @@ use crate::model::{Counts, Level, Ms, Reason, RunId, RunStatus, TaskId, TaskStat
 #[doc(hidden)]
 pub use audit::{Rules, audit};
 pub use export::{RunJson, TaskJson};
+pub(crate) use files::{open_regular, open_wary};
 pub use memory::{MemoryQueue, MemoryStore};
 pub use port::{
     Chunk, NewRun, QueueBackend, QueueItem, ReadReport, Requests, Retention, RunLog, StateStore,

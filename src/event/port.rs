@@ -57,6 +57,12 @@ pub trait StateStore: Send + Sync {
     /// Where it cannot be made whole; then nothing may run.
     fn create(&self, new: &NewRun<'_>) -> Result<Arc<dyn RunLog>, StoreError>;
 
+    /// Takes the record of a run back that has no line yet, because the run could not begin.
+    ///
+    /// # Errors
+    /// Where it cannot be removed; then it reads as a run that was lost at its start.
+    fn discard(&self, run_id: RunId) -> Result<(), StoreError>;
+
     /// Opens the record of a run for reading.
     ///
     /// # Errors

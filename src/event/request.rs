@@ -1,8 +1,14 @@
 //! A request to cancel a run, as it stands on a line of the run's file `cancel`:
 //! `{"level":"drain","by":"runs cancel","reason":"wrong branch"}`.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
+use super::files::open_regular;
 use crate::model::Level;
 
 /// The file in a run's folder that holds the requests; its being there is what tells tasks that a
@@ -31,6 +37,28 @@ impl CancelRequest {
         let mut line = serde_json::to_string(self).expect("a request is plain text");
         line.push('\n');
         line
+    }
+
+    /// Appends the request to the file at `path` in one write; makes the file for its owner alone. The
+    /// one writer for all who ask, from inside of the run or from outside.
+    ///
+    /// # Errors
+    /// Where it cannot be written, or is no regular file.
+    pub(crate) fn append_to(&self, path: &Path) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file =
+            open_regular(path, options.read(true).append(true).create(true).mode(0o600))?;
+        let mut line = self.to_line();
+        let len = file.metadata()?.len();
+        // Where a disk was full half a line may stand there, which must not swallow this one.
+        let mut last = [b'\n'];
+        if len > 0 {
+            file.read_exact_at(&mut last, len - 1)?;
+        }
+        if last != [b'\n'] {
+            line.insert(0, '\n');
+        }
+        file.write_all(line.as_bytes())
     }
 
     /// Reads all requests in the text of the file; what is no request is passed over.

@@ -6,8 +6,6 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
-
 use crate::event::StoreError;
 use crate::model::{RunId, TaskId};
 
@@ -53,13 +51,7 @@ pub(super) fn make_file(path: &Path) -> io::Result<File> {
 /// Opens a regular file for reading, and nothing else: no link, no FIFO (which could block for
 /// ever), no folder, no device.
 pub(super) fn open_regular(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
-    }
+    crate::event::open_regular(path, OpenOptions::new().read(true))
 }
 
 /// Brings a folder's entries to the disk.

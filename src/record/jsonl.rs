@@ -120,6 +120,19 @@ impl JsonlStore {
         Err(error)
     }
 
+    /// Returns the folder of the runs, be it there or not; a link to another place is refused.
+    ///
+    /// A link could come with a checkout, and a prune would follow it to other people's records.
+    pub(super) fn runs(&self) -> Result<PathBuf, StoreError> {
+        let runs = runs_dir(&self.state_dir);
+        match runs.is_symlink() {
+            true => Err(failed("use", &runs)(io::Error::other(
+                "it is a link; remove it, or choose another folder with --state-dir",
+            ))),
+            false => Ok(runs),
+        }
+    }
+
     fn make_state_dir(&self) -> Result<(), StoreError> {
         make_state_dir(&self.state_dir).map_err(|error| match error {
             StateDirError::Refused { path, source } => failed("create", &path)(source),
@@ -131,7 +144,7 @@ impl JsonlStore {
 
     /// Returns the folder of a run that is there: a real folder, no link to one elsewhere.
     pub(super) fn existing(&self, run_id: RunId) -> Result<PathBuf, StoreError> {
-        let dir = self.run_dir(run_id);
+        let dir = self.runs()?.join(run_id.to_string());
         match fs::symlink_metadata(&dir) {
             Ok(metadata) if metadata.is_dir() => Ok(dir),
             Ok(_) => Err(StoreError::NoRun(run_id)),
@@ -144,17 +157,21 @@ impl JsonlStore {
 impl StateStore for JsonlStore {
     fn create(&self, new: &NewRun<'_>) -> Result<Arc<dyn RunLog>, StoreError> {
         self.make_state_dir()?;
-        let runs = runs_dir(&self.state_dir);
+        let runs = self.runs()?;
         make_private_dir(&runs).map_err(failed("create", &runs))?;
         let hidden = runs.join(format!("{HIDDEN_NEW}{}", new.run_id));
         let made = make_run(&hidden, new).and_then(|file| {
+            // A run that nobody could cancel from outside must not begin.
+            let path = hidden.join(WAKE_FIFO);
             let dir = self.run_dir(new.run_id);
+            let requests = FifoRequests::open(&path, &dir).map_err(failed("open", &path))?;
             fs::rename(&hidden, &dir).map_err(failed("create", &dir))?;
             Ok(JsonlLog {
                 dir,
                 max_log: new.max_log,
                 durable: new.durable,
                 writer: Some(Mutex::new(Writer::new(file))),
+                requests: Mutex::new(Some(requests)),
                 grown: Condvar::new(),
                 cursor: Mutex::default(),
             })
@@ -168,6 +185,10 @@ impl StateStore for JsonlStore {
         }
     }
 
+    fn discard(&self, run_id: RunId) -> Result<(), StoreError> {
+        retention::take_away(&self.runs()?, run_id).map(drop)
+    }
+
     fn open(&self, run_id: RunId) -> Result<Arc<dyn RunLog>, StoreError> {
         let dir = self.existing(run_id)?;
         let path = dir.join(EVENTS_FILE);
@@ -177,13 +198,14 @@ impl StateStore for JsonlStore {
             max_log: super::DEFAULT_MAX_LOG,
             durable: false,
             writer: None,
+            requests: Mutex::default(),
             grown: Condvar::new(),
             cursor: Mutex::default(),
         }))
     }
 
     fn list(&self) -> Result<Vec<RunId>, StoreError> {
-        let runs = runs_dir(&self.state_dir);
+        let runs = self.runs()?;
         let entries = match fs::read_dir(&runs) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -214,7 +236,7 @@ fn make_run(dir: &Path, new: &NewRun<'_>) -> Result<File, StoreError> {
     make_private_dir(dir).map_err(failed("create", dir))?;
     let path = dir.join(EVENTS_FILE);
     let file = make_file(&path).map_err(failed("create", &path))?;
-    match file.lock() {
+    match lock_file(&file) {
         Ok(()) => {}
         // A file system without locks; readers go by host and boot id there.
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
@@ -236,6 +258,15 @@ fn make_run(dir: &Path, new: &NewRun<'_>) -> Result<File, StoreError> {
     Ok(file)
 }
 
+fn lock_file(file: &File) -> io::Result<()> {
+    loop {
+        match file.lock() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
 /// One run's record.
 #[derive(Debug)]
 struct JsonlLog {
@@ -244,6 +275,8 @@ struct JsonlLog {
     durable: bool,
     /// Only the runner has one.
     writer: Option<Mutex<Writer>>,
+    /// Until the runner takes them.
+    requests: Mutex<Option<FifoRequests>>,
     grown: Condvar,
     /// How far the last reader came, so that the next need not begin at the start.
     cursor: Mutex<Cursor>,
@@ -354,8 +387,7 @@ impl RunLog for JsonlLog {
     }
 
     fn requests(&self) -> Option<Box<dyn Requests>> {
-        self.writer.as_ref()?;
-        FifoRequests::open(&self.dir).ok().map(|requests| Box::new(requests) as Box<dyn Requests>)
+        lock(&self.requests).take().map(|requests| Box::new(requests) as Box<dyn Requests>)
     }
 }
 

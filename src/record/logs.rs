@@ -56,7 +56,7 @@ pub(super) struct FileLog {
     indexed: u64,
     /// Bytes at the end of the segment of which the index, being full, does not speak.
     unexplained: u64,
-    /// Whether the last line of the index was torn: nothing can follow it.
+    /// Whether a line of the index is torn or missing: nothing can follow it.
     is_torn: bool,
     /// Whether an error was reported.
     reported: bool,
@@ -115,6 +115,13 @@ impl FileLog {
         if self.is_torn {
             return Ok(());
         }
+        let noted = self.try_note(stream, ms, bytes);
+        // A missing line would give all that follows to the wrong stream: it ends the index.
+        self.is_torn = noted.is_err();
+        noted
+    }
+
+    fn try_note(&mut self, stream: Stream, ms: Ms, bytes: usize) -> io::Result<()> {
         if self.indexed >= MAX_INDEX {
             if stream != Stream::Pyoco {
                 self.unexplained += bytes as u64;
@@ -135,12 +142,17 @@ impl FileLog {
             None => self.index.insert(make_file(&index_path(&self.stem))?),
         };
         let line = format!("[{},\"{}\",{bytes},{}]\n", ms.0, stream.letter(), self.segment);
-        // One write a line, so that a reader sees whole lines; a torn one ends the index.
-        if index.write(line.as_bytes())? < line.len() {
-            self.is_torn = true;
+        // One write a line, so that a reader sees whole lines.
+        let written = loop {
+            match index.write(line.as_bytes()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        if written < line.len() {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        self.indexed += line.len() as u64;
+        self.indexed += written as u64;
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::OFlags;
 
 use super::files::{failed, open_regular};
-use crate::event::{CANCEL_FILE, CancelRequest, Requests, StoreError, WAKE_FIFO};
+use crate::event::{CANCEL_FILE, CancelRequest, Requests, StoreError, WAKE_FIFO, open_wary};
 
 /// The most that is read of a file `cancel`; nobody asks that often.
 const MAX_CANCEL: usize = 1 << 20;
@@ -31,8 +31,7 @@ pub(super) fn make_fifo(path: &Path) -> io::Result<()> {
 /// Opens one end of a FIFO without waiting for the other one; never anything that is no FIFO.
 fn open_fifo(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     use std::os::unix::fs::FileTypeExt;
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = options.custom_flags(flags.bits().cast_signed()).open(path)?;
+    let file = open_wary(path, options)?;
     if file.metadata()?.file_type().is_fifo() {
         Ok(file)
     } else {
@@ -54,11 +53,10 @@ pub(super) struct FifoRequests {
 }
 
 impl FifoRequests {
-    /// Opens the requests of the run in this folder.
-    pub(super) fn open(dir: &Path) -> io::Result<FifoRequests> {
-        let path = dir.join(WAKE_FIFO);
-        let fifo = open_fifo(&path, OpenOptions::new().read(true))?;
-        let wake = Arc::new(open_fifo(&path, OpenOptions::new().write(true))?);
+    /// Opens the FIFO at `path` for the requests of the run whose folder is, or will be, `dir`.
+    pub(super) fn open(path: &Path, dir: &Path) -> io::Result<FifoRequests> {
+        let fifo = open_fifo(path, OpenOptions::new().read(true))?;
+        let wake = Arc::new(open_fifo(path, OpenOptions::new().write(true))?);
         rustix::fs::fcntl_setfl(&fifo, OFlags::empty())?; // from here on reading blocks
         let cancel = dir.join(CANCEL_FILE);
         Ok(FifoRequests { cancel, taken: 0, fifo, wake, closed: Arc::default(), first: true })
@@ -132,14 +130,7 @@ pub enum Asked {
 /// Where the request cannot be written.
 pub fn ask_cancel(run_dir: &Path, request: &CancelRequest) -> Result<Asked, StoreError> {
     let path = run_dir.join(CANCEL_FILE);
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-        .open(&path)
-        .map_err(failed("write", &path))?;
-    file.write_all(request.to_line().as_bytes()).map_err(failed("write", &path))?;
+    request.append_to(&path).map_err(failed("write", &path))?;
     let path = run_dir.join(WAKE_FIFO);
     let told = open_fifo(&path, OpenOptions::new().write(true)).and_then(|mut wake| {
         match wake.write(b"w") {
@@ -168,8 +159,9 @@ mod tests {
         let run_id = RunId::fresh();
         let log = create(&store, run_id);
         let dir = store.run_dir(run_id);
-        // Before the runner listens the line is kept all the same.
-        assert_eq!(ask_cancel(&dir, &request(Level::Drain)).expect("to ask"), Asked::NobodyListens);
+        // Before the runner looks the line is kept all the same, also behind half a line.
+        std::fs::write(dir.join(CANCEL_FILE), "{\"level\":\"st").expect("to write");
+        assert_eq!(ask_cancel(&dir, &request(Level::Drain)).expect("to ask"), Asked::Told);
         let mut requests = log.requests().expect("a runner has them");
         assert_eq!(requests.next(), Some(vec![request(Level::Drain)]));
         let closer = requests.closer();

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::files::{EVENTS_FILE, failed, open_regular, runs_dir};
+use super::files::{EVENTS_FILE, failed, open_regular};
 use super::jsonl::{HIDDEN_NEW, JsonlStore};
 use super::reader::{Lock, test_lock};
 use super::summary::Summary;
@@ -27,7 +27,7 @@ const LEFTOVER_AFTER: Duration = Duration::from_secs(3600); // making one takes 
 /// # Errors
 /// Where the store cannot be read, or, once all others are gone, a run cannot be removed.
 pub(super) fn prune(store: &JsonlStore, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
-    let runs = runs_dir(store.state_dir());
+    let runs = store.runs()?;
     if !retention.dry_run {
         remove_leftovers(&runs);
     }
@@ -99,17 +99,22 @@ fn remove(runs: &Path, id: RunId, known_over: bool) -> Result<bool, StoreError> 
             true
         }
     };
-    if !removable {
-        return Ok(false);
-    }
+    if removable { take_away(runs, id) } else { Ok(false) }
+}
+
+/// Removes a run's folder in one step as far as others can see; returns whether it was this call
+/// that did.
+pub(super) fn take_away(runs: &Path, id: RunId) -> Result<bool, StoreError> {
+    let dir = runs.join(id.to_string());
     let hidden = runs.join(format!("{HIDDEN_GONE}{id}"));
     match fs::rename(&dir, &hidden) {
-        Ok(()) => {
-            let _ = fs::remove_dir_all(&hidden); // what is left of it the next prune takes
-            Ok(true)
-        }
+        Ok(()) => match fs::remove_dir_all(&hidden) {
+            // Another prune may have taken it for a leftover. What is left the next one takes.
+            Err(error) if hidden.exists() => Err(failed("remove", &hidden)(error)),
+            Ok(()) | Err(_) => Ok(true),
+        },
         // Of two prunes only one gets it.
-        Err(error) if error.kind() == NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(failed("remove", &dir)(error)),
     }
 }
@@ -162,6 +167,7 @@ fn size_of(dir: &Path) -> u64 {
 mod tests {
     use super::*;
     use crate::model::{Ms, Size};
+    use crate::record::files::runs_dir;
     use crate::record::testing::{START, create, ended, failing, store};
 
     fn keep(keep_runs: u32) -> Retention {

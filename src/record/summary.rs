@@ -37,6 +37,8 @@ pub struct Summary {
     pub counts: Counts,
     /// The first task that really failed.
     pub first_failure: Option<String>,
+    /// How many damaged lines were met. Of an ended run only its ends are read.
+    pub damaged: u64,
 }
 
 impl Summary {
@@ -64,6 +66,7 @@ impl Summary {
             reason: view.reason().cloned(),
             counts: view.counts(),
             first_failure: view.first_failure().map(str::to_owned),
+            damaged: record.report.damaged,
         }
     }
 
@@ -78,6 +81,7 @@ impl Summary {
             reason: ends.finished.reason,
             counts: ends.finished.counts,
             first_failure: ends.finished.first_failure.map(|name| name.to_string()),
+            damaged: 0,
         }
     }
 }

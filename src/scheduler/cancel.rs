@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::plan::Part;
 use super::retry::Timer;
-use super::{Action, Announced, Phase, Scheduler, Turn};
+use super::{Action, Announced, Overdue, Phase, Scheduler, Turn};
 use crate::event::{CancelRequest, Event, RunCancelling, TaskStopping};
 use crate::model::{Level, Ms, OnCancel, Reason, SIGKILL, SIGTERM, TaskId, TaskState, signal_name};
 
@@ -43,6 +43,9 @@ impl Why {
         }
     }
 }
+
+/// How long a first signal waits at most for a look at what the attempt is doing.
+const LOOK_AT_MOST: Ms = Ms(2000);
 
 /// How long a drain waits for processes that are just being started; one that takes longer hangs.
 const HOLD_AT_MOST: Ms = Ms(2000);
@@ -93,8 +96,13 @@ impl Scheduler {
     fn take_cancel(&mut self, turn: &mut Turn<'_>, request: CancelRequest) {
         let CancelRequest { level, by, reason: text } = request;
         self.emit(turn, Event::RunCancelling(RunCancelling { level, by, text }));
-        let grace = self.plan.grace_of(self.running_part());
-        let what = Announced::Cancel { level, grace };
+        let part = self.running_part();
+        let grace = self.plan.grace_of(part);
+        let spares = level == Level::Stop && self.plan.stop_spares_finally();
+        let what = match part {
+            Part::Finally if spares => Announced::FinallyGoesOn { left: self.plan.grace },
+            Part::Finally | Part::Tasks => Announced::Cancel { level, grace },
+        };
         let running = self.running_names();
         turn.act(Action::Announce { what, running });
         self.end_unstarted(turn, Part::Tasks, TaskState::Cancelled, &Reason::CANCELLED);
@@ -135,8 +143,12 @@ impl Scheduler {
         if self.is_finally_open { Part::Finally } else { Part::Tasks }
     }
 
+    /// Returns the names of the tasks that have a process: one between two attempts has none.
     pub(super) fn running_names(&self) -> Vec<Arc<str>> {
-        self.view.running().map(|(_, task)| task.name.clone()).collect()
+        let has_process =
+            |id: TaskId| matches!(self.tasks[id.index()].phase, Phase::Running { .. });
+        let running = self.view.running().filter(|(id, _)| has_process(*id));
+        running.map(|(_, task)| task.name.clone()).collect()
     }
 
     /// Stops an attempt if it runs and is not being stopped already.
@@ -172,6 +184,7 @@ impl Scheduler {
             Phase::Waiting | Phase::Ready | Phase::Delayed | Phase::Over => return,
         };
         let kill = self.plan.flow.task(id).options.kill;
+        let overdue = self.overdue(id, why).filter(|_| before.is_none());
         let (signal, grace) = match why {
             Why::Timeout | Why::RunTimeout | Why::Cancel | Why::Failure { .. } => {
                 (kill.signal, Some(kill.after))
@@ -186,11 +199,29 @@ impl Scheduler {
             self.emit(turn, Event::TaskStopping(stopping));
         }
         if before.is_none() || why == Why::Kill {
-            let post_mortem = matches!(why, Why::Timeout | Why::RunTimeout);
-            turn.act(Action::Signal { task: id, attempt, signal, post_mortem });
+            turn.act(Action::Signal { task: id, attempt, signal, overdue });
         }
         if let Some(grace) = grace {
-            self.timer(turn.now.ms + grace.max(Ms(1)), Timer::Kill { task: id, attempt });
+            // A signal that waits for a look comes later, and the grace is what follows it.
+            let wait = if overdue.is_some() { LOOK_AT_MOST } else { Ms(0) };
+            self.timer(turn.now.ms + wait + grace.max(Ms(1)), Timer::Kill { task: id, attempt });
+        }
+    }
+
+    /// Gives an attempt its grace from the moment when its first signal has gone out.
+    pub(super) fn signalled(&mut self, turn: &mut Turn<'_>, task: TaskId, attempt: u32) {
+        if let Some(Phase::Running { stop: Some(_) }) = self.phase_of(task, attempt) {
+            let grace = self.plan.flow.task(task).options.kill.after.max(Ms(1));
+            self.timer(turn.now.ms + grace, Timer::Kill { task, attempt });
+        }
+    }
+
+    /// Returns the limit that an attempt has passed, if that is why it is stopped.
+    fn overdue(&self, id: TaskId, why: Why) -> Option<Overdue> {
+        match why {
+            Why::Timeout => self.plan.flow.task(id).options.timeout.map(Overdue::Attempt),
+            Why::RunTimeout => self.plan.timeout.map(Overdue::Run),
+            Why::Terminal | Why::Cancel | Why::Stop | Why::Kill | Why::Failure { .. } => None,
         }
     }
 }

@@ -47,17 +47,22 @@ pub struct Moment {
 /// What the world tells the scheduler.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// The run begins: this or [`Input::Open`] is always the first.
+    /// The run begins: always the first. Nothing starts before the next input, so that a cancel which
+    /// came meanwhile is taken first.
     Begin(Box<RunStarted>),
-    /// The run begins, and nothing starts before the next input: its record can be made safe, and a
-    /// cancel that comes meanwhile finds nothing under way.
-    Open(Box<RunStarted>),
     /// An attempt has a process.
     Started(Box<Started>),
     /// An attempt is over, or could not be started.
     Ended(Box<Ended>),
     /// A process of an attempt was stopped by the system because it wanted the terminal.
     WantsTerminal {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// A signal that waited for a look at what the attempt was doing has gone out.
+    Signalled {
         /// The task.
         task: TaskId,
         /// Which attempt.
@@ -119,9 +124,9 @@ pub enum Action {
         attempt: u32,
         /// The signal's number.
         signal: i32,
-        /// Whether what the attempt was doing is written to its log before: nobody knows why it
-        /// took so long.
-        post_mortem: bool,
+        /// The limit that was passed: what the attempt is doing is written to its log before the
+        /// signal, since nobody knows why it took so long.
+        overdue: Option<Overdue>,
     },
     /// Send a signal to every group that outlived its leader.
     SignalLeaked {
@@ -144,6 +149,15 @@ pub enum Action {
     },
 }
 
+/// A limit that an attempt has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// Its own timeout.
+    Attempt(Ms),
+    /// That of the whole run.
+    Run(Ms),
+}
+
 /// What people are told at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announced {
@@ -153,6 +167,11 @@ pub enum Announced {
         level: Level,
         /// How long running tasks have at level stop.
         grace: Ms,
+    },
+    /// A cancel reached level stop while `finally` runs, which has this much time left.
+    FinallyGoesOn {
+        /// How long.
+        left: Ms,
     },
     /// The whole run took longer than it may.
     RunTimeout,
@@ -165,9 +184,9 @@ pub trait Executor {
     fn spawn(&self, task: TaskId, attempt: u32);
     /// Sends a signal to the group of an attempt, if it is still there.
     fn signal(&self, task: TaskId, attempt: u32, signal: i32);
-    /// Writes to its log what an attempt is doing, and then sends a signal to its group. Returns at
-    /// once.
-    fn signal_after_post_mortem(&self, task: TaskId, attempt: u32, signal: i32);
+    /// Writes to its log what an attempt is doing, and then sends a signal to its group, which is
+    /// answered by [`Input::Signalled`]. Returns at once.
+    fn signal_overdue(&self, task: TaskId, attempt: u32, signal: i32, overdue: Overdue);
     /// Sends a signal to every group that outlived its leader.
     fn signal_leaked(&self, signal: i32);
 }
@@ -318,8 +337,7 @@ impl Scheduler {
     pub fn handle(&mut self, now: Moment, input: Input, decisions: &mut Decisions) {
         let mut turn = Turn { now, decisions };
         match input {
-            Input::Begin(facts) => self.begin(&mut turn, *facts),
-            Input::Open(facts) => return self.begin(&mut turn, *facts),
+            Input::Begin(facts) => return self.begin(&mut turn, *facts),
             Input::Started(started) => {
                 self.started(&mut turn, *started);
                 self.take_drain(&mut turn, None);
@@ -332,6 +350,7 @@ impl Scheduler {
             Input::WantsTerminal { task, attempt } => {
                 self.stop_where_running(&mut turn, task, attempt, Why::Terminal);
             }
+            Input::Signalled { task, attempt } => self.signalled(&mut turn, task, attempt),
             Input::Cancel(request) => self.cancel(&mut turn, request),
             Input::Noted(noted) => {
                 if self.view.started().is_some() && !self.is_over() {

@@ -14,6 +14,7 @@ pub fn start_order(plan: &Plan) -> Vec<TaskId> {
     let mut moment = Moment { ms: Ms(0), wall: Wall(0) };
     let facts = Box::new(RunStarted::default());
     scheduler.handle(moment, Input::Begin(facts), &mut decisions);
+    scheduler.handle(moment, Input::Tick, &mut decisions);
     while !scheduler.is_over() {
         decisions.lines.clear();
         let actions = std::mem::take(&mut decisions.actions);

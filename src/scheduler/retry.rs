@@ -49,8 +49,7 @@ impl Scheduler {
             }
             Timer::Kill { task, attempt } => {
                 if let Some(Phase::Running { stop: Some(_) }) = self.phase_of(task, attempt) {
-                    let kill =
-                        Action::Signal { task, attempt, signal: SIGKILL, post_mortem: false };
+                    let kill = Action::Signal { task, attempt, signal: SIGKILL, overdue: None };
                     turn.act(kill);
                 }
             }

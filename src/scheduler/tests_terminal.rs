@@ -23,6 +23,7 @@ impl Stage {
         let run_id = "01900000-0000-7000-8000-000000000001".parse().ok();
         let facts = RunStarted { run_id, pyoco: "0".into(), ..RunStarted::default() };
         stage.input(Input::Begin(Box::new(facts)));
+        stage.input(Input::Tick);
         stage
     }
 
@@ -86,7 +87,7 @@ fn a_task_that_wants_the_terminal_is_killed_once_and_not_tried_again() {
         stage.wants_terminal(0, 1);
     }
     let (task, attempt) = (TaskId(0), 1);
-    let kill = Action::Signal { task, attempt, signal: 9, post_mortem: false };
+    let kill = Action::Signal { task, attempt, signal: 9, overdue: None };
     assert_eq!(stage.actions, [kill]);
     stage.end(0, 1, None);
     assert_eq!(stage.end_of(0), "FAILED terminal");

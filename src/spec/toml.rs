@@ -77,7 +77,7 @@ fn node<'s>(text: &'s str, value: Spanned<DeValue<'s>>) -> Node<'s> {
     let kind = match value.into_inner() {
         DeValue::String(value) => {
             let style = if source.starts_with('"') { Style::Escaped } else { Style::Literal };
-            Kind::Text(value, style)
+            Kind::Text(with_plain_breaks(value, source), style)
         }
         DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
             Kind::Plain(Cow::Borrowed(source))
@@ -88,6 +88,15 @@ fn node<'s>(text: &'s str, value: Spanned<DeValue<'s>>) -> Node<'s> {
         DeValue::Table(table) => Kind::Map(entries(text, table)),
     };
     Node { span, kind }
+}
+
+/// Makes every line break of a text that was written over several lines a plain one, as YAML does: a
+/// file saved with CRLF means the same, and a shell would take the CR for a part of a word.
+fn with_plain_breaks<'s>(value: Cow<'s, str>, source: &str) -> Cow<'s, str> {
+    match source.contains("\r\n") {
+        true => Cow::Owned(value.replace("\r\n", "\n")),
+        false => value,
+    }
 }
 
 fn span_of(range: Range<usize>) -> Span {

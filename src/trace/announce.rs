@@ -14,6 +14,10 @@ pub fn announcement(what: Announced, running: &[String]) -> String {
     let tasks = words::count(running.len(), "task", "tasks");
     match what {
         Announced::Cancel { level, grace } => cancel(level, grace, &tasks, &names),
+        Announced::FinallyGoesOn { left } => {
+            let names = if names.is_empty() { names } else { format!(": {names}") };
+            format!("pyoco: stopping: `finally` has {left} left; press Ctrl-C again to kill{names}")
+        }
         Announced::RunTimeout if running.is_empty() => {
             "pyoco: timeout of the run: nothing is running".to_owned()
         }
@@ -67,6 +71,10 @@ mod tests {
         for level in [Level::Drain, Level::Stop, Level::Kill] {
             assert!(told(level, &[]).ends_with("nothing is running"));
         }
+        assert_eq!(
+            announcement(Announced::FinallyGoesOn { left: Ms(8000) }, &two[..1]),
+            "pyoco: stopping: `finally` has 8.0 s left; press Ctrl-C again to kill: build"
+        );
         let many: Vec<String> = (0..20).map(|n| format!("t{n}")).collect();
         assert!(told(Level::Drain, &many).ends_with("t6, t7 and 12 more"));
     }

@@ -50,6 +50,12 @@ fn exit(code: i32, last: Option<&AttemptView>, path: &str) -> String {
         127 => {
             let tail = last.and_then(|last| last.measured.tail.as_deref()).unwrap_or_default();
             let Some(name) = missing_program(tail) else { return "127 = not found".to_owned() };
+            if name.ends_with('\r') || name.ends_with("\\r") {
+                let name = escape(name);
+                return format!(
+                    "127 = not found: {name}: a script has CRLF line ends; save it with LF"
+                );
+            }
             let near = near_program(name, path);
             let near = near.map_or(String::new(), |near| format!(" (did you mean {near}?)"));
             format!("127 = not found: {}{near}", escape(name))
@@ -182,6 +188,18 @@ mod tests {
         ];
         for (reason, measured, expected) in cases {
             assert_eq!(explained(reason, measured, ""), expected);
+        }
+    }
+
+    #[test]
+    fn a_carriage_return_is_what_was_not_found() {
+        // As a shell says it, and as `env` does.
+        for tail in ["sh: 2: ls\r: not found", "env: ‘ls\\r’: No such file or directory"] {
+            let measured = Measured { tail: Some(tail.to_owned()), ..Measured::default() };
+            assert_eq!(
+                explained(Reason::exit(127), measured, "/bin"),
+                "127 = not found: ls\\r: a script has CRLF line ends; save it with LF"
+            );
         }
     }
 

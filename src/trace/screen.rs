@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -127,6 +128,9 @@ impl Write for Descriptor {
 #[derive(Clone)]
 pub struct Screen {
     inner: Arc<Mutex<Inner>>,
+    /// Whether the process is about to stop: no live view then. Beside the lock, which a reader that
+    /// blocks may hold for long.
+    is_paused: Arc<AtomicBool>,
     past: Option<fn(&str)>,
 }
 
@@ -139,6 +143,7 @@ impl fmt::Debug for Screen {
 impl Screen {
     /// Returns a screen over these streams.
     pub fn new(streams: Streams, out: Surface, err: Surface) -> Screen {
+        let is_paused = Arc::<AtomicBool>::default();
         let inner = Inner {
             out: Sink::new(streams.out, out),
             err: Sink::new(streams.err, err),
@@ -146,10 +151,10 @@ impl Screen {
             live: None,
             pending: Vec::new(),
             n_pending: 0,
-            is_paused: false,
+            is_paused: is_paused.clone(),
             is_lent: false,
         };
-        Screen { inner: Arc::new(Mutex::new(inner)), past: streams.past }
+        Screen { inner: Arc::new(Mutex::new(inner)), is_paused, past: streams.past }
     }
 
     /// Writes free text of one or more lines to standard error, from any thread. Where the console
@@ -171,17 +176,15 @@ impl Screen {
     /// be stopped. Where the console thread does not let go of the streams within a moment nothing
     /// is removed.
     pub fn pause(&self) {
+        self.is_paused.store(true, Ordering::SeqCst);
         if let Some(mut inner) = self.try_lock() {
             inner.clear();
-            inner.is_paused = true;
         }
     }
 
     /// Lets the live view be shown again.
     pub fn resume(&self) {
-        if let Some(mut inner) = self.try_lock() {
-            inner.is_paused = false;
-        }
+        self.is_paused.store(false, Ordering::SeqCst);
     }
 
     /// Waits a moment for the streams.
@@ -238,8 +241,8 @@ pub(super) struct Inner {
     /// What waits for the next frame, in the order in which it is to be seen.
     pending: Vec<(Side, Vec<u8>)>,
     n_pending: usize,
-    /// Whether the process is about to stop: no live view then.
-    is_paused: bool,
+    /// That of the [`Screen`].
+    is_paused: Arc<AtomicBool>,
     /// Whether a task has the terminal: what is for a terminal waits until it is taken back.
     is_lent: bool,
 }
@@ -306,7 +309,7 @@ impl Inner {
 
     /// Brings everything onto the screen and the live view below it.
     pub(super) fn frame(&mut self, frame: &Frame) {
-        if self.is_paused || self.is_lent {
+        if self.is_paused.load(Ordering::SeqCst) || self.is_lent {
             return;
         }
         let Some((width, height)) = (self.size)() else { return self.clear() };
@@ -440,5 +443,30 @@ mod tests {
         thread.join().expect("the console thread ends");
         screen.announce("again");
         assert_eq!(*PAST.lock().expect("no panic"), "\npyoco: stopping\n");
+    }
+
+    #[test]
+    fn the_live_view_comes_back_though_the_reader_blocked_at_the_resume() {
+        let (entered, has_entered) = channel();
+        let (release, released) = channel();
+        let streams = Streams {
+            out: Box::new(Blocked { entered, released }),
+            err: Box::new(io::sink()),
+            size: || Some((80, 24)),
+            past: None,
+        };
+        let raw = Surface { kind: Kind::Raw, colour: false };
+        let screen = Screen::new(streams, raw, raw);
+        screen.pause();
+        screen.lock().frame(&Frame::default());
+        assert!(screen.lock().live.is_none(), "it is paused");
+        let console = screen.clone();
+        let thread = thread::spawn(move || console.lock().put(Side::Out, b"x"));
+        has_entered.recv().expect("the console thread writes");
+        screen.resume();
+        drop(release);
+        thread.join().expect("the console thread ends");
+        screen.lock().frame(&Frame::default());
+        assert!(screen.lock().live.is_some());
     }
 }

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::process::Stdio;
 
-use crate::started::{Started, wait_for_end};
-use crate::support::{Project, wait_for_file};
+use crate::started::Started;
+use crate::support::{Project, wait_for_end, wait_for_file};
 
 const MIB: usize = 1 << 20;
 const VIEWS: [&str; 6] = ["live", "group", "prefix", "stream", "failed", "none"];

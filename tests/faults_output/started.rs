@@ -98,10 +98,3 @@ fn peak(pid: u32) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().trim_end_matches(" kB").parse().expect("a number of KiB"))
 }
-
-/// Waits until the newest record has its end.
-#[track_caller]
-pub(crate) fn wait_for_end(project: &Project) {
-    let is_over = || project.records().iter().any(|record| record.status().is_final());
-    wait_for("the end in the record", is_over);
-}

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::process::Stdio;
 
-use crate::started::{Started, wait_for_end};
-use crate::support::{Project, Running, same};
+use crate::started::Started;
+use crate::support::{Project, Running, same, wait_for_end};
 
 const VIEWS: [&str; 6] = ["live", "group", "prefix", "stream", "failed", "none"];
 

@@ -4,6 +4,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use super::proc::{self, Stat};
+
 /// The variable that holds the mark.
 pub(crate) const MARK: &str = "PYOCO_TEST_MARK";
 
@@ -35,25 +37,28 @@ pub(crate) fn kill(mark: &str) {
 /// Returns every process that carries the mark.
 pub(crate) fn find(mark: &str) -> Vec<i32> {
     let wanted = format!("{MARK}={mark}");
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| {
-            // Of a process of somebody else, or one that has gone, there is nothing to read.
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
-        });
-    pids.collect()
+    let is_marked = |pid: &i32| environment(*pid).any(|variable| variable == wanted);
+    proc::all().into_iter().filter(is_marked).collect()
 }
 
 /// Returns the living processes that carry the mark with their states.
 pub(crate) fn states(mark: &str) -> Vec<(i32, char)> {
-    let state = |pid: i32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let (_, rest) = stat.rsplit_once(')')?;
-        Some((pid, rest.trim_start().chars().next().filter(|state| !matches!(state, 'Z' | 'X'))?))
-    };
+    let state = |pid| Some((pid, proc::stat(pid).filter(Stat::is_alive)?.state));
     find(mark).into_iter().filter_map(state).collect()
+}
+
+/// Returns the variables of a process. Of one of somebody else, or one that has gone, there is nothing to
+/// read.
+fn environment(pid: i32) -> impl Iterator<Item = String> {
+    let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let variables =
+        bytes.split(|byte| *byte == 0).map(|bytes| String::from_utf8_lossy(bytes).into());
+    variables.collect::<Vec<String>>().into_iter()
+}
+
+/// Returns the run whose task a process is.
+pub(crate) fn run_id(pid: i32) -> Option<String> {
+    environment(pid).find_map(|variable| variable.strip_prefix("PYOCO_RUN_ID=").map(str::to_owned))
 }
 
 /// Returns the words of a process; empty where it has gone.
@@ -64,7 +69,5 @@ pub(crate) fn command(pid: i32) -> String {
 
 /// Returns the parent of a process.
 pub(crate) fn parent(pid: i32) -> Option<i32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // pid (name) state parent …; the name may hold anything, also parentheses.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    Some(proc::stat(pid)?.parent)
 }

@@ -10,7 +10,9 @@
     reason = "every test binary takes in all of it and uses a part"
 )]
 
+pub(crate) mod faults;
 pub(crate) mod leftovers;
+pub(crate) mod proc;
 mod record;
 mod redact;
 mod running;
@@ -27,7 +29,7 @@ use pyoco::event::Rules;
 
 pub(crate) use record::Record;
 pub(crate) use redact::{redact, same};
-pub(crate) use running::{Outcome, Running, wait_for_file};
+pub(crate) use running::{Outcome, Running, wait_for_end, wait_for_file};
 pub(crate) use schema::Schema;
 pub(crate) use terminal::Terminal;
 
@@ -195,6 +197,12 @@ impl Project {
         command.args(["-c", &script, env!("CARGO_BIN_EXE_pyoco")]).args(args);
         command.env("TERM", "xterm-256color").envs(self.env.iter().map(|(k, v)| (k, v)));
         Terminal::spawn(command)
+    }
+
+    /// Fails the test where a process that this project started is alive.
+    #[track_caller]
+    pub(crate) fn requires_no_process(&self) {
+        leftovers::require_none(&self.mark);
     }
 
     /// Starts a shell with job control on a terminal. Its prompt is [`PROMPT`]; it stands for whoever

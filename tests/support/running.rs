@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag::register_conditional_shutdown;
 
-use super::{DEADLINE, wait_for};
+use super::{DEADLINE, Project, wait_for};
 
 /// What became of a program.
 #[derive(Clone)]
@@ -224,4 +224,11 @@ pub(crate) fn take_signals() {
 #[track_caller]
 pub(crate) fn wait_for_file(path: &std::path::Path) {
     wait_for(&format!("the file {}", path.display()), || path.exists());
+}
+
+/// Waits until a run of the project has its end in its record.
+#[track_caller]
+pub(crate) fn wait_for_end(project: &Project) {
+    let is_over = || project.records().iter().any(|record| record.status().is_final());
+    wait_for("the end in the record", is_over);
 }

@@ -30,8 +30,6 @@ impl JobControl {
     /// # Errors
     /// Where the system does not let us.
     pub(super) fn listen() -> Result<JobControl, Failure> {
-        let cannot =
-            |error: std::io::Error| Failure::new(format!("cannot listen for signals: {error}"));
         let job = JobControl { run: Arc::default(), last: Arc::default() };
         let wanted: Vec<i32> = [SIGTSTP, SIGTTIN, SIGTTOU]
             .into_iter()
@@ -39,12 +37,17 @@ impl JobControl {
             .collect();
         for signal in wanted.iter().chain([&SIGCONT]) {
             let value = if *signal == SIGCONT { 0 } else { signal.unsigned_abs() as usize };
-            signal_hook::flag::register_usize(*signal, job.last.clone(), value).map_err(cannot)?;
+            signal_hook::flag::register_usize(*signal, job.last.clone(), value)
+                .map_err(signals::cannot_listen)?;
         }
-        let mut stops = signal_hook::iterator::Signals::new(&wanted).map_err(cannot)?;
+        let mut stops =
+            signal_hook::iterator::Signals::new(&wanted).map_err(signals::cannot_listen)?;
         let listener = job.clone();
         let listen = move || stops.forever().for_each(|signal| listener.stop(signal));
-        std::thread::Builder::new().name("job".into()).spawn(listen).map_err(cannot)?;
+        std::thread::Builder::new()
+            .name("job".into())
+            .spawn(listen)
+            .map_err(signals::cannot_listen)?;
         Ok(job)
     }
 
@@ -63,7 +66,7 @@ impl JobControl {
             return;
         }
         let Some((handle, screen)) = self.run.get() else {
-            return signals::raise_by_default_once(signal);
+            return signals::raise_by_default_once(signal, || self.is_continued());
         };
         // The end is near, and who is ended needs no terminal.
         let level = if signal == SIGTTIN { Level::Stop } else { Level::Kill };
@@ -75,8 +78,8 @@ impl JobControl {
         screen.pause();
         // What an outer pyoco sends can have stopped and continued us in the middle of this, and a
         // cancel resumes the run.
-        if !self.is_continued() && (is_over || handle.is_suspended()) {
-            signals::raise_by_default_once(signal);
+        if is_over || handle.is_suspended() {
+            signals::raise_by_default_once(signal, || self.is_continued());
         }
         screen.resume();
         handle.resume();

@@ -1,5 +1,6 @@
 //! Signals of `pyoco run`: the ladder of a cancel, and dying by one's own signal.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,21 +51,21 @@ impl Ladder {
     /// # Errors
     /// Where the system does not let us.
     pub(super) fn listen() -> Result<Ladder, Failure> {
-        let cannot = |error: String| Failure::new(format!("cannot listen for signals: {error}"));
         let ladder = Ladder::default();
         if !is_ignored(INT) {
             let ladder = ladder.clone();
-            ctrlc::set_handler(move || ladder.signal(INT))
-                .map_err(|error| cannot(error.to_string()))?;
+            ctrlc::set_handler(move || ladder.signal(INT)).map_err(|error| match error {
+                ctrlc::Error::System(error) => cannot_listen(error),
+                other => cannot_listen(io::Error::other(other)),
+            })?;
         }
         let wanted: Vec<i32> =
             [TERM, HUP, QUIT].into_iter().filter(|signal| !is_ignored(*signal)).collect();
-        let mut signals = signal_hook::iterator::Signals::new(wanted)
-            .map_err(|error| cannot(error.to_string()))?;
+        let mut signals = signal_hook::iterator::Signals::new(wanted).map_err(cannot_listen)?;
         let listener = ladder.clone();
         let thread = std::thread::Builder::new().name("signals".into());
         let listen = move || signals.forever().for_each(|signal| listener.signal(signal));
-        thread.spawn(listen).map_err(|error| cannot(error.to_string()))?;
+        thread.spawn(listen).map_err(cannot_listen)?;
         Ok(ladder)
     }
 
@@ -158,6 +159,12 @@ fn end_by(signal: Option<i32>) -> ! {
         Some(signal) => die_by(signal),
         None => std::process::exit(Exit::As(INT).code().into()),
     }
+}
+
+/// Says that signals cannot be listened for, which is when nothing may run.
+pub(super) fn cannot_listen(error: io::Error) -> Failure {
+    Failure::new(format!("cannot listen for signals: {error}"))
+        .hint("nothing was run; the system has no room for more threads or open files")
 }
 
 /// Ends the program by a signal where a killed run does not come to its end: its record cannot be
@@ -261,9 +268,10 @@ fn raise_by_default(signal: i32) {
 /// that stops us it returns when we are continued, or at once where it does not stop us.
 ///
 /// It stops us once: meanwhile others can be sent the same signal, say by a terminal that is written
-/// to, and stop us first. Then ours is pending already, and SIGCONT takes it away.
+/// to, and stop us first. Then ours is pending already, and SIGCONT takes it away. One that came before
+/// cannot: so it is asked last whether there was one, and the signal is dropped then.
 #[expect(unsafe_code, reason = "the safe way to do it stops us with another signal")]
-pub(super) fn raise_by_default_once(signal: i32) {
+pub(super) fn raise_by_default_once(signal: i32, is_continued: impl FnOnce() -> bool) {
     // SAFETY: the structures are made or filled before they are used, the action is written back as
     // it was, and the mask is this thread's alone.
     unsafe {
@@ -276,7 +284,8 @@ pub(super) fn raise_by_default_once(signal: i32) {
         }
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const only, std::ptr::null_mut());
         libc::raise(signal);
-        libc::signal(signal, libc::SIG_DFL);
+        let stop_or_drop = if is_continued() { libc::SIG_IGN } else { libc::SIG_DFL };
+        libc::signal(signal, stop_or_drop);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
         libc::sigaction(signal, &raw const action, std::ptr::null_mut());
     }

@@ -9,8 +9,8 @@ use clap::Args;
 use super::{IdArgs, StateArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::say::say;
-use crate::event::{CancelRequest, RunView, StateStore};
-use crate::model::{Level, RunId};
+use crate::event::{CancelRequest, RunView, StateStore, WAKE_FIFO};
+use crate::model::{Level, RunId, escape};
 use crate::record::{Asked, JsonlStore, Seen, ask_cancel};
 
 /// How long one wait for the next line of a run lasts before its lock is looked at again.
@@ -52,8 +52,10 @@ pub(super) fn main(args: &CancelArgs) -> Result<Exit, Failure> {
         CancelRequest { level, by: "runs cancel".to_owned(), reason: args.reason.clone() };
     match ask_cancel(&store.run_dir(run_id), &request)? {
         Asked::Told => {}
-        // A runner that has only just begun looks at the file before it listens.
-        Asked::NobodyListens => refuse_if_over(&store, run_id)?,
+        Asked::NobodyListens => {
+            refuse_if_over(&store, run_id)?;
+            return Err(deaf(&store, run_id)?);
+        }
     }
     let what = match level {
         Level::Drain => "nothing new starts, running tasks finish",
@@ -76,6 +78,17 @@ fn refuse_if_over(store: &JsonlStore, run_id: RunId) -> Result<(), Failure> {
         Seen::Elsewhere(_) => Err(Failure::new(format!("run {short} is {seen}"))
             .hint("cancel it on the machine where it runs")),
     }
+}
+
+/// A run that is under way listens from the moment it can be seen, unless its FIFO was taken away.
+fn deaf(store: &JsonlStore, run_id: RunId) -> Result<Failure, Failure> {
+    let wake = store.run_dir(run_id).join(WAKE_FIFO).display().to_string();
+    let wake = escape(&wake);
+    let failure = Failure::new(format!("nobody listens at `{wake}`; the run goes on"));
+    Ok(match store.summary(run_id)?.header.pid {
+        Some(pid) => failure.hint(format!("its runner had the process id {pid}: `kill {pid}`")),
+        None => failure,
+    })
 }
 
 /// Follows the run until it has ended, or its runner has died.

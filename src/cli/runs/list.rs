@@ -80,6 +80,7 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
         say(format_args!("no{such} runs in `{}`", escape(&dir)));
         return Ok(Exit::Success);
     }
+    runs.iter().for_each(|run| text::warn_of_damage(run.run_id, run.damaged));
     let exit = written(match args.json {
         true => print_json(&runs),
         false if runs.is_empty() => Ok(()),

@@ -290,17 +290,31 @@ impl<'a> Follower<'a> {
     ) -> io::Result<()> {
         let end = if ended { End::Reached } else { End::Open };
         let (output, log) = (&mut feed.output, &mut feed.log);
+        let mut unwritten = None;
         let mut head = match self.shape {
             ViewWord::Group => Some(self.block_head(attempt)),
             ViewWord::Raw | ViewWord::Prefix => None,
         };
-        log.advance(end, &mut |piece| {
-            if let Some(head) = head.take() {
-                out.write_all(head.as_bytes())?;
-            }
-            output.piece(piece, out)
-        })?;
-        if ended {
+        let read = log.advance(end, &mut |piece| {
+            let head = head.take().unwrap_or_default();
+            let written = out.write_all(head.as_bytes()).and_then(|()| output.piece(piece, out));
+            written.map_err(|error| {
+                let kind = error.kind();
+                unwritten = Some(error);
+                kind.into()
+            })
+        });
+        if let Some(error) = unwritten {
+            return Err(error);
+        }
+        let is_broken = read.is_err();
+        if let Err(error) = read {
+            // What cannot be read of one task hides nothing of the others.
+            let name = self.view.task(attempt.0).map_or("", |task| &task.name);
+            let (name, error) = (escape(name), error.to_string());
+            say(format_args!("warning: cannot read the output of `{name}`: {}", escape(&error)));
+        }
+        if ended || is_broken {
             output.finish(out)?;
             feed.done = true;
         }

@@ -233,7 +233,10 @@ pub(super) fn own_words(
     attempt: &AttemptView,
 ) -> Option<String> {
     let task = record.view.task(id)?;
-    let is_timeout = attempt.stopping.as_ref().is_some_and(|(why, _)| why == "timeout");
+    let is_timeout = attempt
+        .stopping
+        .as_ref()
+        .is_some_and(|(why, _)| matches!(&**why, "timeout" | "run_timeout"));
     // A log that cannot be read is told of by `runs logs`.
     let is_there = || AttemptLog::new(run_dir, id, attempt.number).has_own_words().unwrap_or(false);
     if !is_timeout || !is_there() {

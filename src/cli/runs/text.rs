@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::say::say;
 use crate::event::{RunView, TaskView};
-use crate::model::{Counts, Ms, TaskState, Wall, escape, shell_word};
+use crate::model::{Counts, Ms, RunId, TaskState, Wall, escape, shell_word};
 use crate::record::{Record, Seen, Summary};
 use crate::trace::explain_exit;
 
@@ -89,15 +89,32 @@ pub(super) fn candidate(summary: &Summary) -> String {
 /// Says on standard error what was met in reading a run.
 pub(super) fn warn_of(record: &Record) {
     let short = record.run_id.short();
-    if record.report.damaged > 0 {
-        let (n, s) = plural(record.report.damaged);
-        say(format_args!("warning: {n} damaged line{s} in the record of run {short}"));
+    warn_of_damage(record.run_id, record.report.damaged);
+    let view = &record.view;
+    let n_open = view.tasks().len() - view.counts().ended() as usize;
+    if view.status().is_final() && n_open > 0 {
+        let (n, s) = plural(n_open as u64);
+        say(format_args!(
+            "warning: the record of run {short} lacks the end of {n} task{s}: it is shown as it was \
+             last recorded"
+        ));
+    }
+    if view.started().is_none() && record.report.lines > 0 {
+        say(format_args!("warning: the record of run {short} lacks its beginning"));
     }
     if let Some(version) = record.newer_format {
         say(format_args!(
             "warning: run {short} was recorded in format {version}, which is newer than this pyoco; \
              what it knows of it is shown"
         ));
+    }
+}
+
+/// Says on standard error how many lines of a run could not be read, where there are such.
+pub(super) fn warn_of_damage(run_id: RunId, damaged: u64) {
+    if damaged > 0 {
+        let ((n, s), short) = (plural(damaged), run_id.short());
+        say(format_args!("warning: {n} damaged line{s} in the record of run {short}"));
     }
 }
 

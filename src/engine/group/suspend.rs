@@ -57,6 +57,15 @@ impl Gate {
         lock(&self.state).n_starting > 0
     }
 
+    /// Lets nothing start, if that is still wanted; returns whether it is. A kill says that it is not
+    /// before it opens the gate, and so cannot be missed.
+    fn close(&self, is_wanted: impl FnOnce() -> bool) -> bool {
+        let mut state = lock(&self.state);
+        let is_wanted = is_wanted();
+        state.is_suspended |= is_wanted;
+        is_wanted
+    }
+
     /// Lets nothing wait any longer: what still starts is killed as it comes.
     pub(super) fn open(&self) {
         lock(&self.state).is_suspended = false;
@@ -78,15 +87,12 @@ impl Groups {
         self.gate.is_suspended()
     }
 
-    /// Stops every group, and all that will still be entered before [`Groups::resume`].
-    pub(in crate::engine) fn suspend(&self) {
-        if self.is_killed() {
-            return;
-        }
-        lock(&self.gate.state).is_suspended = true;
-        let stopped = self.stop_politely();
+    /// Stops every group, and all that will still be entered before [`Groups::resume`]; a killed run is
+    /// let be. `with` is done where it is not, so that no resume comes between.
+    pub(in crate::engine) fn suspend(&self, with: impl FnOnce()) {
+        let Some(stopped) = self.stop_politely(with) else { return };
         let deadline = Instant::now() + POLITE;
-        while Instant::now() < deadline && !stopped.iter().all(|leader| is_stopped(*leader)) {
+        while Instant::now() < deadline && !are_stopped(&stopped) {
             std::thread::sleep(LOOK_AGAIN);
         }
         let while_any = |state: &mut State| state.n_starting > 0;
@@ -95,7 +101,7 @@ impl Groups {
         drop(self.gate.changed.wait_timeout_while(state, STARTING_AT_MOST, while_any));
         let table = lock(&self.table);
         if !self.gate.is_suspended() {
-            return; // a kill came meanwhile
+            return; // a kill or a resume came meanwhile
         }
         for live in table.live.values().filter(|live| live.is_held) {
             stop(live.leader);
@@ -104,9 +110,15 @@ impl Groups {
         table.remnants.iter().for_each(|remnant| remnant.send(Signal::STOP));
     }
 
-    /// Sends SIGTSTP to all; returns the leaders of the groups that shall stop.
-    fn stop_politely(&self) -> Vec<Pid> {
+    /// Closes the gate and sends SIGTSTP to all; returns the leaders of the groups that shall stop, or
+    /// `None` where everything was killed.
+    fn stop_politely(&self, with: impl FnOnce()) -> Option<Vec<Pid>> {
+        // The gate too is closed under this lock: whoever resumes sees both or neither.
         let mut table = lock(&self.table);
+        if !self.gate.close(|| !self.is_killed()) {
+            return None;
+        }
+        with();
         let mut told = Vec::new();
         for live in table.live.values_mut().filter(|live| stop_signal(live.leader).is_none()) {
             live.is_held = true;
@@ -118,13 +130,15 @@ impl Groups {
             // A group that is already gone is no error, here and below.
             let _ = kill_process_group(*leader, Signal::TSTP);
         }
-        told
+        Some(told)
     }
 
     /// Continues every group that [`Groups::suspend`] stopped. One that had the terminal is left to
-    /// its worker, which gives it the terminal first.
-    pub(in crate::engine) fn resume(&self) {
+    /// its worker, which gives it the terminal first. `with` is done in any case, before a suspension
+    /// can come.
+    pub(in crate::engine) fn resume(&self, with: impl FnOnce()) {
         let mut table = lock(&self.table);
+        with();
         if !self.gate.is_suspended() {
             return;
         }
@@ -141,6 +155,17 @@ impl Groups {
     pub(in crate::engine) fn has_terminal(&self, task: TaskId, attempt: u32) {
         if let Some(live) = lock(&self.table).live.get_mut(&(task, attempt)) {
             live.has_terminal = true;
+        }
+    }
+
+    /// Notes that the terminal was taken from a group: who is left of it needs none to go on.
+    pub(in crate::engine) fn lost_terminal(&self, task: TaskId, attempt: u32) {
+        let mut table = lock(&self.table);
+        let Some(live) = table.live.get_mut(&(task, attempt)) else { return };
+        live.has_terminal = false;
+        if live.is_held && !self.gate.is_suspended() {
+            live.is_held = false; // it was resumed, and left to the worker
+            go_on(live.leader);
         }
     }
 
@@ -167,13 +192,61 @@ fn go_on(leader: Pid) {
     let _ = kill_process_group(leader, Signal::CONT);
 }
 
-/// Returns whether no process of a group runs, as far as can be seen.
-fn is_stopped(leader: Pid) -> bool {
-    os::has_running_members(leader).map_or_else(|| stop_signal(leader).is_some(), |any| !any)
+/// Returns whether no process of these groups runs, as far as can be seen.
+fn are_stopped(leaders: &[Pid]) -> bool {
+    if leaders.is_empty() {
+        return true; // a look costs as much as there are processes
+    }
+    match os::running_groups() {
+        Some(running) => !leaders.iter().any(|leader| running.contains(leader)),
+        None => leaders.iter().all(|leader| stop_signal(*leader).is_some()),
+    }
 }
 
 /// Returns the signal by which a child that was not reaped is stopped, if it is.
 pub(in crate::engine) fn stop_signal(pid: Pid) -> Option<i32> {
     let options = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     waitid(WaitId::Pid(pid), options).ok()??.stopping_signal()
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn nothing_comes_between_the_gate_and_the_table() {
+        let groups = Groups::default();
+        let table = lock(&groups.table);
+        let (tell, told) = channel();
+        thread::scope(|scope| {
+            let suspension = scope.spawn(|| {
+                let own = std::fs::read_link("/proc/thread-self").expect("there is a /proc");
+                tell.send(own).expect("it is awaited");
+                groups.suspend(|| {});
+            });
+            let stat = Path::new("/proc").join(told.recv().expect("it was sent")).join("stat");
+            // It sleeps once it waits for the table.
+            let sleeps = || std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") S "));
+            while !sleeps() && !suspension.is_finished() {
+                thread::yield_now();
+            }
+            let is_suspended = groups.is_suspended();
+            drop(table);
+            assert!(!is_suspended, "a resume would find nothing stopped, and leave it so");
+        });
+        assert!(groups.is_suspended());
+    }
+
+    #[test]
+    fn what_is_killed_is_not_suspended() {
+        let groups = Groups::default();
+        groups.kill_all();
+        groups.suspend(|| panic!("it stands still for ever"));
+        assert!(!groups.is_suspended());
+    }
 }

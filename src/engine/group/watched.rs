@@ -62,10 +62,11 @@ impl Groups {
     pub(in crate::engine) fn end_watchdog(&self) {
         let mut table = lock(&self.table);
         let Some(watchdog) = table.watchdog.take() else { return };
-        table.ending = watchdog.pid();
+        let pid = watchdog.pid();
+        table.awaited.extend(pid);
         drop(table); // it takes its moment
         watchdog.end();
-        lock(&self.table).ending = None;
+        lock(&self.table).awaited.retain(|awaited| Some(*awaited) != pid);
     }
 }
 
@@ -96,7 +97,7 @@ impl Table {
     pub(super) fn watchdog_is(&self, pid: Pid) -> Option<bool> {
         match &self.watchdog {
             Some(watchdog) => watchdog.pid().map(|watchdog| watchdog == pid),
-            None => Some(self.ending == Some(pid)),
+            None => Some(false),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Linux: the exit of a process as a descriptor, its end with its resource usage while it is not
 //! reaped, and who holds a pipe open.
 
+mod belonging;
+mod proc;
 mod processes;
 
 use std::collections::HashSet;
@@ -10,10 +12,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open};
 
+use self::proc::Stat;
 use super::{End, first_ended_child};
 
+pub(in crate::engine) use belonging::{belonging, start_time, untold_groups};
 pub(in crate::engine) use processes::{look_closer, processes};
 
 /// Becomes readable when a process has exited.
@@ -59,14 +63,8 @@ impl Remnant {
         let _ = self.signal(signal.as_raw());
     }
 
-    /// Returns the living processes of the group.
-    pub(in crate::engine) fn members(&self) -> Vec<OwnedFd> {
-        let found = members(self.leader);
-        // While the group is there nobody else has its number: if it is now, it was during the look.
-        if self.is_there() { found } else { Vec::new() }
-    }
-
-    fn is_there(&self) -> bool {
+    /// Returns whether anything is left of it. As long as it is, nobody else has its number.
+    pub(in crate::engine) fn is_there(&self) -> bool {
         self.signal(0).is_ok()
     }
 
@@ -160,36 +158,34 @@ fn own_peak() -> Option<u64> {
 /// A look into `/proc`, so that it can miss who comes and goes meanwhile.
 pub(in crate::engine) fn holders(group: Pid, pipes: &[BorrowedFd<'_>]) -> Vec<u32> {
     let names: Vec<String> = pipes.iter().filter_map(|pipe| pipe_name(*pipe)).collect();
-    let own = std::process::id();
-    let mut found: Vec<u32> = pids()
-        .into_iter()
-        .filter(|pid| *pid != own && (is_in_group(*pid, group) || holds(*pid, &names)))
-        .collect();
+    let own = getpid();
+    let is_holder = |pid: &Pid| *pid != own && (is_in_group(*pid, group) || holds(*pid, &names));
+    let found = proc::all().filter(is_holder);
+    let mut found: Vec<u32> = found.map(|pid| pid.as_raw_nonzero().get().cast_unsigned()).collect();
     found.sort_unstable();
     found
 }
 
-/// Returns the living processes of `group` as descriptors that become readable when one exits.
-pub(in crate::engine) fn members(group: Pid) -> Vec<OwnedFd> {
-    let member = |pid: u32| {
-        let is_member = is_in_group(pid, group);
+/// Returns the living processes of `groups`, each with its group, as descriptors that become readable
+/// when one exits.
+pub(in crate::engine) fn members(groups: &HashSet<Pid>) -> Vec<(Pid, OwnedFd)> {
+    if groups.is_empty() {
+        return Vec::new(); // a look costs as much as there are processes
+    }
+    let member = |pid: Pid| {
+        let group = living_group_of(pid).filter(|group| groups.contains(group))?;
         // One that has gone meanwhile, and whose number is another's by now, costs a second look.
-        pidfd_open(Pid::from_raw(is_member.then_some(pid)?.cast_signed())?, PidfdFlags::empty())
-            .ok()
+        Some((group, pidfd_open(pid, PidfdFlags::empty()).ok()?))
     };
-    pids().into_iter().filter_map(member).collect()
+    proc::all().filter_map(member).collect()
 }
 
-/// Returns whether any process of `group` is neither stopped nor dead; `None` where it cannot be seen.
-/// One that the kernel does not let go counts as stopped: it waits for a child that is.
-pub(in crate::engine) fn has_running_members(group: Pid) -> Option<bool> {
-    fs::read_dir("/proc").ok()?; // where it is not there nothing can be seen
-    let group = group.as_raw_nonzero().get().cast_unsigned();
-    let runs = |pid: u32| {
-        let status = Status::of(pid).filter(|status| status.is_alive && status.group == group);
-        status.is_some_and(|status| !matches!(status.state, 'T' | 't' | 'D'))
-    };
-    Some(pids().into_iter().any(runs))
+/// Returns the groups that have a process which is neither stopped nor dead; `None` where they cannot
+/// be seen. One that the kernel does not let go counts as stopped: it waits for a child that is.
+pub(in crate::engine) fn running_groups() -> Option<HashSet<Pid>> {
+    let runs = |stat: &Stat| stat.is_alive() && !matches!(stat.state, 'T' | 't' | 'D');
+    let group = |pid: Pid| Stat::of(pid).filter(runs)?.group;
+    proc::is_ours().then(|| proc::all().filter_map(group).collect())
 }
 
 fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
@@ -199,60 +195,33 @@ fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
 
 /// Returns the groups that have a living process.
 pub(in crate::engine) fn living_groups() -> HashSet<Pid> {
-    pids().into_iter().filter_map(living_group_of).collect()
+    proc::all().filter_map(living_group_of).collect()
 }
 
 /// Returns children that have ended and are not reaped yet: all of them, where `/proc` is that of our
 /// own process namespace.
 pub(in crate::engine) fn ended_children() -> Vec<Pid> {
-    let own = std::process::id();
-    let is_our_view = fs::read_link("/proc/self").is_ok_and(|link| link == *own.to_string());
-    if !is_our_view {
+    if !proc::is_ours() {
         return first_ended_child().into_iter().collect();
     }
-    let is_ours =
-        |pid: &u32| Status::of(*pid).is_some_and(|status| !status.is_alive && status.parent == own);
-    let ended = pids().into_iter().filter(is_ours);
-    ended.filter_map(|pid| Pid::from_raw(pid.cast_signed())).collect()
+    let own = std::process::id();
+    let is_child =
+        |pid: &Pid| Stat::of(*pid).is_some_and(|stat| !stat.is_alive() && stat.parent == own);
+    proc::all().filter(is_child).collect()
 }
 
-fn pids() -> Vec<u32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
-}
-
-fn is_in_group(pid: u32, group: Pid) -> bool {
+fn is_in_group(pid: Pid, group: Pid) -> bool {
     living_group_of(pid) == Some(group)
 }
 
-fn living_group_of(pid: u32) -> Option<Pid> {
-    let status = Status::of(pid).filter(|status| status.is_alive)?;
-    Pid::from_raw(status.group.cast_signed())
+fn living_group_of(pid: Pid) -> Option<Pid> {
+    Stat::of(pid).filter(Stat::is_alive)?.group
 }
 
-/// What `/proc` says of a process.
-struct Status {
-    state: char,
-    is_alive: bool,
-    parent: u32,
-    group: u32,
-}
-
-impl Status {
-    fn of(pid: u32) -> Option<Status> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // pid (name) state parent group …; the name may hold anything, also parentheses.
-        let (_, rest) = stat.rsplit_once(')')?;
-        let mut fields = rest.split_whitespace();
-        let state = fields.next()?.chars().next()?;
-        let is_alive = !matches!(state, 'Z' | 'X');
-        let mut number = || fields.next()?.parse().ok();
-        Some(Status { state, is_alive, parent: number()?, group: number()? })
-    }
-}
-
-fn holds(pid: u32, names: &[String]) -> bool {
-    let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+fn holds(pid: Pid, names: &[String]) -> bool {
+    let Ok(descriptors) = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())) else {
+        return false;
+    };
     descriptors
         .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
         .any(|target| target.to_str().is_some_and(|target| names.iter().any(|name| name == target)))

@@ -2,8 +2,6 @@
 //! resource usage), and a portable stand-in, which `--cfg pyoco_portable` builds on Linux too.
 
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
-mod belonging;
-#[cfg(all(target_os = "linux", not(pyoco_portable)))]
 mod linux;
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 mod portable;
@@ -12,16 +10,14 @@ mod session;
 pub(super) use session::{session_of, spawn_apart};
 
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
-pub(super) use belonging::{belonging, start_time, untold_groups};
-#[cfg(all(target_os = "linux", not(pyoco_portable)))]
 pub(super) use linux::{
-    ExitWatch, Remnant, ended_children, has_running_members, holders, living_groups, look_closer,
-    members, peek_end, processes,
+    ExitWatch, Remnant, belonging, ended_children, holders, living_groups, look_closer, members,
+    peek_end, processes, running_groups, start_time, untold_groups,
 };
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 pub(super) use portable::{
-    ExitWatch, Remnant, belonging, ended_children, has_running_members, holders, living_groups,
-    look_closer, members, peek_end, processes, start_time, untold_groups,
+    ExitWatch, Remnant, belonging, ended_children, holders, living_groups, look_closer, members,
+    peek_end, processes, running_groups, start_time, untold_groups,
 };
 
 use crate::model::Ms;

@@ -57,7 +57,7 @@ pub(in crate::engine) fn holders(_group: Pid, _pipes: &[BorrowedFd<'_>]) -> Vec<
 }
 
 /// Returns nobody: there is no portable way to find them.
-pub(in crate::engine) fn members(_group: Pid) -> Vec<OwnedFd> {
+pub(in crate::engine) fn members(_groups: &HashSet<Pid>) -> Vec<(Pid, OwnedFd)> {
     Vec::new()
 }
 
@@ -84,7 +84,7 @@ pub(in crate::engine) fn untold_groups(_watched: Watched, _known: &HashSet<Pid>)
 }
 
 /// Returns that it is unknown: there is no portable way to find them.
-pub(in crate::engine) fn has_running_members(_group: Pid) -> Option<bool> {
+pub(in crate::engine) fn running_groups() -> Option<HashSet<Pid>> {
     None
 }
 
@@ -128,8 +128,8 @@ impl Remnant {
         match *self {}
     }
 
-    /// Returns the living processes of the group.
-    pub(in crate::engine) fn members(&self) -> Vec<OwnedFd> {
+    /// Returns whether anything is left of it.
+    pub(in crate::engine) fn is_there(&self) -> bool {
         match *self {}
     }
 }

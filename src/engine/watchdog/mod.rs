@@ -2,7 +2,8 @@
 //! the tasks that were running.
 //!
 //! It is started only once a task has run for a while, so that short runs pay nothing, neither a
-//! process nor a thread: the runner's own timer decides ([`Watch`]). All that it holds is the reading
+//! process nor a thread: the runner's own timer decides ([`Watch`]). A run within a run has its own
+//! from the start: it is killed with its task, however young it is. All that it holds is the reading
 //! end of a pipe. Over that pipe it is told which groups come and go (`protocol`); when the writing
 //! end is gone without a word, pyoco is dead (`keep`).
 //!
@@ -213,12 +214,22 @@ impl Watch {
         if self.look_at.is_none_or(|at| at > now) {
             return Ok(());
         }
-        let started = self.start(groups, &program, run_id, env);
-        if started.is_err() {
-            self.program = None;
-        }
         self.look_at = None;
-        started
+        self.start(groups, &program, run_id, env)
+    }
+
+    /// Starts the watchdog before the first task. A run within a run is killed by its outer one at any
+    /// moment, and then nobody else ends its tasks.
+    pub(super) fn start_at_once(
+        &mut self,
+        groups: &Groups,
+        run_id: RunId,
+        env: &[(OsString, OsString)],
+    ) -> io::Result<()> {
+        match self.program.clone() {
+            Some(program) => self.start(groups, &program, run_id, env),
+            None => Ok(()),
+        }
     }
 
     fn start(
@@ -228,11 +239,16 @@ impl Watch {
         run_id: RunId,
         env: &[(OsString, OsString)],
     ) -> io::Result<()> {
-        if self.n_started == MOST {
-            return Err(io::Error::other("it dies each time"));
+        let started = if self.n_started == MOST {
+            Err(io::Error::other("it dies each time"))
+        } else {
+            self.n_started += 1;
+            groups.set_watchdog(|stdin| spawn(program, run_id, env, stdin))
+        };
+        if started.is_err() {
+            self.program = None;
         }
-        self.n_started += 1;
-        groups.set_watchdog(|stdin| spawn(program, run_id, env, stdin))
+        started
     }
 }
 

@@ -30,6 +30,7 @@ fn told(sims: &[Sim], on_failure: OnFailure) -> (RunStatus, Vec<String>) {
     let mut decisions = Decisions::default();
     let now = Moment::default();
     scheduler.handle(now, Input::Begin(Box::default()), &mut decisions);
+    scheduler.handle(now, Input::Tick, &mut decisions);
     loop {
         let actions = std::mem::take(&mut decisions.actions);
         assert!(!actions.is_empty(), "it ends before `finally`");

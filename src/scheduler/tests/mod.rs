@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{Rules, audit};
 use crate::model::{
-    Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, SIGTERM, Secrets, Syntax, Task, Work,
+    Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, SIGKILL, SIGTERM, Secrets, Syntax, Task,
+    Work,
 };
 
 /// A task of a simulated run: what it needs, and how its attempts end.
@@ -143,8 +144,8 @@ impl<'a> World<'a> {
                 let started = Started { task, attempt, pid: Some(1), ..Started::default() };
                 self.input(Input::Started(Box::new(started)));
             }
-            Action::Signal { task, attempt, signal, post_mortem } => {
-                if post_mortem {
+            Action::Signal { task, attempt, signal, overdue } => {
+                if overdue.is_some() {
                     self.post_mortems.push((self.now, attempt, signal));
                 }
                 let ignores = self.sims[task.index()].ignores_term && signal != 9;
@@ -153,6 +154,9 @@ impl<'a> World<'a> {
                     && !ignores
                 {
                     (running.ends, running.code, running.signal) = (self.now, None, Some(signal));
+                }
+                if overdue.is_some() {
+                    self.input(Input::Signalled { task, attempt });
                 }
             }
             Action::SignalLeaked { .. } | Action::Announce { .. } | Action::OpenFinally { .. } => {}
@@ -188,6 +192,7 @@ impl<'a> World<'a> {
         let run_id = "01900000-0000-7000-8000-000000000001".parse().ok();
         let facts = RunStarted { run_id, pyoco: "0".into(), ..RunStarted::default() };
         self.input(Input::Begin(Box::new(facts)));
+        self.input(Input::Tick);
         let mut cancels = cancels.iter().peekable();
         for _ in 0..100_000 {
             while let Some((at, level)) = cancels.peek() {
@@ -323,6 +328,34 @@ fn what_runs_at_a_timeout_is_looked_at_once_an_attempt_and_at_no_other_end() {
 }
 
 #[test]
+fn the_grace_follows_a_signal_that_waited_for_a_look() {
+    let sims = [Sim { timeout: Some(500), ..ok(&[]) }];
+    let mut scheduler = Scheduler::new(plan(&sims, 1, OnFailure::Stop));
+    let mut signals = |ms, input| {
+        let mut decisions = Decisions::default();
+        let now = Moment { ms: Ms(ms), ..Moment::default() };
+        scheduler.handle(now, input, &mut decisions);
+        let signal = |action: &Action| match action {
+            Action::Signal { signal, overdue, .. } => Some((*signal, *overdue)),
+            _ => None,
+        };
+        let signals: Vec<_> = decisions.actions.iter().filter_map(signal).collect();
+        (signals, scheduler.wake_at())
+    };
+    let (task, attempt) = (TaskId(0), 1);
+    let started = Started { task, attempt, ..Started::default() };
+    signals(0, Input::Begin(Box::default()));
+    signals(0, Input::Tick);
+    signals(0, Input::Started(Box::new(started)));
+    let (told, wake_at) = signals(500, Input::Tick);
+    assert_eq!(told, [(SIGTERM, Some(Overdue::Attempt(Ms(500))))]);
+    assert_eq!(wake_at, Some(Ms(12_500)), "it is killed also where the look never ends");
+    let (_, wake_at) = signals(1_300, Input::Signalled { task, attempt });
+    assert_eq!(wake_at, Some(Ms(11_300)));
+    assert_eq!(signals(11_300, Input::Tick).0, [(SIGKILL, None)]);
+}
+
+#[test]
 fn attempts_are_made_again_until_one_succeeds() {
     let sims = [Sim { retries: 3, attempts: vec![(10, 1), (10, 1), (10, 0)], ..ok(&[]) }];
     check(&sims, OnFailure::Stop, &[], "SUCCEEDED; COMPLETED");
@@ -359,6 +392,7 @@ fn cancel_during_a_start(level: Level) -> Vec<String> {
         Input::Started(Box::new(started))
     };
     input(Input::Begin(Box::default()));
+    input(Input::Tick);
     input(started(0));
     input(Input::Cancel(CancelRequest { level, by: "test".to_owned(), reason: None }));
     input(started(1));
@@ -411,6 +445,7 @@ fn stop_shortens_the_grace_of_what_another_failure_stops_while_it_is_being_start
     let measured = Measured { exit_code: Some(1), ..Measured::default() };
     let ended = Ended { task: TaskId(0), attempt: 1, not_started: None, measured };
     input(Input::Begin(Box::default()));
+    input(Input::Tick);
     input(started(0));
     input(Input::Ended(Box::new(ended)));
     input(Input::Cancel(CancelRequest { level, by: "test".to_owned(), reason: None }));

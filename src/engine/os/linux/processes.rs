@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustix::process::Pid;
 
 use super::super::{Closer, Process};
+use super::proc::{self, Stat};
 use crate::model::{Mask, Ms, escape, shell_word};
 
 /// How much of a command line is read, in bytes.
@@ -16,34 +17,22 @@ const MAX_COMMAND: u64 = 4096;
 
 /// Returns the processes of the system, without those that come or go meanwhile.
 pub(in crate::engine) fn processes(_leader: Pid) -> io::Result<Vec<Process>> {
-    let ticks = rustix::param::clock_ticks_per_second().max(1);
-    let pid = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
-    let look = |pid: u32| {
-        // Bytes: a name may be anything.
-        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        parse(pid, &String::from_utf8_lossy(&stat), ticks)
+    fs::read_dir("/proc")?; // without it there is nothing to see, which is worth saying
+    let ticks_per_second = rustix::param::clock_ticks_per_second().max(1);
+    let number = |pid: Pid| pid.as_raw_nonzero().get().cast_unsigned();
+    let look = |pid: Pid| {
+        let stat = Stat::of(pid)?;
+        Some(Process {
+            pid: number(pid),
+            parent: stat.parent,
+            group: stat.group.map_or(0, number),
+            name: stat.name,
+            state: Some(stat.state),
+            cpu: Some(Ms(stat.cpu.saturating_mul(1000) / ticks_per_second)),
+            n_threads: stat.n_threads,
+        })
     };
-    Ok(fs::read_dir("/proc")?.filter_map(pid).filter_map(look).collect())
-}
-
-/// Reads the line `pid (name) state parent group …`; the name may hold anything, also parentheses.
-fn parse(pid: u32, stat: &str, ticks_per_second: u64) -> Option<Process> {
-    let (before, rest) = stat.rsplit_once(')')?;
-    let (_, name) = before.split_once('(')?;
-    // Counted from the state, which is the third field in proc(5).
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    let ticks = number(11)?.saturating_add(number(12)?);
-    Some(Process {
-        pid,
-        parent: u32::try_from(number(1)?).ok()?,
-        // Some kernel threads are in no group.
-        group: fields.get(2)?.parse().unwrap_or(0),
-        name: name.to_owned(),
-        state: fields.first()?.chars().next(),
-        cpu: Some(Ms(ticks.saturating_mul(1000) / ticks_per_second)),
-        n_threads: number(17)?,
-    })
+    Ok(proc::all().filter_map(look).collect())
 }
 
 /// Returns more of a process; what cannot be read, because it is gone or not ours, is left out.
@@ -116,18 +105,6 @@ fn command(process: &Path, mask: &Arc<Mask>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_may_hold_anything() {
-        let stat = "7 (a) R (b\n) S 5 6 6 0 -1 4194304 1 2 3 4 150 50 7 8 20 0 3 0 99 1 2";
-        let process = parse(7, stat, 100).expect("it is whole");
-        assert_eq!((process.pid, process.parent, process.group), (7, 5, 6));
-        assert_eq!((process.name.as_str(), process.state), ("a) R (b\n", Some('S')));
-        assert_eq!((process.cpu, process.n_threads), (Some(Ms(2000)), 3));
-        for damaged in ["", "7 (a", "7 (a) S", "7 (a) S x 6"] {
-            assert!(parse(7, damaged, 100).is_none(), "{damaged}");
-        }
-    }
 
     #[test]
     fn we_find_ourselves() {

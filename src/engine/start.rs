@@ -1,0 +1,139 @@
+//! Starts a run: its record, its threads, and what they share.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::{Arc, mpsc};
+
+use super::clock::Clock;
+use super::console;
+use super::local::{Context, ContextParts, LocalExecutor};
+use super::mask::{mask_of, warnings};
+use super::runner::{Closer, Runner, RunnerParts};
+use super::shared::{Origin, Shared};
+use super::watchdog::Watch;
+use super::{MAX_LOG, RunOptions, StartError, Surroundings, lock};
+use crate::event::{NewRun, QueueBackend, RunLog, RunStarted, StateStore, StoreError};
+use crate::model::{Mask, RunId, Size};
+use crate::scheduler::Plan;
+use crate::spec::masked_source;
+
+/// All that a run is made of.
+pub(super) struct Order {
+    pub(super) plan: Plan,
+    pub(super) options: RunOptions,
+    pub(super) queue: Arc<dyn QueueBackend>,
+    pub(super) surroundings: Arc<Surroundings>,
+    pub(super) watch: Watch,
+}
+
+/// Starts a run; returns when its record exists.
+pub(super) fn start(mut order: Order, store: &dyn StateStore) -> Result<Arc<Shared>, StartError> {
+    let run_id = RunId::fresh();
+    let mask = Arc::new(mask_of(&order.plan.flow, &order.surroundings));
+    let log = make_record(store, run_id, &order.plan, &mut order.options, &mask)?;
+    begin(run_id, log, order, mask).inspect_err(|_| {
+        // A run that never began leaves no record; where it cannot be removed it is a LOST one.
+        let _ = store.discard(run_id);
+    })
+}
+
+/// Starts the threads of a run whose record was made.
+fn begin(
+    run_id: RunId,
+    log: Arc<dyn RunLog>,
+    order: Order,
+    mask: Arc<Mask>,
+) -> Result<Arc<Shared>, StartError> {
+    let Order { plan, mut options, queue, surroundings, watch } = order;
+    let (dir, private_dir) = match log.dir() {
+        Some(dir) => (dir.to_owned(), None),
+        None => {
+            let private_dir = private_dir()?;
+            (private_dir.path().to_owned(), Some(private_dir))
+        }
+    };
+    let (to_runner, inputs) = mpsc::channel();
+    let clock = Arc::new(Clock::start());
+    let (console, trace) =
+        console::start(options.trace.take(), clock.clone()).map_err(StartError::Thread)?;
+    for warning in warnings(&plan.flow, &surroundings) {
+        console.notice(warning);
+    }
+    let context = Arc::new(Context::new(ContextParts {
+        run_id,
+        plan,
+        dir,
+        surroundings,
+        mask,
+        log: log.clone(),
+        max_log: max_log(&options),
+        console,
+        clock,
+        to_runner: to_runner.clone(),
+    }));
+    let shared = Arc::new(Shared::new(context.clone(), to_runner, trace));
+    let facts = RunStarted {
+        run_id: Some(run_id),
+        parent_run: context.parent,
+        ..std::mem::take(&mut options.facts)
+    };
+    let close_requests = watch_requests(&shared, &*log).map_err(StartError::Thread)?;
+    let runner = Runner::new(RunnerParts {
+        shared: shared.clone(),
+        inputs,
+        executor: LocalExecutor::new(context, queue),
+        log,
+        on_level: options.on_level,
+        close_requests,
+        watch,
+        private_dir,
+    });
+    let thread = std::thread::Builder::new().name("runner".into());
+    let thread = thread.spawn(move || runner.run(facts)).map_err(StartError::Thread)?;
+    *lock(&shared.runner) = Some(thread);
+    Ok(shared)
+}
+
+fn make_record(
+    store: &dyn StateStore,
+    run_id: RunId,
+    plan: &Plan,
+    options: &mut RunOptions,
+    mask: &Mask,
+) -> Result<Arc<dyn RunLog>, StoreError> {
+    let mut source = options.source.take(); // as large as the file, and the run needs it no more
+    if let Some(source) = source.as_mut().filter(|_| !mask.is_empty()) {
+        *source = masked_source(source, plan.flow.syntax, mask);
+    }
+    store.create(&NewRun {
+        run_id,
+        source: source.as_deref(),
+        syntax: plan.flow.syntax,
+        durable: options.durable,
+        max_log: max_log(options),
+    })
+}
+
+fn max_log(options: &RunOptions) -> Size {
+    options.max_log.unwrap_or(MAX_LOG)
+}
+
+fn private_dir() -> Result<tempfile::TempDir, StartError> {
+    // Without this the caller's umask decides, and others could look in.
+    let only_ours = std::fs::Permissions::from_mode(0o700);
+    let private = tempfile::Builder::new().prefix("pyoco-").permissions(only_ours).tempdir();
+    private.map_err(|source| StartError::PrivateFolder { path: std::env::temp_dir(), source })
+}
+
+/// Lets requests from outside of the process reach the run, where its log has them.
+fn watch_requests(shared: &Arc<Shared>, log: &dyn RunLog) -> std::io::Result<Option<Closer>> {
+    let Some(mut requests) = log.requests() else { return Ok(None) };
+    let closer = requests.closer();
+    let run = Arc::downgrade(shared);
+    std::thread::Builder::new().name("requests".into()).spawn(move || {
+        while let Some(batch) = requests.next() {
+            let Some(run) = run.upgrade() else { return };
+            batch.into_iter().for_each(|request| run.request(request, Origin::File));
+        }
+    })?;
+    Ok(Some(closer))
+}

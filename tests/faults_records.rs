@@ -1,0 +1,209 @@
+//! Records that were cut, damaged, shuffled: every command that looks back ends, shows
+//! nothing that was never so, hides no other run and says what is damaged.
+//!
+//! `PYOCO_SWEEP=all` cuts at every byte.
+
+mod support;
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::FileExt;
+
+use pyoco::event::RunView;
+use pyoco::model::{RunStatus, TaskState};
+use pyoco::record::{JsonlStore, Seen};
+use support::faults::with_two_runs;
+use support::{Project, Record};
+
+/// The states that each task of a run went through.
+fn histories(record: &Record) -> HashMap<String, Vec<TaskState>> {
+    let mut histories: HashMap<String, Vec<TaskState>> = HashMap::new();
+    let mut view = RunView::new();
+    for line in &record.lines {
+        view.apply(line);
+        for task in view.tasks() {
+            histories.entry(task.name.to_string()).or_default().push(task.state());
+        }
+    }
+    histories
+}
+
+#[test]
+fn of_a_record_that_was_cut_anywhere_what_is_left_is_shown() {
+    let (project, _, young) = with_two_runs();
+    let store = JsonlStore::new(project.dir().join(".pyoco"));
+    let path = young.dir.join("events.jsonl");
+    let whole = fs::read(&path).expect("to read");
+    let file = fs::File::options().write(true).open(&path).expect("to open");
+    let mut view = RunView::new();
+    let states = |view: &RunView| view.tasks().iter().map(|t| t.state()).collect::<Vec<_>>();
+    let check = |at: usize, view: &RunView, n_lines: u64| {
+        let record = store.load(young.run_id).expect("it is there");
+        assert_eq!(states(&record.view), states(view), "cut at {at}");
+        let end = if at == whole.len() { Seen::Known(RunStatus::Failed) } else { Seen::Lost };
+        assert_eq!(record.seen, end, "cut at {at}");
+        assert_eq!((record.report.damaged, record.report.lines), (0, n_lines), "cut at {at}");
+        let summary = store.summary(young.run_id).expect("it is there");
+        assert_eq!(summary.seen, end, "cut at {at}");
+    };
+    let mut n_lines = 0;
+    file.set_len(0).expect("to cut");
+    let all = std::env::var("PYOCO_SWEEP").is_ok_and(|value| value == "all");
+    let is_end = |at: usize| whole[at.saturating_sub(2)..whole.len().min(at + 2)].contains(&b'\n');
+    for at in 0..=whole.len() {
+        if all || at % 16 == 0 || is_end(at) {
+            check(at, &view, n_lines);
+        }
+        let Some(byte) = whole.get(at) else { break };
+        file.write_all_at(&[*byte], at as u64).expect("to write");
+        if *byte == b'\n' {
+            view.apply(&young.lines[n_lines as usize]);
+            n_lines += 1;
+        }
+    }
+}
+
+/// Holds what is shown of the damaged run against what once was so, and wants the good one listed.
+fn check_shown(project: &Project, good: &Record, young: &Record, what: &str) {
+    let listed = project.run(&["runs", "list", "--json"]).exits(0);
+    let shown = listed.json();
+    let runs = shown.as_array().expect("a list");
+    let find = |record: &Record| {
+        let id = record.run_id.to_string();
+        runs.iter().find(|run| run["run_id"] == id.as_str())
+    };
+    assert_eq!(find(good).expect("it is not hidden")["status"], "COMPLETED", "{what}");
+    let Some(listed_as) = find(young) else {
+        assert!(
+            listed.stderr.contains(&young.run_id.short()),
+            "{what}: nobody was told: {listed:?}"
+        );
+        return;
+    };
+    let is_so = |status: &serde_json::Value| status == "FAILED" || status == "LOST";
+    assert!(is_so(&listed_as["status"]), "{what}: {listed_as}");
+    let id = young.run_id.to_string();
+    let shown = project.run(&["runs", "show", &id, "--json"]).exits(0);
+    let run = shown.json();
+    assert_eq!(run["status"], listed_as["status"], "{what}");
+    let histories = histories(young);
+    for task in run["tasks"].as_array().expect("a list") {
+        let state: TaskState = task["state"].as_str().expect("text").parse().expect("a state");
+        if let Some(history) = histories.get(task["name"].as_str().expect("text")) {
+            assert!(history.contains(&state), "{what}: {task}");
+        }
+        // An end that is missing is told.
+        let is_open = run["status"] == "FAILED" && !state.is_final();
+        assert!(!is_open || shown.stderr.contains("warning: "), "{what}: {task}\n{shown:?}");
+    }
+}
+
+#[test]
+fn damage_is_met_by_the_program_with_a_warning_and_no_lie() {
+    let (project, good, young) = with_two_runs();
+    let path = young.dir.join("events.jsonl");
+    let whole = fs::read(&path).expect("to read");
+    let file = fs::File::options().write(true).open(&path).expect("to open");
+    let mut seed = 7_u64;
+    for _ in 0..50 {
+        // A step of a plain generator: the same places in every test of the same length.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let at = (seed >> 33) as usize % whole.len();
+        let byte = [b'\n', b'"', 0, 0xff, whole[at] ^ 1, b'9'][(seed >> 20) as usize % 6];
+        file.write_all_at(&[byte], at as u64).expect("to write");
+        check_shown(&project, &good, &young, &format!("byte {at} made {byte:#x}"));
+        file.write_all_at(&whole[at..=at], at as u64).expect("to write");
+    }
+}
+
+/// Puts another file of events in place of the young run's.
+fn with_events(change: impl Fn(&[String]) -> Vec<u8>) -> (Project, Record, Record) {
+    let (project, good, young) = with_two_runs();
+    let path = young.dir.join("events.jsonl");
+    let text = fs::read_to_string(&path).expect("to read");
+    let lines: Vec<String> = text.lines().map(|line| format!("{line}\n")).collect();
+    fs::write(path, change(&lines)).expect("to write");
+    (project, good, young)
+}
+
+#[test]
+fn lines_that_are_foreign_long_or_garbage_cost_themselves_alone() {
+    let (project, good, young) = with_events(|lines| {
+        let mut bytes = b"garbage \x00\xff\x1b[2J\n\n[]\n{}\n".to_vec();
+        bytes.extend(lines[0].as_bytes());
+        bytes.extend(vec![b'['; 30 << 20]);
+        bytes.push(b'\n');
+        for line in &lines[1..] {
+            bytes.extend(line.replacen("{\"v\":1,", "{\"v\":1,\"new\":{\"x\":[1]},", 1).as_bytes());
+            bytes.extend(b"{\"v\":2,\"seq\":3,\"ts\":\"2026-01-01T00:00:00Z\",\"ms\":0,\"event\":\"task_flown\"}\n");
+        }
+        bytes.extend(vec![b'x'; 30 << 20]);
+        bytes
+    });
+    check_shown(&project, &good, &young, "foreign lines");
+    let shown = project.run(&["runs", "show", "latest", "--json"]).exits(0);
+    assert_eq!(shown.json()["status"], "FAILED");
+    let text = project.run(&["runs", "show", "latest"]).exits(0);
+    assert!(!text.stdout.contains('\x1b') && !text.stderr.contains('\x1b'), "{text:?}");
+    let text = text.complains("damaged lines in the record of run ");
+    text.complains("was recorded in format 2, which is newer than this pyoco");
+}
+
+/// Makes another file out of the lines of a run.
+type Change<'a> = &'a dyn Fn(&[String]) -> Vec<u8>;
+
+#[test]
+fn lines_in_another_order_or_twice_show_nothing_that_was_never_so() {
+    let twice = |lines: &[String]| {
+        lines.iter().flat_map(|l| [l.as_bytes(), l.as_bytes()]).collect::<Vec<_>>().concat()
+    };
+    let whole_twice = |lines: &[String]| [lines.concat(), lines.concat()].concat().into_bytes();
+    let reversed = |lines: &[String]| lines.iter().rev().cloned().collect::<String>().into_bytes();
+    let swapped = |lines: &[String]| {
+        let mut lines = lines.to_vec();
+        lines.chunks_mut(2).for_each(|pair| pair.reverse());
+        lines.concat().into_bytes()
+    };
+    let changes: [(&str, Change<'_>); 4] = [
+        ("every line twice", &twice),
+        ("the whole twice", &whole_twice),
+        ("reversed", &reversed),
+        ("pairs swapped", &swapped),
+    ];
+    for (what, change) in changes {
+        let (project, good, young) = with_events(change);
+        check_shown(&project, &good, &young, what);
+        for words in
+            [&["show", "latest"][..], &["logs", "latest"], &["prune", "--keep", "0", "--dry-run"]]
+        {
+            let outcome = project.run(&[&["runs"], words].concat()).exits(0);
+            assert!(outcome.stderr.is_empty() || outcome.stderr.contains("run"), "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_record_lacks_is_said() {
+    // One letter turns the end of a task into an event of another time.
+    let unknown = |lines: &[String]| {
+        let text = lines.concat();
+        text.replacen("\"event\":\"task_finished\",", "\"event\":\"task_finishex\",", 1)
+            .into_bytes()
+    };
+    let (project, good, young) = with_events(unknown);
+    check_shown(&project, &good, &young, "an unknown event");
+    let shown = project.run(&["runs", "show", "latest"]).exits(0);
+    let lacks = format!("warning: the record of run {} lacks ", young.run_id.short());
+    shown.complains(&format!("{lacks}the end of 1 task: it is shown as it was last recorded\n"));
+
+    let (project, _, young) = with_events(|lines| lines[1..].concat().into_bytes());
+    let lacks = format!("warning: the record of run {} lacks ", young.run_id.short());
+    let shown = project.run(&["runs", "show", "latest"]).exits(0);
+    shown.complains(&format!("{lacks}its beginning\n"));
+
+    // Of a run without an end the list reads all, and says what it met.
+    let (project, _, young) = with_events(|lines| [&lines[0], "garbage\n"].concat().into_bytes());
+    let listed = project.run(&["runs", "list"]).exits(0).says("LOST");
+    let short = young.run_id.short();
+    listed.complains(&format!("warning: 1 damaged line in the record of run {short}\n"));
+}
