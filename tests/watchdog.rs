@@ -154,8 +154,8 @@ fn a_suspended_pyoco_that_is_killed_leaves_nothing_either() {
     let project = Project::with("tasks: {a: ': > ready; sleep 86400 & sleep 86400'}");
     let (running, watchdog) = start(&project, &["run"]);
     running.signal(Signal::TSTP);
-    wait_for("its stop", || stat(running.pid()).is_some_and(|fields| fields[0] == "T"));
-    assert_ne!(stat(watchdog).expect("it is there")[0], "T");
+    wait_for("its stop", || stat(running.pid()).is_some_and(|stat| stat.state == 'T'));
+    assert_ne!(stat(watchdog).expect("it is there").state, 'T');
     kill(running);
     is_lost(&project);
 }
