@@ -30,15 +30,18 @@ fn is_all_stopped(project: &Project, pyoco: Pid) -> bool {
     // does for a moment who waits for a disk, and a second look tells the two apart.
     (0..2).all(|_| {
         let all = project.processes();
-        // A watchdog, which a run has after a moment, is in no group of the run's and goes on.
-        let is_watchdog = |pid| leftovers::command(pid).contains(" __watchdog ");
-        let of_run = all.iter().filter(|(pid, _)| is_of(*pid, pyoco) && !is_watchdog(*pid));
-        let others = of_run.map(|(_, state)| *state);
-        let others: Vec<char> = others.collect();
+        // Not the watchdogs: should a suspended pyoco be killed, they must be awake.
+        let ours = all.iter().filter(|(pid, _)| is_of(*pid, pyoco) && !is_watchdog(*pid));
+        let others: Vec<char> = ours.map(|(_, state)| *state).collect();
         let is_stopped = |state: &char| matches!(state, 'T' | 't'); // the latter where it is traced
         let mut stopped = others.iter().filter(|state| is_stopped(state)).peekable();
         stopped.peek().is_some() && others.iter().all(|state| is_stopped(state) || *state == 'D')
     })
+}
+
+fn is_watchdog(pid: i32) -> bool {
+    let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    words.split(|byte| *byte == 0).nth(1) == Some(pyoco::engine::WATCHDOG.as_bytes())
 }
 
 /// Returns whether a process is pyoco itself or comes from it.

@@ -147,6 +147,20 @@ fn tasks_that_come_and_go_while_there_is_a_watchdog_are_known_to_it() {
 }
 
 #[test]
+fn a_suspended_pyoco_that_is_killed_leaves_nothing_either() {
+    if !can_look() {
+        return;
+    }
+    let project = Project::with("tasks: {a: ': > ready; sleep 86400 & sleep 86400'}");
+    let (running, watchdog) = start(&project, &["run"]);
+    running.signal(Signal::TSTP);
+    wait_for("its stop", || stat(running.pid()).is_some_and(|stat| stat.state == 'T'));
+    assert_ne!(stat(watchdog).expect("it is there").state, 'T');
+    kill(running);
+    is_lost(&project);
+}
+
+#[test]
 fn what_leaked_is_ended_too() {
     if !can_look() {
         return;

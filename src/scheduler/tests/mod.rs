@@ -1,7 +1,9 @@
 //! The scheduler against simulated tasks and a simulated clock.
 
+mod cancel;
 mod finally;
 mod retry;
+mod timeout;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -297,166 +299,12 @@ fn one_of_several_is_enough_and_none_is_not() {
 }
 
 #[test]
-fn a_timeout_asks_and_then_kills() {
-    let sims =
-        [Sim { timeout: Some(500), attempts: vec![(60_000, 0)], ignores_term: true, ..ok(&[]) }];
-    let world = World::new(&sims, plan(&sims, 1, OnFailure::Stop)).run(&[]);
-    assert_eq!(world.states(), "FAILED timeout; FAILED failed(t0)");
-    assert_eq!(world.now, 10_500);
-}
-
-#[test]
-fn what_runs_at_a_timeout_is_looked_at_once_an_attempt_and_at_no_other_end() {
-    let slow = Sim { timeout: Some(500), attempts: vec![(60_000, 0)], ..ok(&[]) };
-    let sims = [Sim { retries: 1, ignores_term: true, ..slow.clone() }];
-    let world = World::new(&sims, plan(&sims, 1, OnFailure::Stop)).run(&[]);
-    let again = world.post_mortems[1].0;
-    assert_eq!(world.post_mortems, [(500, 1, SIGTERM), (again, 2, SIGTERM)]);
-    let starts: Vec<u64> = world
-        .lines
-        .iter()
-        .filter(|line| matches!(line.event, Event::TaskStarted(_)))
-        .map(|line| line.ms.0)
-        .collect();
-    assert_eq!(again, starts[1] + 500);
-    assert_eq!(world.now, again + 10_000);
-    for level in [Level::Stop, Level::Kill] {
-        let sims = [slow.clone()];
-        let world = World::new(&sims, plan(&sims, 1, OnFailure::Stop)).run(&[(100, level)]);
-        assert_eq!(world.post_mortems, []);
-    }
-}
-
-#[test]
-fn the_grace_follows_a_signal_that_waited_for_a_look() {
-    let sims = [Sim { timeout: Some(500), ..ok(&[]) }];
-    let mut scheduler = Scheduler::new(plan(&sims, 1, OnFailure::Stop));
-    let mut signals = |ms, input| {
-        let mut decisions = Decisions::default();
-        let now = Moment { ms: Ms(ms), ..Moment::default() };
-        scheduler.handle(now, input, &mut decisions);
-        let signal = |action: &Action| match action {
-            Action::Signal { signal, overdue, .. } => Some((*signal, *overdue)),
-            _ => None,
-        };
-        let signals: Vec<_> = decisions.actions.iter().filter_map(signal).collect();
-        (signals, scheduler.wake_at())
-    };
-    let (task, attempt) = (TaskId(0), 1);
-    let started = Started { task, attempt, ..Started::default() };
-    signals(0, Input::Begin(Box::default()));
-    signals(0, Input::Tick);
-    signals(0, Input::Started(Box::new(started)));
-    let (told, wake_at) = signals(500, Input::Tick);
-    assert_eq!(told, [(SIGTERM, Some(Overdue::Attempt(Ms(500))))]);
-    assert_eq!(wake_at, Some(Ms(12_500)), "it is killed also where the look never ends");
-    let (_, wake_at) = signals(1_300, Input::Signalled { task, attempt });
-    assert_eq!(wake_at, Some(Ms(11_300)));
-    assert_eq!(signals(11_300, Input::Tick).0, [(SIGKILL, None)]);
-}
-
-#[test]
 fn attempts_are_made_again_until_one_succeeds() {
     let sims = [Sim { retries: 3, attempts: vec![(10, 1), (10, 1), (10, 0)], ..ok(&[]) }];
     check(&sims, OnFailure::Stop, &[], "SUCCEEDED; COMPLETED");
     let world = World::new(&sims, plan(&sims, 1, OnFailure::Stop)).run(&[]);
     assert_eq!(world.scheduler.view().tasks()[0].attempts.len(), 3);
     assert!(world.now >= 75 + 150 + 30, "pauses of 100 ms and 200 ms, less a quarter");
-}
-
-#[test]
-fn a_cancel_ends_a_pause_with_the_last_reason() {
-    let sims = [Sim { retries: 3, ..fails(&[]) }];
-    check(&sims, OnFailure::Stop, &[(20, Level::Drain)], "FAILED exit(2); CANCELLED cancelled");
-}
-
-#[test]
-fn drain_lets_what_runs_finish_and_starts_nothing() {
-    let sims = [Sim { attempts: vec![(100, 3)], ..ok(&[]) }, ok(&[0]), ok(&[1])];
-    check(
-        &sims,
-        OnFailure::Stop,
-        &[(50, Level::Drain)],
-        "FAILED exit(3), CANCELLED cancelled, CANCELLED cancelled; CANCELLED cancelled",
-    );
-}
-
-/// Cancels while one of two processes is still being started; returns what was told, in order.
-fn cancel_during_a_start(level: Level) -> Vec<String> {
-    let sims = [ok(&[]), ok(&[]), ok(&[])];
-    let mut scheduler = Scheduler::new(plan(&sims, 2, OnFailure::Stop));
-    let mut decisions = Decisions::default();
-    let mut input = |input| scheduler.handle(Moment::default(), input, &mut decisions);
-    let started = |task| {
-        let started = Started { task: TaskId(task), attempt: 1, ..Started::default() };
-        Input::Started(Box::new(started))
-    };
-    input(Input::Begin(Box::default()));
-    input(Input::Tick);
-    input(started(0));
-    input(Input::Cancel(CancelRequest { level, by: "test".to_owned(), reason: None }));
-    input(started(1));
-    let told = |line: &crate::event::Line| match &line.event {
-        Event::TaskStarted(started) => Some(format!("{} starts", started.name)),
-        Event::RunCancelling(cancelling) => Some(cancelling.level.to_string()),
-        Event::TaskStopping(stopping) => Some(format!("{} is stopped", stopping.name)),
-        Event::TaskFinished(finished) => Some(format!("{} {}", finished.name, finished.state)),
-        _ => None,
-    };
-    decisions.lines.iter().filter_map(told).collect()
-}
-
-#[test]
-fn a_plan_without_slots_has_one() {
-    let none = Plan { jobs: 0, ..plan(&[ok(&[])], 1, OnFailure::Stop) };
-    assert_eq!(start_order(&none), [TaskId(0)]);
-}
-
-#[test]
-fn a_drain_waits_for_what_is_just_being_started() {
-    let expected = ["t0 starts", "t1 starts", "drain", "t2 CANCELLED"];
-    assert_eq!(cancel_during_a_start(Level::Drain), expected);
-    let expected =
-        ["t0 starts", "stop", "t2 CANCELLED", "t0 is stopped", "t1 starts", "t1 is stopped"];
-    assert_eq!(cancel_during_a_start(Level::Stop), expected);
-}
-
-#[test]
-fn stop_gives_one_deadline_to_all() {
-    let stubborn = Sim { attempts: vec![(86_400_000, 0)], ignores_term: true, ..ok(&[]) };
-    let sims = [stubborn.clone(), stubborn];
-    let world = World::new(&sims, plan(&sims, 2, OnFailure::Stop))
-        .run(&[(50, Level::Drain), (70, Level::Stop)]);
-    assert_eq!(world.states(), "CANCELLED cancelled, CANCELLED cancelled; CANCELLED cancelled");
-    assert_eq!(world.now, 2_070);
-}
-
-#[test]
-fn stop_shortens_the_grace_of_what_another_failure_stops_while_it_is_being_started() {
-    let sims = [ok(&[]), ok(&[])];
-    let mut scheduler = Scheduler::new(plan(&sims, 2, OnFailure::Kill));
-    let mut decisions = Decisions::default();
-    let mut input = |input| scheduler.handle(Moment::default(), input, &mut decisions);
-    let started = |task| {
-        let started = Started { task: TaskId(task), attempt: 1, ..Started::default() };
-        Input::Started(Box::new(started))
-    };
-    let level = Level::Stop;
-    let measured = Measured { exit_code: Some(1), ..Measured::default() };
-    let ended = Ended { task: TaskId(0), attempt: 1, not_started: None, measured };
-    input(Input::Begin(Box::default()));
-    input(Input::Tick);
-    input(started(0));
-    input(Input::Ended(Box::new(ended)));
-    input(Input::Cancel(CancelRequest { level, by: "test".to_owned(), reason: None }));
-    input(started(1));
-    let kill = scheduler.wake_at();
-    assert_eq!(kill, Some(Ms(2_000)), "the grace of level stop, not that of the task");
-    decisions = Decisions::default();
-    let at = |ms| Moment { ms: Ms(ms), ..Moment::default() };
-    scheduler.handle(at(2_000), Input::Tick, &mut decisions);
-    let kills = |action: &Action| matches!(action, Action::Signal { signal: 9, .. });
-    assert!(decisions.actions.iter().any(kills), "{:?}", decisions.actions);
 }
 
 #[test]
