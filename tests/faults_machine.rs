@@ -281,8 +281,10 @@ fn a_state_folder_that_is_deleted_costs_the_record_alone() {
         ));
         let outcome = project.run(&["run", "-j1"]).exits(code).says("b\n");
         let n = |text: &str| outcome.stderr.matches(text).count();
-        assert_eq!(n("the record is not complete: cannot write `"), 1, "{outcome:?}");
+        assert_eq!(n("the record is not complete: cannot "), 1, "{outcome:?}");
         assert_eq!(n("warning: this run has no complete record"), 1, "{outcome:?}");
+        assert_eq!(n("warning: "), 2, "one at once and one at the end: {outcome:?}");
+        assert_eq!(n("pyoco runs show"), 0, "there is nothing to show: {outcome:?}");
         assert!(!project.has(".pyoco"), "it was not made again");
     }
 }

@@ -207,3 +207,113 @@ fn what_the_record_lacks_is_said() {
     let short = young.run_id.short();
     listed.complains(&format!("warning: 1 damaged line in the record of run {short}\n"));
 }
+
+/// Runs this, and hands over its record to be damaged.
+fn recorded(flow: &str) -> (Project, Record) {
+    let mut project = Project::with(flow);
+    project.run(&["run", "-q", "-o", "none"]).exits(0);
+    project.damages_records();
+    let record = project.records().remove(0);
+    (project, record)
+}
+
+/// A task that prints 4053 bytes, and one that prints none.
+const PRINTING: &str = "\
+tasks:
+  a: 'printf %04052d 7; echo'
+  quiet: 'true'
+";
+
+/// Wants `runs logs` to print so many bytes of `a` and to say just this; then the same of
+/// `runs show --task`.
+fn check_loss(project: &Project, n_bytes: usize, warning: &str, shown: &str) {
+    let logs = project.run(&["runs", "logs", "latest", "a"]).exits(0);
+    assert_eq!((logs.stdout.len(), logs.stderr.as_str()), (n_bytes, warning), "{logs:?}");
+    let all = project.run(&["runs", "logs", "latest"]).exits(0);
+    assert_eq!(all.stderr, warning, "{all:?}");
+    let task = project.run(&["runs", "show", "latest", "--task", "a"]).exits(0);
+    let missing: String =
+        task.stdout.lines().filter(|line| line.starts_with("  missing")).collect();
+    assert_eq!(missing, shown, "{task:?}");
+}
+
+#[test]
+fn a_log_that_lacks_bytes_is_not_shown_as_if_it_were_whole() {
+    let (project, record) = recorded(PRINTING);
+    let (log, index) = (record.dir.join("logs/0000-1.log"), record.dir.join("logs/0000-1.idx"));
+    check_loss(&project, 4053, "", "");
+
+    fs::File::options().write(true).open(&log).and_then(|file| file.set_len(100)).expect("ours");
+    check_loss(
+        &project,
+        100,
+        "warning: 3953 of 4053 bytes of the log of `a` are missing\n",
+        "  missing   3953 of 4053 bytes of the log",
+    );
+
+    let (warning, shown) = (
+        "warning: all 4053 bytes of the log of `a` are missing\n",
+        "  missing   all 4053 bytes of the log",
+    );
+    fs::remove_file(&log).expect("ours");
+    check_loss(&project, 0, warning, shown);
+    fs::remove_file(&index).expect("ours");
+    check_loss(&project, 0, warning, shown);
+    fs::remove_dir_all(record.dir.join("logs")).expect("ours");
+    check_loss(&project, 0, warning, shown);
+    let elsewhere = project.dir().join("elsewhere");
+    fs::create_dir(&elsewhere).expect("ours");
+    fs::write(elsewhere.join("0000-1.log"), "foreign").expect("ours");
+    std::os::unix::fs::symlink(elsewhere, record.dir.join("logs")).expect("ours");
+    check_loss(&project, 0, warning, shown);
+}
+
+#[test]
+fn what_was_cut_on_purpose_is_told_from_what_is_lost() {
+    let (project, record) = recorded(
+        "records: {max_log: 16KiB}\ntasks:\n  a: 'for n in $(seq 1000 1999); do printf \"%063d\\n\" $n; done'\n",
+    );
+    let logs = project.run(&["runs", "logs", "latest", "a"]).exits(0);
+    assert_eq!(logs.stderr, "", "{logs:?}");
+    assert!(logs.stdout.contains(" KiB cut …\n") && !logs.stdout.contains("missing"), "{logs:?}");
+    let mut segments: Vec<_> = fs::read_dir(record.dir.join("logs"))
+        .expect("ours")
+        .map(|entry| entry.expect("ours").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "log"))
+        .collect();
+    assert_eq!(segments.len(), 3, "{segments:?}");
+    segments.sort_by_key(|path| {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        name.split('.').rev().nth(1).and_then(|number| number.parse::<u32>().ok())
+    });
+    let n_lost = segments[1].metadata().expect("ours").len();
+    fs::remove_file(&segments[1]).expect("ours");
+    let logs = project.run(&["runs", "logs", "latest", "a"]).exits(0);
+    let warning = format!("warning: {n_lost} of ");
+    assert!(logs.stderr.starts_with(&warning) && logs.stderr.contains("`a` are missing\n"));
+    assert!(logs.stdout.contains(" KiB cut …\n… "), "{logs:?}");
+    assert!(logs.stdout.contains("missing …\n"), "{logs:?}");
+}
+
+#[test]
+fn a_log_from_which_secrets_were_taken_lacks_nothing() {
+    let mut project = Project::with(
+        "secrets: [TOKEN]\ntasks:\n  a: 'echo long-long-secret; echo $TOKEN $TOKEN'\n",
+    );
+    project.env("TOKEN", "long-long-secret");
+    project.run(&["run", "-q", "-o", "none"]).exits(0);
+    let logs = project.run(&["runs", "logs", "latest", "a"]).exits(0);
+    assert_eq!((logs.stdout.as_str(), logs.stderr.as_str()), ("***\n*** ***\n", ""));
+}
+
+#[test]
+fn the_lines_of_a_damaged_record_come_with_the_same_warning() {
+    let (project, _, young) = with_events(|lines| {
+        let mut lines = lines.to_vec();
+        lines.insert(1, "garbage\n".to_owned());
+        lines.concat().into_bytes()
+    });
+    let short = young.run_id.short();
+    let shown = project.run(&["runs", "show", "latest", "--events"]).exits(0).says("garbage\n");
+    shown.complains(&format!("warning: 1 damaged line in the record of run {short}\n"));
+}

@@ -18,7 +18,7 @@ use super::logs::Logs;
 use super::shared::Message;
 use super::{Surroundings, attempt, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Mask, Reason, RunId, RunStatus, Size, TaskId};
+use crate::model::{Mask, Reason, RunId, RunStatus, Size, TaskId, escape};
 use crate::scheduler::{Ended, Executor, Input, Overdue, Plan};
 
 /// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
@@ -49,6 +49,7 @@ pub(super) struct Context {
     pub(super) outcome: OnceLock<Outcome>,
     to_runner: Sender<Message>,
     has_log_trouble: AtomicBool,
+    has_record_trouble: AtomicBool,
 }
 
 /// How `tasks` have ended, as those of `finally` see it.
@@ -95,6 +96,7 @@ impl Context {
             outcome: OnceLock::new(),
             to_runner: parts.to_runner,
             has_log_trouble: AtomicBool::new(false),
+            has_record_trouble: AtomicBool::new(false),
         }
     }
 
@@ -132,9 +134,34 @@ impl Context {
 
     /// Tells people once that a log could not be kept.
     pub(super) fn log_broke(&self, error: &StoreError) {
+        if self.lies_in_a_folder_that_is_gone(error) {
+            self.has_log_trouble.store(true, Ordering::SeqCst);
+            return self.record_broke(error);
+        }
         if !self.has_log_trouble.swap(true, Ordering::SeqCst) {
             let text = format!("output is not kept: {error}; the tasks go on");
             self.console.notice(self.mask.text(&text).into_owned());
+        }
+    }
+
+    /// Tells people once that the record is not complete.
+    pub(super) fn record_broke(&self, error: &StoreError) {
+        if !self.has_record_trouble.swap(true, Ordering::SeqCst) {
+            let text = format!("the record is not complete: {error}; the tasks go on");
+            self.console.notice(escape(&self.mask.text(&text)).into_owned());
+        }
+    }
+
+    /// Returns whether people were told that the record is not complete.
+    pub(super) fn has_record_trouble(&self) -> bool {
+        self.has_record_trouble.load(Ordering::SeqCst)
+    }
+
+    /// Where the whole record is gone, its logs and its events are one trouble and not two.
+    fn lies_in_a_folder_that_is_gone(&self, error: &StoreError) -> bool {
+        match error {
+            StoreError::Io { path, .. } => path.starts_with(&self.dir) && !self.dir.exists(),
+            StoreError::NoRun(_) | StoreError::ReadOnly => false,
         }
     }
 

@@ -43,8 +43,6 @@ pub(super) struct Runner {
     executor: LocalExecutor,
     log: Arc<dyn RunLog>,
     on_level: Option<LevelHook>,
-    /// Whether people were told that the record is not complete.
-    is_told: bool,
     /// Whether lines are missing that may still be written.
     is_behind: bool,
     /// Whether the disk has failed to keep what it had taken.
@@ -66,7 +64,6 @@ impl Runner {
             executor: parts.executor,
             log: parts.log,
             on_level: parts.on_level,
-            is_told: false,
             is_behind: false,
             is_broken: false,
             close_requests: parts.close_requests,
@@ -194,11 +191,9 @@ impl Runner {
     }
 
     /// A record that breaks in the middle is no reason to stop: people are told, once.
-    fn recorded(&mut self, result: Result<(), StoreError>) {
-        if let Err(error) = result
-            && !std::mem::replace(&mut self.is_told, true)
-        {
-            self.notice(format!("the record is not complete: {error}; the tasks go on"));
+    fn recorded(&self, result: Result<(), StoreError>) {
+        if let Err(error) = result {
+            self.shared.context.record_broke(&error);
         }
     }
 
@@ -285,7 +280,7 @@ impl Runner {
         self.shared.blank_cancel_file(); // what came too late to be taken
         if self.is_behind || self.is_broken || self.shared.context.has_log_trouble() {
             self.notice("this run has no complete record".to_owned());
-        } else if self.is_told {
+        } else if self.shared.context.has_record_trouble() {
             self.notice("the record of this run is complete after all".to_owned());
         }
         self.shared.context.console.finish();

@@ -51,6 +51,11 @@ impl JsonlStore {
         &self.state_dir
     }
 
+    /// Returns the folder that holds the folders of the runs.
+    pub fn runs_dir(&self) -> PathBuf {
+        runs_dir(&self.state_dir)
+    }
+
     /// Returns the folder of a run, be it there or not.
     pub fn run_dir(&self, run_id: RunId) -> PathBuf {
         run_dir(&self.state_dir, run_id)

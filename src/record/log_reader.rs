@@ -1,7 +1,8 @@
 //! Reads the output of an attempt back, in order, with streams and times; also while it grows.
 //!
 //! The index may be missing, short or damaged: then the bytes it does not explain come as one
-//! stream without a time. Segments may be gone: then the gap is named.
+//! stream without a time. Segments may be gone: then the gap is named. What was cut away on purpose is
+//! told from what is lost: the writer removes no segment but those between the first and the last two.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -14,6 +15,9 @@ use super::lines::{Lines, RawLine};
 use super::logs::{MAX_INDEX, index_path, segment_path};
 use crate::event::Stream;
 use crate::model::{Ms, TaskId};
+
+/// How much of the end of an index is looked at for its last line: some lines.
+const LAST_LINES: u64 = 1024;
 
 /// What is read at once.
 const PIECE: u64 = 64 << 10;
@@ -38,6 +42,11 @@ pub enum Piece<'a> {
         /// How much, where the index tells.
         bytes: Option<u64>,
     },
+    /// Here output is missing that was kept once.
+    Lost {
+        /// How much.
+        bytes: u64,
+    },
 }
 
 /// The output of one attempt, read from its beginning on.
@@ -52,10 +61,29 @@ pub struct AttemptLog {
     at: u64,
     /// Whether the index can no longer say where in this segment a write stands.
     astray: bool,
-    /// What is missing before the next byte.
-    missing: u64,
+    /// How many bytes of this segment the index speaks of.
+    claimed: u64,
+    /// The last segment there ever was, once somebody had to know it.
+    last: Option<u32>,
+    /// What was cut away before the next byte.
+    cut: u64,
     /// Whether a segment is missing whose size is not known.
     unknown: bool,
+    /// What was lost before the next byte.
+    gap: u64,
+    /// What was lost in all.
+    lost: u64,
+    /// How many bytes were given.
+    given: u64,
+}
+
+/// How much of an attempt's output is lost that was kept once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// How many bytes are lost.
+    pub bytes: u64,
+    /// Of how many.
+    pub of: u64,
 }
 
 impl AttemptLog {
@@ -71,8 +99,27 @@ impl AttemptLog {
             file: None,
             at: 0,
             astray: false,
-            missing: 0,
+            claimed: 0,
+            last: None,
+            cut: 0,
             unknown: false,
+            gap: 0,
+            lost: 0,
+            given: 0,
+        }
+    }
+
+    /// Returns what is lost, after [`advance`](AttemptLog::advance) has reached the end; `printed` is how
+    /// much the record says the task printed.
+    ///
+    /// What was kept of that may be shorter or longer, where secrets were taken out: it counts only
+    /// where nothing else tells that there was output.
+    pub fn loss(&self, printed: u64) -> Option<Loss> {
+        let has_nothing = self.given == 0 && self.index_at == 0 && self.paths().is_empty();
+        match (self.lost, printed) {
+            (0, 1..) if has_nothing => Some(Loss { bytes: printed, of: printed }),
+            (0, _) => None,
+            (bytes, _) => Some(Loss { bytes, of: bytes.saturating_add(self.given) }),
         }
     }
 
@@ -121,7 +168,7 @@ impl AttemptLog {
             for entry in entries {
                 match entry {
                     None => self.astray = true,
-                    Some(entry) => self.entry(&entry, each)?,
+                    Some(entry) => self.entry(&entry, end, each)?,
                 }
             }
         }
@@ -131,6 +178,8 @@ impl AttemptLog {
             if self.at > explained || self.may_go_on() {
                 self.other_segments(each)?;
             }
+            self.leave(End::Reached);
+            self.gap = 0; // nothing follows it
             self.tell_missing(each)?;
         }
         Ok(())
@@ -153,6 +202,7 @@ impl AttemptLog {
         let read = self.segment;
         for segment in self.segments().into_iter().filter(|segment| *segment > read) {
             self.unknown |= segment > self.segment.saturating_add(1);
+            self.leave(End::Reached);
             self.enter(segment);
             self.rest(each)?;
         }
@@ -183,19 +233,22 @@ impl AttemptLog {
     fn entry(
         &mut self,
         entry: &Entry,
+        end: End,
         each: &mut dyn FnMut(Piece<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         if entry.segment > self.segment {
             self.rest(each)?;
+            self.leave(end);
             self.enter(entry.segment);
         }
-        if entry.segment < self.segment || self.astray {
+        if entry.segment < self.segment {
             return Ok(());
         }
-        let Some(length) = self.length()? else {
-            self.missing = self.missing.saturating_add(entry.bytes);
+        self.claimed = self.claimed.saturating_add(entry.bytes);
+        if self.astray {
             return Ok(());
-        };
+        }
+        let Some(length) = self.length()? else { return Ok(()) };
         let end = self.at.saturating_add(entry.bytes);
         if end > length {
             // The index speaks of bytes that are not there: it is wrong from here on.
@@ -203,6 +256,53 @@ impl AttemptLog {
             return Ok(());
         }
         self.copy(end, entry.stream, Some(entry.ms), each)
+    }
+
+    /// Counts what the current segment should hold and does not.
+    fn leave(&mut self, end: End) {
+        let missing = std::mem::take(&mut self.claimed).saturating_sub(self.at);
+        if missing == 0 {
+            return;
+        }
+        if self.file.is_none() && self.is_cut(end) {
+            self.cut = self.cut.saturating_add(missing);
+        } else {
+            self.gap = self.gap.saturating_add(missing);
+            self.lost = self.lost.saturating_add(missing);
+        }
+    }
+
+    /// Returns whether the current segment, which is gone, was cut away by the writer: that keeps the
+    /// first and the last two.
+    fn is_cut(&mut self, end: End) -> bool {
+        if self.segment == 0 {
+            return false;
+        }
+        match end {
+            // Its successor but one need not have its first byte yet.
+            End::Open => true,
+            End::Reached => {
+                let last = match self.last {
+                    Some(last) => last,
+                    None => *self.last.insert(self.last_segment()),
+                };
+                self.segment.saturating_add(2) <= last
+            }
+        }
+    }
+
+    /// Returns the number of the last segment of which there is a trace.
+    fn last_segment(&self) -> u32 {
+        let on_disk = self.segments().last().copied().unwrap_or(0);
+        let Ok(index) = open_regular(&index_path(&self.stem)) else { return on_disk };
+        let length = index.metadata().map_or(0, |metadata| metadata.len());
+        let mut end = vec![0; length.min(LAST_LINES) as usize];
+        // What cannot be read here is met again, and told, where the index is read as a whole.
+        let from = length - end.len() as u64;
+        let read = index.read_exact_at(&mut end, from);
+        let lines = read.iter().flat_map(|()| end.split(|byte| *byte == b'\n'));
+        let indexed = lines.filter_map(Entry::parse).map(|entry| entry.segment).max();
+        on_disk.max(indexed.unwrap_or(0))
     }
 
     /// Goes on in another segment.
@@ -257,6 +357,7 @@ impl AttemptLog {
                 break; // somebody has shortened it
             }
             self.at += read as u64;
+            self.given += read as u64;
             each(Piece::Bytes { stream, ms, bytes: &buffer[..read] })?;
         }
         Ok(())
@@ -266,11 +367,15 @@ impl AttemptLog {
         &mut self,
         each: &mut dyn FnMut(Piece<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
-        let missing = std::mem::take(&mut self.missing);
-        match (missing, std::mem::take(&mut self.unknown)) {
-            (0, false) => Ok(()),
-            (_, true) => each(Piece::Cut { bytes: None }),
-            (_, false) => each(Piece::Cut { bytes: Some(missing) }),
+        let cut = std::mem::take(&mut self.cut);
+        match (cut, std::mem::take(&mut self.unknown)) {
+            (0, false) => {}
+            (_, true) => each(Piece::Cut { bytes: None })?,
+            (_, false) => each(Piece::Cut { bytes: Some(cut) })?,
+        }
+        match std::mem::take(&mut self.gap) {
+            0 => Ok(()),
+            bytes => each(Piece::Lost { bytes }),
         }
     }
 
@@ -360,6 +465,7 @@ mod tests {
                         format!("{}{ms}:{} ", stream.letter(), String::from_utf8_lossy(bytes))
                     }
                     Piece::Cut { bytes } => format!("cut:{bytes:?} "),
+                    Piece::Lost { bytes } => format!("lost:{bytes} "),
                 };
                 Ok(())
             };

@@ -34,7 +34,7 @@ mod writer;
 pub use facts::{boot_id, ci_url, git_commit, git_dirty, host};
 pub use family::{Child, children};
 pub use jsonl::JsonlStore;
-pub use log_reader::{AttemptLog, End, Piece};
+pub use log_reader::{AttemptLog, End, Loss, Piece};
 pub use logs::DEFAULT_MAX_LOG;
 pub use reader::{Record, Seen};
 pub use requests::{Asked, ask_cancel};

@@ -27,6 +27,10 @@ const MAX_FILES: usize = 100;
 /// The most that is held of one task because no log took it, in bytes.
 const MAX_IN_MEMORY: u64 = 512 << 10;
 
+/// After so long without a change a task that is queued waits for something else than its process:
+/// for a pool, or a task that has the run to itself.
+const SETTLED: Ms = Ms::secs(1);
+
 /// How much of the end of the output is looked at for the last line, in bytes.
 const LAST: u64 = 1024;
 
@@ -41,6 +45,8 @@ pub(super) struct Blocks {
     tasks: BTreeMap<TaskId, Showing>,
     /// The task that the last thing on the screen spoke of.
     owner: Option<TaskId>,
+    /// When something happened last that may let a task start.
+    stirred: Ms,
 }
 
 /// What is known of the output of one running task.
@@ -62,13 +68,29 @@ struct Showing {
 impl Blocks {
     /// Returns the output of a run that has printed nothing yet.
     pub(super) fn new(view: OutputView, all_to_err: bool, header: fn(&str) -> String) -> Blocks {
-        Blocks { view, all_to_err, header, tasks: BTreeMap::new(), owner: None }
+        let (tasks, stirred) = (BTreeMap::new(), Ms::default());
+        Blocks { view, all_to_err, header, tasks, owner: None, stirred }
     }
 
     /// An attempt starts; its line was just shown, so that its output needs no header.
     pub(super) fn started(&mut self, task: TaskId, now: Ms, line_shown: bool) {
         self.tasks.entry(task).or_insert_with(|| Showing { started: now, ..Showing::default() });
         self.owner = line_shown.then_some(task);
+    }
+
+    /// A task became ready or left its slot: one that is queued may be about to start.
+    pub(super) fn stirred(&mut self, now: Ms) {
+        self.stirred = now;
+    }
+
+    /// Returns whether one task at most runs and no other is about to start. A process that is being
+    /// made is queued until its start is told; its output must not come in the middle of another's.
+    fn is_alone(&self, view: &RunView, now: Ms) -> bool {
+        let counts = view.counts();
+        let may_start = counts.queued > 0
+            && counts.running < view.header().jobs
+            && now - self.stirred < SETTLED;
+        self.tasks.len() <= 1 && counts.running <= 1 && !may_start
     }
 
     /// Something else was shown.
@@ -105,11 +127,12 @@ impl Blocks {
         view: &RunView,
         task: TaskId,
         chunk: &Chunk,
+        now: Ms,
     ) -> bool {
         if chunk.is_empty() {
             return false;
         }
-        let alone = self.tasks.len() <= 1 && view.counts().running <= 1;
+        let alone = self.is_alone(view, now);
         let showing = self.tasks.entry(task).or_default();
         if self.view == OutputView::Live {
             let joined = showing.last.as_mut().is_some_and(|last| last.join(chunk));
@@ -184,15 +207,20 @@ impl Blocks {
         self.tasks.remove(&task);
     }
 
-    /// Where one task is left that runs, it streams from now on: shows what was held of it.
-    pub(super) fn release_lonely(&mut self, to: &mut Inner, view: &RunView) {
+    /// Where one task is left that runs, it streams from now on: shows what was held of it, and returns
+    /// whether there was such.
+    pub(super) fn release_lonely(&mut self, to: &mut Inner, view: &RunView, now: Ms) -> bool {
         let is_grouped = matches!(self.view, OutputView::Live | OutputView::Group);
         if is_grouped
-            && view.counts().running <= 1
-            && let [task] = self.tasks.keys().copied().collect::<Vec<_>>()[..]
+            && self.is_alone(view, now)
+            && let Some((task, showing)) = self.tasks.first_key_value()
+            && !showing.held.is_empty()
         {
+            let task = *task;
             self.release(to, view, task);
+            return true;
         }
+        false
     }
 
     /// Shows everything that is still held, at the end of the run.

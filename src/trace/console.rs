@@ -4,6 +4,7 @@
 //! Called by the console thread alone. Knows what stands on the screen; where things go is the
 //! [`Screen`]'s business, and what is shown of output that of `blocks`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::blocks::Blocks;
@@ -39,6 +40,9 @@ pub struct ConsoleOptions {
     pub choice: Choice,
     /// Whether the run has a record, which the last line names.
     pub record: bool,
+    /// The folder of the records, where it may be gone at the end: a last line that names a record
+    /// which is no longer there would mislead.
+    pub records_dir: Option<PathBuf>,
     /// The PATH of the tasks, in which a program near to a missing one is looked for.
     pub path: String,
 }
@@ -109,6 +113,14 @@ impl Console {
     /// Returns the screen, for announcements from other threads.
     pub fn screen(&self) -> Screen {
         self.screen.clone()
+    }
+
+    /// Returns whether the run has a record that is still there.
+    fn has_record(&self, view: &RunView) -> bool {
+        let is_there = |dir: &PathBuf| {
+            view.run_id().is_none_or(|run_id| dir.join(run_id.to_string()).exists())
+        };
+        self.options.record && self.options.records_dir.as_ref().is_none_or(is_there)
     }
 
     /// Prints the line of an event.
@@ -256,6 +268,7 @@ impl Trace for Console {
                 self.blocks.started(started.task, line.ms, has_line);
             }
             Event::TaskRetrying(retrying) => {
+                self.blocks.stirred(line.ms);
                 self.blocks.attempt_ended(to, view, retrying.task);
                 self.tell(to, view, line);
             }
@@ -263,12 +276,16 @@ impl Trace for Console {
                 self.own_words.ended(view, finished.task);
                 self.blocks.ended(to, view, finished.task, finished.state);
                 self.tell(to, view, line);
-                self.blocks.release_lonely(to, view);
+                self.blocks.stirred(line.ms);
+                self.blocks.release_lonely(to, view, self.now);
+            }
+            Event::TaskQueued(_) => {
+                self.blocks.stirred(line.ms);
+                self.tell(to, view, line);
             }
             Event::RunStarted(_)
             | Event::TasksDeclared(_)
             | Event::RunNoted(_)
-            | Event::TaskQueued(_)
             | Event::TaskStopping(_)
             | Event::RunCancelling(_)
             | Event::RunFinished(_)
@@ -281,16 +298,17 @@ impl Trace for Console {
             return self.own_words.add(view, task, chunk);
         }
         let screen = self.screen.clone();
-        if self.blocks.output(&mut screen.lock(), view, task, chunk) {
+        if self.blocks.output(&mut screen.lock(), view, task, chunk, self.now) {
             self.last_shown = self.now;
         }
     }
 
     fn tick_every(&self) -> Option<Duration> {
+        let holds = matches!(self.options.choice.output, OutputView::Live | OutputView::Group);
         match (self.has_live, self.options.choice.quiet) {
             (true, _) => Some(FRAME),
             (false, false) => Some(LOOK),
-            (false, true) => None,
+            (false, true) => holds.then_some(LOOK),
         }
     }
 
@@ -302,6 +320,9 @@ impl Trace for Console {
             return;
         }
         self.end_flood(to);
+        if self.blocks.release_lonely(to, view, self.now) {
+            self.last_shown = self.now;
+        }
         if self.has_live {
             // A caller that ticks more often draws no more often.
             let is_due = self.last_frame.is_none_or(|last| self.now - last >= Ms::from(FRAME));
@@ -347,7 +368,7 @@ impl Trace for Console {
         let told = summary(
             view,
             &SummaryOptions {
-                record: self.options.record,
+                record: self.has_record(view),
                 quiet: choice.quiet,
                 colour: choice.err.colour && choice.style == Style::Cute,
                 path: &self.options.path,

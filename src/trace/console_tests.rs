@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::mode::{Choice, OutputView, Style};
 use super::testing::Story;
 use super::{Console, ConsoleOptions, Kind, Streams, Surface};
-use crate::event::{Chunk, Line, Measured, RunView, Stream, Trace};
+use crate::event::{Chunk, Event, Line, Measured, RunView, Stream, TaskQueued, Trace};
 use crate::model::{Level, Ms, Reason, RunStatus, TaskState};
 
 /// Everything written to one stream, or to both in their order.
@@ -77,7 +77,8 @@ impl Stage {
             size: || Some((60, 8)),
             past: None,
         };
-        let options = ConsoleOptions { choice, record: true, path: String::new() };
+        let options =
+            ConsoleOptions { choice, record: true, records_dir: None, path: String::new() };
         let console = Console::new(options, streams);
         let story = Story::new(names);
         let mut stage = Stage { story, view: RunView::new(), n_told: 0, console, out, err, both };
@@ -185,6 +186,37 @@ a3
 ";
     assert_eq!(stage.shown(), expected);
     assert_eq!(stage.out.text(), "a1\nb1\nb2\na3\n");
+}
+
+/// A run of two tasks that are ready together, where there is room for both.
+fn of_two_queued() -> Stage {
+    let mut stage = Stage::new(&["a", "b"], choice(Style::Plain, OutputView::Group, CI));
+    for name in ["a", "b"] {
+        let task = stage.story.id(name);
+        stage.story.push(Event::TaskQueued(TaskQueued { task, name: name.into() }));
+    }
+    stage.tell();
+    stage
+}
+
+#[test]
+fn a_block_is_not_torn_by_a_task_that_is_about_to_start() {
+    let mut stage = of_two_queued();
+    stage.start("a").prints("a", Stream::Out, b"a1\n");
+    stage.start("b").prints("b", Stream::Out, b"b1\n").end("b");
+    stage.prints("a", Stream::Out, b"a2\n").end("a");
+    assert_eq!(stage.out.text(), "b1\na1\na2\n");
+}
+
+#[test]
+fn a_task_beside_one_that_waits_for_something_else_streams_after_a_while() {
+    let mut stage = of_two_queued();
+    stage.start("a").prints("a", Stream::Out, b"a1\n").tick(999);
+    assert_eq!(stage.out.text(), "");
+    stage.tick(1000);
+    assert_eq!(stage.out.text(), "a1\n");
+    stage.prints("a", Stream::Out, b"a2\n");
+    assert_eq!(stage.out.text(), "a1\na2\n");
 }
 
 #[test]

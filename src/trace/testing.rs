@@ -23,6 +23,7 @@ impl Story {
             run_id: "0195a1b2-0000-7000-8000-00001a2b3c4d".parse().ok(),
             flow: "release".to_owned(),
             n_tasks: names.len() as u32,
+            jobs: 4,
             ..RunStarted::default()
         })));
         let declared =

@@ -81,6 +81,33 @@ fn a_follower_sees_output_and_the_end() {
 }
 
 #[test]
+fn whoever_follows_a_run_sees_a_line_while_its_task_still_runs() {
+    let space = Space::new();
+    let (_, log) = space.running();
+    let mut child = space
+        .command(&["logs", "running", "-f"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdout = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
+    log.append(&numbered(space.start, failing(RunId::fresh()))[5..7]).expect("to append");
+    let mut task_log = log.task_log(TaskId(1), 1);
+    task_log.write(Stream::Out, Ms(1), b"hello\n");
+    let (told, is_told) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut stdout, &mut line).expect("to read");
+        let _ = told.send(line);
+    });
+    let line = is_told.recv_timeout(std::time::Duration::from_secs(30));
+    child.kill().expect("ours");
+    child.wait().expect("to wait");
+    reader.join().expect("it has read");
+    assert_eq!(line.as_deref(), Ok("test | hello\n"));
+}
+
+#[test]
 fn a_cancel_reaches_the_runner_and_waits_for_the_end() {
     let space = Space::new();
     let (run_id, log) = space.running();

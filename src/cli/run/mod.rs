@@ -167,7 +167,7 @@ impl Job {
         let surroundings = Surroundings {
             env: environment(args.color),
             caller_dir: caller_dir.to_path_buf(),
-            state_dir: Some(state_dir),
+            state_dir: Some(state_dir.clone()),
             exe: std::env::current_exe().ok(),
         };
         let dir = source.base_dir.clone();
@@ -185,7 +185,12 @@ impl Job {
             ..RunOptions::default()
         };
         let path = std::env::var("PATH").unwrap_or_default();
-        let console = ConsoleOptions { choice, record: !args.no_record, path };
+        let console = ConsoleOptions {
+            choice,
+            record: !args.no_record,
+            records_dir: Some(JsonlStore::new(state_dir).runs_dir()),
+            path,
+        };
         let mut engine = engine.with_surroundings(surroundings);
         if let Some(program) = super::watchdog::program() {
             engine = engine.with_watchdog(program);

@@ -3,11 +3,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::show::{current, own_words};
-use super::text::explained;
-use super::text::{command_line, local, state_style, tail_lines};
+use super::text::{command_line, explained, local, loss as loss_text, state_style, tail_lines};
 use crate::event::{AttemptView, RunView, TaskView};
 use crate::model::{Size, TaskId, escape, signal_name};
-use crate::record::{AttemptLog, Record};
+use crate::record::{AttemptLog, End, Record};
 
 /// How many lines of the last attempt's output are shown.
 const TAIL: usize = 40;
@@ -83,8 +82,17 @@ fn attempt_text(
     if let Some(command) = own_words(record, run_dir, id, attempt) {
         line(text, "processes", &format!("at its timeout: {command}"));
     }
-    for path in AttemptLog::new(run_dir, id, attempt.number).paths() {
+    let mut log = AttemptLog::new(run_dir, id, attempt.number);
+    for path in log.paths() {
         line(text, "log", &escape(&path.display().to_string()));
+    }
+    let is_over = attempt.ended.is_some() || record.seen.is_over();
+    // A log that cannot be read is told of by `runs logs`.
+    if is_over
+        && log.advance(End::Reached, &mut |_| Ok(())).is_ok()
+        && let Some(loss) = log.loss(attempt.measured.bytes)
+    {
+        line(text, "missing", &format!("{} of the log", loss_text(loss)));
     }
 }
 

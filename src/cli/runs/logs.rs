@@ -47,7 +47,7 @@ pub(crate) struct LogsArgs {
     #[arg(long)]
     failed: bool,
     /// Bytes as they came, lines with their task's name, or a block a task [default: raw for one
-    /// task, else group]
+    /// task, else group, or prefix where a run under way is followed]
     #[arg(long = "as", value_name = "VIEW")]
     view: Option<ViewWord>,
     #[command(flatten)]
@@ -136,6 +136,8 @@ impl<'a> Follower<'a> {
         }
         let shape = args.view.unwrap_or(match only {
             Some(_) => ViewWord::Raw,
+            // A block comes at its task's end; who follows wants to see what happens now.
+            None if args.follow && !record.seen.is_over() => ViewWord::Prefix,
             None => ViewWord::Group,
         });
         let reader = match (console::user_attended(), console::colors_enabled()) {
@@ -318,10 +320,24 @@ impl<'a> Follower<'a> {
             output.finish(out)?;
             feed.done = true;
         }
+        if ended && !is_broken {
+            self.warn_of_loss(attempt, log);
+        }
         if self.shape == ViewWord::Group && output.is_open() {
             out.write_all(b"\n")?;
         }
         Ok(())
+    }
+
+    /// Says on standard error what of the output was kept once and is there no more.
+    fn warn_of_loss(&self, (id, number): Attempt, log: &AttemptLog) {
+        let Some(task) = self.view.task(id) else { return };
+        let attempt = task.attempts.iter().find(|known| known.number == number);
+        let printed = attempt.map_or(0, |attempt| attempt.measured.bytes);
+        if let Some(loss) = log.loss(printed) {
+            let (loss, name) = (text::loss(loss), escape(&task.name));
+            say(format_args!("warning: {loss} of the log of `{name}` are missing"));
+        }
     }
 
     fn block_head(&self, (task, number): Attempt) -> String {

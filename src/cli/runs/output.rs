@@ -73,19 +73,9 @@ impl Output {
     /// Writes a piece.
     pub(super) fn piece(&mut self, piece: Piece<'_>, to: &mut dyn Write) -> io::Result<()> {
         match piece {
-            Piece::Cut { bytes } => {
-                self.finish(to)?;
-                if self.skip > self.lines {
-                    return Ok(());
-                }
-                if !std::mem::replace(&mut self.at_start, true) {
-                    to.write_all(b"\n")?;
-                }
-                match bytes {
-                    Some(bytes) => writeln!(to, "… {} cut …", Size(bytes)),
-                    None => writeln!(to, "… output cut …"),
-                }
-            }
+            Piece::Cut { bytes: Some(bytes) } => self.gap(&format!("{} cut", Size(bytes)), to),
+            Piece::Cut { bytes: None } => self.gap("output cut", to),
+            Piece::Lost { bytes } => self.gap(&format!("{} missing", Size(bytes)), to),
             Piece::Bytes { stream, .. } if self.style.stream.is_some_and(|s| s != stream) => Ok(()),
             Piece::Bytes { stream, bytes, .. } if self.is_raw() => {
                 // Our own words begin a line, whatever the task left unfinished.
@@ -99,6 +89,18 @@ impl Output {
             }
             Piece::Bytes { stream, ms, bytes } => self.by_lines(stream, ms, bytes, to),
         }
+    }
+
+    /// Names what is missing here, on a line of its own.
+    fn gap(&mut self, what: &str, to: &mut dyn Write) -> io::Result<()> {
+        self.finish(to)?;
+        if self.skip > self.lines {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut self.at_start, true) {
+            to.write_all(b"\n")?;
+        }
+        writeln!(to, "… {what} …")
     }
 
     /// Writes lines that were never finished, and ends the last one.

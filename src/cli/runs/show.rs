@@ -59,7 +59,7 @@ pub(crate) struct ShowArgs {
 pub(super) fn main(args: &ShowArgs) -> Result<Exit, Failure> {
     let store = args.state.store()?;
     if args.events {
-        return events(&store, args.id.resolve(&store)?);
+        return events(&store, args.id.load(&store)?.run_id);
     }
     let record = args.id.load(&store)?;
     if args.json {

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::cli::say::say;
 use crate::event::{RunView, TaskView};
 use crate::model::{Counts, Ms, RunId, TaskState, Wall, escape, shell_word};
-use crate::record::{Record, Seen, Summary};
+use crate::record::{Loss, Record, Seen, Summary};
 use crate::trace::explain_exit;
 
 /// Returns the time of day, for what is told relative to it.
@@ -115,6 +115,14 @@ pub(super) fn warn_of_damage(run_id: RunId, damaged: u64) {
     if damaged > 0 {
         let ((n, s), short) = (plural(damaged), run_id.short());
         say(format_args!("warning: {n} damaged line{s} in the record of run {short}"));
+    }
+}
+
+/// Says what is lost of a log.
+pub(super) fn loss(loss: Loss) -> String {
+    match loss.bytes == loss.of {
+        true => format!("all {} bytes", loss.of),
+        false => format!("{} of {} bytes", loss.bytes, loss.of),
     }
 }
 
