@@ -427,3 +427,47 @@ tasks:
         assert!(!log("cut").contains(" it"), "{}", log("cut"));
     }
 }
+
+#[test]
+fn a_diagnostic_shows_no_value_of_the_environment() {
+    let value = "sup3rs3cret-token-long-1";
+    let mut project = Project::new();
+    project.env("TOKEN", value);
+    project
+        .file("a.yaml", format!("secrets: [TOKEN]\ntasks: {{a: {{run: x, dri: \"{value}\"}}}}\n"));
+    project.file("b.toml", format!("secrets = ['TOKEN']\n[tasks.a]\nrun = 'x'\n{value} = 1\n"));
+    for file in ["a.yaml", "b.toml"] {
+        for args in [
+            &["run", file][..],
+            &["run", "--dry-run", file],
+            &["check", file],
+            &["check", "--json", file],
+            &["list", file],
+            &["graph", file],
+        ] {
+            let outcome = project.run(args).exits(2);
+            require_hidden(&project, &outcome, value);
+        }
+        project.run(&["check", file]).complains("***");
+    }
+    // Another value of the environment is no secret.
+    project.env("OTHER", "dri");
+    project.run(&["check", "a.yaml"]).complains("dri: \"***\"");
+}
+
+#[test]
+fn the_name_of_a_dead_process_shows_no_beginning_of_a_value() {
+    if !cfg!(all(target_os = "linux", not(pyoco_portable))) {
+        return; // nowhere else are processes named by the first bytes of a file's name
+    }
+    let value = "sup3rs3cret-token-long-1";
+    let mut project = Project::with(
+        "secrets: [TOKEN]\ntasks:\n  a:\n    run: './\"$TOKEN\" & exec sleep 86400'\n    timeout: 2s\n",
+    );
+    std::os::unix::fs::symlink("/bin/true", project.dir().join(value)).expect("a link");
+    project.env("TOKEN", value);
+    let outcome = project.run(&["run", "-o", "stream"]).exits(1);
+    require_hidden(&project, &outcome, &value[..8]);
+    let log = String::from_utf8(project.record().log("a", 1)).expect("text");
+    assert!(log.contains("[***]"), "{log}");
+}

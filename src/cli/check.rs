@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::exit::{Exit, Failure, written};
-use super::load::{caller_dir, coloured, file_or_found};
+use super::load::{caller_dir, caller_env, coloured, file_or_found};
 use super::say::say_text;
 use crate::model::escape;
 use crate::spec::{self, Severity};
@@ -49,7 +49,7 @@ pub(crate) fn main(args: &CheckArgs) -> Result<Exit, Failure> {
     for file in &files {
         let (source, loaded) = match spec::read(file, &caller_dir) {
             Ok(source) => {
-                let loaded = spec::load(&source);
+                let loaded = spec::load_with_env(&source, caller_env());
                 (Some(source), loaded)
             }
             Err(diagnostic) => (None, spec::Loaded { flow: None, diagnostics: vec![*diagnostic] }),

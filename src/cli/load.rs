@@ -36,7 +36,7 @@ pub(crate) fn load(file: Option<&str>, colour: bool) -> Result<(Source, Flow), F
     let caller_dir = caller_dir()?;
     let file = file_or_found(file, &caller_dir)?;
     let source = spec::read(&file, &caller_dir).map_err(|diagnostic| failure(&diagnostic))?;
-    let loaded = spec::load(&source);
+    let loaded = spec::load_with_env(&source, caller_env());
     let (said, summary) = spec::report_parts(&source, &loaded.diagnostics, colour);
     say_text(said);
     match loaded.flow {
@@ -50,9 +50,13 @@ pub(crate) fn shown(flow: &Flow) -> Cow<'_, Flow> {
     if flow.secrets().0.is_empty() {
         return Cow::Borrowed(flow);
     }
+    Cow::Owned(flow.shown(&flow.secrets().mask(caller_env())))
+}
+
+/// Returns the environment that the program was called with.
+pub(crate) fn caller_env() -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
     let env = std::env::vars_os();
-    let env = env.map(|(name, value)| (name.into_encoded_bytes(), value.into_encoded_bytes()));
-    Cow::Owned(flow.shown(&flow.secrets().mask(env)))
+    env.map(|(name, value)| (name.into_encoded_bytes(), value.into_encoded_bytes()))
 }
 
 /// Turns a diagnostic without a place into the failure of a command.

@@ -26,6 +26,8 @@ const LOOK_AT_MOST: Duration = Duration::from_millis(800);
 const MAX_SHOWN: usize = 200;
 /// How much of a command line, and of a call, is shown, in characters.
 const MAX_WIDTH: usize = 300;
+/// How many bytes of a program's name the system keeps.
+const MAX_NAME: usize = 15;
 /// From this depth on the tree grows no wider.
 const MAX_DEPTH: usize = 20;
 
@@ -106,6 +108,7 @@ fn look(leader: Pid, mask: &Arc<Mask>, news: &Sender<News>) {
     if let Ok(nodes) = &mut shown {
         n_more = nodes.len().saturating_sub(MAX_SHOWN);
         nodes.truncate(MAX_SHOWN);
+        nodes.iter_mut().for_each(|node| node.process.name = masked_name(&node.process.name, mask));
         pids.extend(nodes.iter().map(|node| node.process.pid));
     }
     // Whoever waits for this may have given up: then there is nobody to tell.
@@ -116,6 +119,15 @@ fn look(leader: Pid, mask: &Arc<Mask>, news: &Sender<News>) {
         }
         goes_on = news.send(News::Closer(pid, os::look_closer(pid, mask))).is_ok();
     }
+}
+
+/// Returns the name of a process without secrets.
+fn masked_name(name: &str, mask: &Mask) -> String {
+    if name.len() < MAX_NAME {
+        return mask.text(name).into_owned();
+    }
+    // The cut may have gone through a character.
+    mask.cut_text(name.trim_end_matches('\u{fffd}'))
 }
 
 /// Takes in what is seen until a moment.

@@ -88,24 +88,24 @@ impl Mask {
     pub fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let (mut state, mut spans) = (ROOT, Spans::default());
         self.scan(&mut state, 0, bytes, &mut spans);
-        let narrow = |at: u64| usize::try_from(at).expect("it lies in a slice");
-        spans.0.iter().map(|(start, end)| narrow(*start)..narrow(*end)).collect()
+        spans.in_slice()
     }
 
     /// Returns the bytes with `***` in the place of values.
     pub fn bytes<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
-        let found = self.find(bytes);
-        if found.is_empty() {
-            return Cow::Borrowed(bytes);
+        replaced(bytes, self.find(bytes))
+    }
+
+    /// Returns a text that was cut at its end with `***` in the place of values, also of one of which
+    /// the cut left its first bytes, [`MIN_SECRET`] or more.
+    pub fn cut_text(&self, text: &str) -> String {
+        let (mut state, mut spans) = (ROOT, Spans::default());
+        self.scan(&mut state, 0, text.as_bytes(), &mut spans);
+        let (end, depth) = (text.len() as u64, self.depth(state));
+        if depth >= MIN_SECRET as u64 {
+            spans.add(end - depth, end);
         }
-        let (mut masked, mut at) = (Vec::with_capacity(bytes.len()), 0);
-        for range in found {
-            masked.extend_from_slice(&bytes[at..range.start]);
-            masked.extend_from_slice(MASKED.as_bytes());
-            at = range.end;
-        }
-        masked.extend_from_slice(&bytes[at..]);
-        Cow::Owned(masked)
+        String::from_utf8_lossy(&replaced(text.as_bytes(), spans.in_slice())).into_owned()
     }
 
     /// Returns the text with `***` in the place of values.
@@ -257,6 +257,21 @@ impl Mask {
     }
 }
 
+/// Returns the bytes with `***` in these places.
+fn replaced(bytes: &[u8], places: Vec<Range<usize>>) -> Cow<'_, [u8]> {
+    if places.is_empty() {
+        return Cow::Borrowed(bytes);
+    }
+    let (mut masked, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    for place in places {
+        masked.extend_from_slice(&bytes[at..place.start]);
+        masked.extend_from_slice(MASKED.as_bytes());
+        at = place.end;
+    }
+    masked.extend_from_slice(&bytes[at..]);
+    Cow::Owned(masked)
+}
+
 /// Returns the hash of the first bytes of a text, of which there are [`MIN_SECRET`] at least.
 fn hash(text: &[u8]) -> usize {
     let first = u32::from_le_bytes([text[0], text[1], text[2], text[3]]);
@@ -274,6 +289,12 @@ impl Spans {
             start = start.min(other);
         }
         self.0.push((start, end));
+    }
+
+    /// Returns them as places of a slice that was scanned as a whole.
+    fn in_slice(&self) -> Vec<Range<usize>> {
+        let narrow = |at: u64| usize::try_from(at).expect("it lies in a slice");
+        self.0.iter().map(|(start, end)| narrow(*start)..narrow(*end)).collect()
     }
 }
 

@@ -105,6 +105,22 @@ fn white_space_around_a_value_does_not_show_it() {
 }
 
 #[test]
+fn of_a_text_that_was_cut_the_beginning_of_a_value_is_masked_too() {
+    let mask = Mask::new(["abcdefgh", "efgh-long", "tail"]);
+    for (cut, shown) in [
+        ("x-abcd", "x-***"),
+        ("x-abc", "x-abc"),
+        ("abcdefgh-lo", "***"),
+        ("tail abcdefgh", "*** ***"),
+        ("abcd x", "abcd x"),
+        ("", ""),
+    ] {
+        assert_eq!(mask.cut_text(cut), shown, "{cut}");
+    }
+    assert_eq!(Mask::default().cut_text("abcd"), "abcd");
+}
+
+#[test]
 fn what_a_shell_or_json_quotes_is_masked() {
     check(&["it's me"], "+ echo 'it'\\''s me'", "+ echo '***'");
     check(&["it's me"], "+ echo 'it'\"'\"'s me'", "+ echo '***'");

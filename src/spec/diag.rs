@@ -134,6 +134,8 @@ pub(crate) struct Diagnostics {
     pub(crate) subject: Option<String>,
     /// What is not shown of the file.
     pub(crate) hidden: Option<Arc<Hidden>>,
+    /// The caller's environment, where secrets may come from.
+    pub(crate) env: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Diagnostics {

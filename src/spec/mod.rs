@@ -48,7 +48,13 @@ pub struct Loaded {
 
 /// Loads a file.
 pub fn load(source: &Source) -> Loaded {
+    load_with_env(source, [])
+}
+
+/// Loads a file whose secrets may come from this environment: no diagnostic shows their values.
+pub fn load_with_env(source: &Source, env: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Loaded {
     let mut found = Diagnostics::default();
+    found.env.extend(env);
     let tree = text(&source.bytes, &mut found).and_then(|text| {
         let tree = match source.syntax {
             Syntax::Yaml => yaml::read(text, &mut found),

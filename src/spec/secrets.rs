@@ -91,8 +91,10 @@ pub(crate) fn read(root: &[Entry<'_>], found: &mut Diagnostics) -> Secrets {
         secrets.clear();
     }
     let secrets = Secrets(secrets.into_iter().map(|(secret, _)| secret).collect());
+    // Whether a file is well written does not depend on who asks: what is warned of is its own.
     hidden.mask = secrets.mask::<&[u8], &[u8]>([]);
     warn_of_names(root, &hidden, found);
+    hidden.mask = secrets.mask(std::mem::take(&mut found.env));
     found.hidden = Some(Arc::new(hidden));
     secrets
 }

@@ -281,6 +281,7 @@ fn script_work(script: &str, span: Span, found: &mut Diagnostics) -> Option<Work
         found.push(Diagnostic::error("no-work", message).at(span).help(help));
         return None;
     }
+    values::without_nul(script, span, "run", found)?;
     if script.contains("\r\n") {
         let message = "this script has CRLF line ends; a shell takes the CR for a part of a word";
         let help = "write `\\n` in place of `\\r\\n`";

@@ -60,9 +60,19 @@ pub(crate) fn expression_text<'n>(
         );
         return None;
     }
+    without_nul(text, node.span, key, found)
+}
+
+/// Returns a text that a program can be given.
+pub(crate) fn without_nul<'n>(
+    text: &'n str,
+    span: Span,
+    key: &str,
+    found: &mut Diagnostics,
+) -> Option<&'n str> {
     if text.contains('\0') {
         let message = format!("`{key}` holds a NUL character, which no program can be given");
-        found.push(Diagnostic::error("nul", message).at(node.span).help("remove it"));
+        found.push(Diagnostic::error("nul", message).at(span).help("remove it"));
         return None;
     }
     Some(text)
@@ -291,7 +301,7 @@ fn word<'n>(node: &'n Node<'_>, key: &str, found: &mut Diagnostics) -> Option<&'
         let help = "write one text for each word; an empty one is `\"\"`";
         found.push(Diagnostic::error("wrong-type", message).at(node.span).help(help));
     }
-    word
+    without_nul(word?, node.span, key, found)
 }
 
 /// Returns a map of environment variables, laid over another one.

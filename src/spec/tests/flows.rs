@@ -199,7 +199,7 @@ fn a_script_is_kept_byte_for_byte() {
         Work::Cmd(_) => panic!("it is a script"),
     };
     assert_eq!(script("tasks:\n  a: |\n    x  $y\n      z\n\n"), "x  $y\n  z\n");
-    assert_eq!(script("tasks:\n  a: \"\\0\\e[1m\"\n"), "\0\x1b[1m");
+    assert_eq!(script("tasks:\n  a: \"\\a\\e[1m\"\n"), "\x07\x1b[1m");
     assert_eq!(script("tasks:\n  a: true\n"), "true");
     assert_eq!(
         script("tasks:\n  a: echo ${{ github.sha }} {{.Name}}\n"),
@@ -246,4 +246,28 @@ fn the_notation_makes_the_graph() {
         .map(|id| format!("{}|{}", names(flow.needs(id)), names(flow.needs_any(id))))
         .collect();
     assert_eq!(needs, ["|", "a|", "a|", "bca|", "a|bc"]);
+}
+
+#[test]
+fn what_no_program_can_be_given_is_an_error_of_the_file() {
+    for (key, text) in [
+        ("cmd", "tasks: {a: {cmd: [echo, \"a\\0b\"]}}\n"),
+        ("run", "tasks: {a: \"x\\0y\"}\n"),
+        ("run", "tasks: {a: {run: \"x\\0y\"}}\n"),
+        ("shell", "tasks: {a: {run: x, shell: [awk, \"\\0\", \"{0}\"]}}\n"),
+        ("cmd", "[tasks.a]\ncmd = ['echo', \"a\\u0000b\"]\n"),
+        ("run", "[tasks]\na = \"x\\u0000y\"\n"),
+    ] {
+        let syntax = if text.starts_with('[') { Syntax::Toml } else { Syntax::Yaml };
+        let loaded = load(&source(text, syntax));
+        let [error] = &*loaded.diagnostics else { panic!("{text}: {:?}", loaded.diagnostics) };
+        assert_eq!(
+            (error.code(), error.help_lines().next().as_deref()),
+            ("nul", Some("remove it"))
+        );
+        assert!(error.message().starts_with(&format!("`{key}` holds a NUL")), "{error}");
+        assert!(!error.labels.is_empty(), "{text}");
+    }
+    // What a program reads may hold one.
+    flow("tasks: {a: {run: cat, stdin: \"a\\0b\"}}\n", Syntax::Yaml);
 }
