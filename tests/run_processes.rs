@@ -169,7 +169,6 @@ tasks:
   on-path: {cmd: [plain], env: {PATH: .}}
   no-interpreter: {cmd: [./orphan]}
   no-shell: {run: 'echo hi', shell: fish, env: {PATH: /nowhere}}
-  nul: {cmd: [echo, \"a\\0b\"]}
   no-format: {cmd: [./garbage]}
   after: {run: 'true', needs: missing}
 ",
@@ -192,12 +191,23 @@ plain FAILED spawn(not executable: ./plain)
 on-path FAILED spawn(not executable: plain)
 no-interpreter FAILED spawn(no interpreter for [DIR]/orphan: `#!/no/such/interpreter`)
 no-shell FAILED spawn(not found: fish)
-nul FAILED spawn(a NUL byte in an argument)
 no-format FAILED spawn(neither a program nor a script with a `#!` line: [DIR]/garbage)
 after SKIPPED upstream(missing)
 ",
     );
     outcome.complains("first failure: missing\n  ended: spawn not found: no-such-program-here");
+}
+
+#[test]
+fn a_nul_that_no_program_can_be_given_is_found_before_anything_runs() {
+    let project = Project::with(
+        "tasks:\n  first: touch ran\n  nul: {cmd: [echo, \"a\\0b\"], needs: first}\n",
+    );
+    for command in ["check", "run"] {
+        let outcome = project.run(&[command]).exits(2);
+        outcome.complains("error: `cmd` holds a NUL character, which no program can be given");
+    }
+    assert!(!project.has("ran"), "a task ran");
 }
 
 #[test]
