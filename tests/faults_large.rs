@@ -191,6 +191,7 @@ fn a_clock_that_jumps_moves_no_time_of_a_run_and_ends_no_task_early() {
         }))
     };
     at(0, 0, Input::Begin(Box::new(begin)));
+    at(0, 0, Input::Tick);
     at(5, 0, Input::Started(Box::new(started(0))));
     at(100, HOUR, Input::Tick);
     at(9_000, -HOUR, Input::Tick);

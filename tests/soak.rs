@@ -130,8 +130,12 @@ impl Watched {
         }
     }
 
+    /// Returns whether somebody should have ended a process: its run was watched, and is gone. One that
+    /// is left to itself with a run inside goes on with all of that.
     fn is_of(&self, pid: i32) -> bool {
-        leftovers::run_id(pid).is_some_and(|run_id| self.0.contains(&run_id))
+        let above = std::iter::successors(Some(pid), |pid| leftovers::parent(*pid)).take(10);
+        let has_pyoco = above.skip(1).any(|pid| leftovers::command(pid).contains("/pyoco run "));
+        !has_pyoco && leftovers::run_id(pid).is_some_and(|run_id| self.0.contains(&run_id))
     }
 }
 

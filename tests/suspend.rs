@@ -189,17 +189,23 @@ tasks:
     shell.finish();
 }
 
+/// Starts a run, and stops and continues it some times.
+fn stopped_and_continued(project: &Project) -> Running {
+    let pyoco = project.spawn(&["run"]);
+    wait_for_file(&project.dir().join("ready"));
+    for _ in 0..4 {
+        pyoco.signal(Signal::TSTP);
+        wait_for_all_stopped(project, pyoco.pid());
+        pyoco.signal(Signal::CONT);
+        wait_for_going(project, pyoco.pid());
+    }
+    pyoco
+}
+
 #[test]
 fn without_a_terminal_the_signals_do_the_same() {
     let project = Project::with(WAITING);
-    let pyoco = project.spawn(&["run"]);
-    wait_for_file(&project.dir().join("ready"));
-    for _ in 0..3 {
-        pyoco.signal(Signal::TSTP);
-        wait_for_all_stopped(&project, pyoco.pid());
-        pyoco.signal(Signal::CONT);
-        wait_for_going(&project, pyoco.pid());
-    }
+    let pyoco = stopped_and_continued(&project);
     project.file("go", "");
     pyoco.wait().exits(0);
 }
@@ -303,14 +309,7 @@ fn tasks_of_inner_runs_are_suspended_too() {
     let project = Project::with("tasks: {outer: '\"$PYOCO_EXE\" run inner.yaml; : > over'}");
     project.file("inner.yaml", "tasks: {middle: '\"$PYOCO_EXE\" run inmost.yaml'}");
     project.file("inmost.yaml", WAITING);
-    let pyoco = project.spawn(&["run"]);
-    wait_for_file(&project.dir().join("ready"));
-    for _ in 0..5 {
-        pyoco.signal(Signal::TSTP);
-        wait_for_all_stopped(&project, pyoco.pid());
-        pyoco.signal(Signal::CONT);
-        wait_for_going(&project, pyoco.pid());
-    }
+    let pyoco = stopped_and_continued(&project);
     project.file("go", "");
     pyoco.wait().exits(0);
     assert!(project.has("over"));

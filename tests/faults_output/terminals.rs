@@ -59,11 +59,16 @@ fn a_terminal_that_hangs_up_changes_nothing_where_no_signal_comes() {
         wait_for_file(&project.dir().join("ready"));
         drop(terminal);
         project.file("go", "");
-        started.exits(1);
-        assert!(project.has("a.ran") && project.has("b.ran"));
-        same(&project.record().ends(), "a FAILED exit(3)\nb SUCCEEDED\n");
+        ends_as_if_nothing_had_happened(&project, started);
         assert_eq!(project.record().log("a", 1).len(), 2 * 288_894 + 6, "{view}");
     }
+}
+
+#[track_caller]
+fn ends_as_if_nothing_had_happened(project: &Project, started: Started) {
+    started.exits(1);
+    assert!(project.has("a.ran") && project.has("b.ran"));
+    same(&project.record().ends(), "a FAILED exit(3)\nb SUCCEEDED\n");
 }
 
 /// Starts pyoco as the leader of the terminal's session.
@@ -99,9 +104,7 @@ fn a_terminal_that_hangs_up_changes_nothing_under_nohup() {
     wait_for_file(&project.dir().join("ready"));
     drop(terminal);
     project.file("go", "");
-    started.exits(1);
-    assert!(project.has("a.ran") && project.has("b.ran"));
-    same(&project.record().ends(), "a FAILED exit(3)\nb SUCCEEDED\n");
+    ends_as_if_nothing_had_happened(&project, started);
 }
 
 #[test]
