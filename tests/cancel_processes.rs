@@ -258,6 +258,9 @@ fn a_leader_that_left_its_group_is_ended_all_the_same() {
     project.run(&["run"]).exits(1);
     assert_eq!(project.record().ends(), "a FAILED timeout\n");
     for signal in [Signal::TERM, Signal::QUIT, Signal::KILL] {
+        if signal == Signal::KILL && !support::SEES_PROCESSES {
+            continue; // the watchdog cannot know there that it is still the same process
+        }
         let project = Project::with(&LEAVES.replace("TIMEOUT", "1h"));
         let running = project.spawn(&["run"]);
         wait_for_file(&project.dir().join("ready"));
