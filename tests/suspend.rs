@@ -129,7 +129,7 @@ fn the_screen_is_clean_while_it_is_stopped() {
     // What comes after that is none of the screen's: it ends without another line.
     kill_process(pyoco, Signal::KILL).expect("it is stopped");
     project.file("go", "");
-    shell.type_line("kill -CONT -$(cat leader); exit");
+    shell.type_line("kill -CONT -$(cat leader); exit; exit");
     let outcome = shell.finish();
     let size = |n| std::num::NonZeroU16::new(n).expect("not 0");
     let mut screen = vt100::Parser::new(size(24), size(80), 0);
