@@ -264,7 +264,7 @@ fn the_end_of_the_first_failure_is_decoded() {
     assert_eq!(failing("exit 143"), "143 = SIGTERM");
     assert_eq!(failing("exit 137"), "137 = SIGKILL, often out of memory");
     // What a task held is told where it is more than pyoco itself did.
-    let told = failing("{shell: python, run: 'x = bytes(100 << 20); exit(137)'}");
+    let told = failing("{shell: python, run: 'x = bytearray([1]) * (100 << 20); exit(137)'}");
     assert!(told.starts_with("137 = SIGKILL, often out of memory; peak "), "{told}");
     let told = failing("kill -9 $$");
     assert!(told.starts_with("signal SIGKILL, often out of memory"), "{told}");
