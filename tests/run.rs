@@ -225,13 +225,7 @@ fn usage_that_is_wrong_runs_nothing() {
 fn flags_of_later_versions_say_so_and_run_nothing() {
     let mut project = Project::with("tasks:\n  a: touch ran\n");
     for args in [
-        &["-p", "x=1"][..],
-        &["--param", "x=1"],
-        &["--params-file", "f"],
-        &["-e", "X=1"],
-        &["--env", "X=1"],
-        &["--env-file", "f"],
-        &["-w"],
+        &["-w"][..],
         &["--watch"],
         &["--restart"],
         &["--ci", "github"],

@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use super::exit::{Exit, Failure, written};
-use super::load::{caller_dir, caller_env, coloured, file_or_found};
+use super::load::{caller_dir, coloured, file_or_found};
+use super::params::ParamArgs;
 use super::say::say_text;
 use crate::model::escape;
-use crate::spec::{self, Severity};
+use crate::spec::{self, Purpose, Severity};
 
 const HELP: &str = "\
 Examples:
@@ -24,6 +25,8 @@ pub(crate) struct CheckArgs {
     /// is searched in this folder and above it.
     #[arg(value_name = "FILE")]
     files: Vec<String>,
+    #[command(flatten)]
+    params: ParamArgs,
     /// Take warnings as errors.
     #[arg(long)]
     strict: bool,
@@ -41,6 +44,7 @@ pub(crate) fn main(args: &CheckArgs) -> Result<Exit, Failure> {
         return Err(Failure::not_yet("--format").hint("use the text form, or `--json`"));
     }
     let caller_dir = caller_dir()?;
+    let settings = args.params.settings(Purpose::Look)?;
     let files = match &*args.files {
         [] => vec![file_or_found(None, &caller_dir)?],
         files => files.to_vec(),
@@ -49,7 +53,7 @@ pub(crate) fn main(args: &CheckArgs) -> Result<Exit, Failure> {
     for file in &files {
         let (source, loaded) = match spec::read(file, &caller_dir) {
             Ok(source) => {
-                let loaded = spec::load_with_env(&source, caller_env());
+                let loaded = spec::load_with(&source, &settings);
                 (Some(source), loaded)
             }
             Err(diagnostic) => (None, spec::Loaded { flow: None, diagnostics: vec![*diagnostic] }),

@@ -6,7 +6,9 @@ use clap::ValueEnum;
 
 use super::exit::{Exit, Failure, written};
 use super::load::{coloured, load, shown};
+use super::params::ParamArgs;
 use crate::graph::{Picture, draw};
+use crate::spec::Purpose;
 
 const HELP: &str = "\
 Examples:
@@ -20,6 +22,8 @@ Examples:
 pub(crate) struct GraphArgs {
     /// The workflow file; `-` is standard input. Without one it is searched in this folder and above.
     file: Option<String>,
+    #[command(flatten)]
+    params: ParamArgs,
     /// How it is drawn.
     #[arg(long = "as", value_name = "FORM", default_value = "text")]
     form: Form,
@@ -62,7 +66,8 @@ pub(crate) fn main(args: &GraphArgs) -> Result<Exit, Failure> {
                 .hint("use Graphviz: `pyoco graph --as dot | dot -Tsvg`"));
         }
     };
-    let (_, flow) = load(args.file.as_deref(), coloured())?;
+    let settings = args.params.settings(Purpose::Look)?;
+    let (_, flow) = load(args.file.as_deref(), &settings, coloured())?;
     let flow = shown(&flow);
     written(std::io::stdout().write_all(draw(&flow, picture).as_bytes()))
 }

@@ -4,8 +4,10 @@ use std::io::Write;
 
 use super::exit::{Exit, Failure, written};
 use super::load::{coloured, load, shown};
+use super::params::ParamArgs;
 use super::say::say;
-use crate::model::{Flow, TaskId, Work, escape};
+use crate::model::{Flow, Param, ParamKind, TaskId, Work, escape};
+use crate::spec::Purpose;
 
 const HELP: &str = "\
 Examples:
@@ -18,6 +20,8 @@ Examples:
 pub(crate) struct ListArgs {
     /// The workflow file; `-` is standard input. Without one it is searched in this folder and above.
     file: Option<String>,
+    #[command(flatten)]
+    params: ParamArgs,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -28,10 +32,15 @@ pub(crate) struct ListArgs {
 
 /// Does it.
 pub(crate) fn main(args: &ListArgs) -> Result<Exit, Failure> {
-    let (_, flow) = load(args.file.as_deref(), coloured())?;
+    let settings = args.params.settings(Purpose::Look)?;
+    let (_, flow) = load(args.file.as_deref(), &settings, coloured())?;
     let flow = shown(&flow);
     let limit = args.limit.unwrap_or(usize::MAX);
-    let text = if args.json { json(&flow, limit) } else { table(&flow, limit) };
+    let text = if args.json {
+        json(&flow, limit)
+    } else {
+        format!("{}{}", table(&flow, limit), params(&flow))
+    };
     let n_more = flow.tasks().len().saturating_sub(limit);
     if n_more > 0 {
         say(format_args!("… and {n_more} more; --limit shows them"));
@@ -55,6 +64,55 @@ pub(crate) fn table(flow: &Flow, limit: usize) -> String {
     text
 }
 
+/// Returns a line for each param: its name with what it takes, its default, what it is for.
+fn params(flow: &Flow) -> String {
+    if flow.params().is_empty() {
+        return String::new();
+    }
+    let shown: Vec<(String, &Param)> =
+        flow.params().iter().map(|param| (param_use(param), param)).collect();
+    let width = shown.iter().map(|(text, _)| text.chars().count()).max().unwrap_or(0).min(60);
+    let mut text = "\nparams\n".to_owned();
+    for (written, param) in shown {
+        let description = escape(param.description().unwrap_or_default().trim_end());
+        text.push_str(format!("  {written:width$}  {description}").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns how a param is set, and its default: `-p mode=debug|release (debug)`.
+fn param_use(param: &Param) -> String {
+    let takes = match param.kind() {
+        ParamKind::Enum(values) => values.join("|"),
+        ParamKind::Int => "N".to_owned(),
+        ParamKind::Bool => "true|false".to_owned(),
+        ParamKind::List => "A,B".to_owned(),
+        ParamKind::String => "TEXT".to_owned(),
+    };
+    let default = match param.default() {
+        None => "required".to_owned(),
+        Some(value) => match value.to_string() {
+            text if text.is_empty() => "empty".to_owned(),
+            text => text.replace('\n', ","),
+        },
+    };
+    escape(&format!("-p {}={takes} ({default})", param.name())).into_owned()
+}
+
+fn param_json(param: &Param) -> serde_json::Value {
+    let values = match param.kind() {
+        ParamKind::Enum(values) => Some(values.to_vec()),
+        ParamKind::Int | ParamKind::Bool | ParamKind::List | ParamKind::String => None,
+    };
+    serde_json::json!({
+        "name": param.name(), "type": param.kind().word(), "values": values,
+        "default": param.default().map(ToString::to_string),
+        "value": param.value().map(ToString::to_string),
+        "required": param.default().is_none(), "description": param.description(),
+    })
+}
+
 fn json(flow: &Flow, limit: usize) -> String {
     let names = |ids: &[TaskId]| -> Vec<String> {
         ids.iter().map(|id| flow.task(*id).name().to_owned()).collect()
@@ -73,6 +131,7 @@ fn json(flow: &Flow, limit: usize) -> String {
     });
     let document = serde_json::json!({
         "flow": flow.name(), "description": flow.description(),
+        "params": flow.params().iter().map(param_json).collect::<Vec<_>>(),
         "tasks": tasks.collect::<Vec<_>>(),
     });
     let mut text = serde_json::to_string_pretty(&document).expect("a flow is plain values");

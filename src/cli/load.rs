@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::exit::Failure;
 use super::say::say_text;
 use crate::model::{Flow, escape};
-use crate::spec::{self, Diagnostic, Source};
+use crate::spec::{self, Diagnostic, Settings, Source};
 
 /// Returns the folder that the program was called in.
 pub(crate) fn caller_dir() -> Result<PathBuf, Failure> {
@@ -32,11 +32,15 @@ pub(crate) fn file_or_found(file: Option<&str>, caller_dir: &Path) -> Result<Str
 ///
 /// # Errors
 /// Where there is no flow; why was said, and the failure only sums it up.
-pub(crate) fn load(file: Option<&str>, colour: bool) -> Result<(Source, Flow), Failure> {
+pub(crate) fn load(
+    file: Option<&str>,
+    settings: &Settings,
+    colour: bool,
+) -> Result<(Source, Flow), Failure> {
     let caller_dir = caller_dir()?;
     let file = file_or_found(file, &caller_dir)?;
     let source = spec::read(&file, &caller_dir).map_err(|diagnostic| failure(&diagnostic))?;
-    let loaded = spec::load_with_env(&source, caller_env());
+    let loaded = spec::load_with(&source, settings);
     let (said, summary) = spec::report_parts(&source, &loaded.diagnostics, colour);
     say_text(said);
     match loaded.flow {

@@ -7,6 +7,7 @@ mod init;
 mod list;
 mod load;
 mod other;
+mod params;
 mod run;
 mod runs;
 mod say;

@@ -147,6 +147,8 @@ fn environment(run: &Context, id: TaskId, attempt: u32) -> Vec<(OsString, OsStri
     let task = run.plan.flow.task(id);
     let mut env = run.base_env.clone();
     env.extend(task.options.env.iter().map(|(name, value)| ((&**name).into(), (&**value).into())));
+    env.extend(run.plan.env.iter().cloned());
+    env.extend(run.params.iter().cloned());
     let mut set = |name: &str, value: &OsStr| env.push((name.into(), value.to_owned()));
     set("PYOCO_RUN_ID", run.run_id.to_string().as_ref());
     set("PYOCO_RUN_DIR", run.dir.as_os_str());

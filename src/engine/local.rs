@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,7 +19,7 @@ use super::logs::Logs;
 use super::shared::Message;
 use super::{Surroundings, attempt, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Mask, Reason, RunId, RunStatus, Size, TaskId, escape};
+use crate::model::{Flow, Mask, Reason, RunId, RunStatus, Size, TaskId, escape};
 use crate::scheduler::{Ended, Executor, Input, Overdue, Plan};
 
 /// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
@@ -30,7 +31,10 @@ pub(super) struct Context {
     pub(super) plan: Plan,
     /// The run's folder, in its record or a private one.
     pub(super) dir: PathBuf,
+    /// What tasks see before anything that the file says of them.
     pub(super) base_env: Vec<(OsString, OsString)>,
+    /// The params, as variables.
+    pub(super) params: Vec<(OsString, OsString)>,
     pub(super) parent: Option<RunId>,
     pub(super) surroundings: Arc<Surroundings>,
     /// What must not be read in anything that the run leaves behind.
@@ -79,10 +83,11 @@ impl Context {
     pub(super) fn new(parts: ContextParts) -> Context {
         Context {
             run_id: parts.run_id,
-            plan: parts.plan,
             dir: parts.dir,
-            base_env: base_env(&parts.surroundings.env),
+            base_env: base_env(&parts.plan.flow, &parts.surroundings.env),
+            params: params(&parts.plan.flow, &parts.console),
             parent: parent_run(&parts.surroundings.env),
+            plan: parts.plan,
             surroundings: parts.surroundings,
             mask: parts.mask,
             log: parts.log,
@@ -176,24 +181,46 @@ fn piece(max_log: Size) -> usize {
     (max_log.0 / 16).clamp(1, 64 << 10) as usize
 }
 
-/// Returns the caller's environment without what is pyoco's own: per-task variables of an outer run,
-/// and what must not reach a task by itself.
-fn base_env(env: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
+/// Returns the params as variables, but for those that are too long for one.
+fn params(flow: &Flow, console: &ConsoleSender) -> Vec<(OsString, OsString)> {
+    let values = flow.params().iter().filter_map(|param| Some((param, param.value()?)));
+    let variables = values.filter_map(|(param, value)| {
+        let value = value.to_string();
+        if value.len() > MAX_VARIABLE {
+            console.notice(format!(
+                "the param `{}` is longer than {} KiB: tasks do not see it as `{}`",
+                escape(param.name()),
+                MAX_VARIABLE >> 10,
+                param.variable(),
+            ));
+            return None;
+        }
+        Some((param.variable().into(), value.into()))
+    });
+    variables.collect()
+}
+
+/// Returns what tasks see of the file's `env_file` and of the caller's environment, which wins:
+/// without what is pyoco's own, per-task variables of an outer run, and what must not reach a task by
+/// itself.
+fn base_env(flow: &Flow, env: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
     let is_own = |name: &OsString| {
         let Some(name) = name.to_str() else { return false };
-        matches!(
-            name,
-            "PYOCO_OUTPUT"
-                | "PYOCO_STATUS"
-                | "PYOCO_FAILED_TASKS"
-                | "PYOCO_PARENT_RUN"
-                | "PYOCO_SERVER"
-                | "PYOCO_TOKEN"
-        ) || ["PYOCO_PARAM_", "PYOCO_MATRIX_", "PYOCO_POOL_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
+        let is_held_back = matches!(name, "PYOCO_SERVER" | "PYOCO_TOKEN")
+            && !flow.inherit_env.is_named(name.as_bytes());
+        is_held_back
+            || matches!(
+                name,
+                "PYOCO_OUTPUT" | "PYOCO_STATUS" | "PYOCO_FAILED_TASKS" | "PYOCO_PARENT_RUN"
+            )
+            || ["PYOCO_PARAM_", "PYOCO_MATRIX_", "PYOCO_POOL_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
     };
-    env.iter().filter(|(name, _)| !is_own(name)).cloned().collect()
+    let is_seen =
+        |(name, _): &&(OsString, OsString)| !is_own(name) && flow.inherit_env.has(name.as_bytes());
+    let below = flow.env_below.iter().map(|(name, value)| ((&**name).into(), (&**value).into()));
+    below.chain(env.iter().filter(is_seen).cloned()).collect()
 }
 
 /// Returns the run whose task we are, as its environment says.

@@ -14,8 +14,8 @@ use std::path::Path;
 
 use super::Surroundings;
 use crate::event::{CancelRequest, Measured, RunNoted, RunStarted, open_regular};
-use crate::model::{Flow, MIN_SECRET, Mask, Reason};
-use crate::scheduler::{Ended, Input, Started};
+use crate::model::{MIN_SECRET, Mask, Reason};
+use crate::scheduler::{Ended, Input, Plan, Started};
 
 /// The most that is looked through of a file of a few lines.
 const MAX_BLANKED: u64 = 64 << 20;
@@ -23,18 +23,19 @@ const MAX_BLANKED: u64 = 64 << 20;
 const MAX_NAMES: usize = 8;
 
 /// Returns what masks all values that tasks of this flow can see under the names of its secrets.
-pub(super) fn mask_of(flow: &Flow, surroundings: &Surroundings) -> Mask {
-    let env = surroundings.env.iter();
-    flow.secrets().mask(env.map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+pub(super) fn mask_of(plan: &Plan, surroundings: &Surroundings) -> Mask {
+    let env = surroundings.env.iter().chain(plan.env.iter());
+    plan.flow.secrets().mask(env.map(|(name, value)| (name.as_bytes(), value.as_bytes())))
 }
 
 /// Returns what people should know of secrets that are not masked. What the file sets is not spoken
 /// of: who reads the file has said it.
-pub(super) fn warnings(flow: &Flow, surroundings: &Surroundings) -> Vec<String> {
-    let env = surroundings.env.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+pub(super) fn warnings(plan: &Plan, surroundings: &Surroundings) -> Vec<String> {
+    let env = surroundings.env.iter().chain(plan.env.iter());
+    let env = env.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
     let inherited: HashMap<&[u8], &[u8]> = env.collect();
     let (mut unset, mut short) = (Vec::new(), Vec::new());
-    for secret in flow.secrets().0.iter() {
+    for secret in plan.flow.secrets().0.iter() {
         match inherited.get(secret.name.as_bytes()) {
             None if secret.values.is_empty() => unset.push(&*secret.name),
             Some(value) if !Mask::takes(value) => short.push(&*secret.name),

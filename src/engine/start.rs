@@ -28,7 +28,7 @@ pub(super) struct Order {
 /// Starts a run; returns when its record exists.
 pub(super) fn start(mut order: Order, store: &dyn StateStore) -> Result<Arc<Shared>, StartError> {
     let run_id = RunId::fresh();
-    let mask = Arc::new(mask_of(&order.plan.flow, &order.surroundings));
+    let mask = Arc::new(mask_of(&order.plan, &order.surroundings));
     let log = make_record(store, run_id, &order.plan, &mut order.options, &mask)?;
     begin(run_id, log, order, mask).inspect_err(|_| {
         // A run that never began leaves no record; where it cannot be removed it is a LOST one.
@@ -55,7 +55,7 @@ fn begin(
     let clock = Arc::new(Clock::start());
     let (console, trace) =
         console::start(options.trace.take(), clock.clone()).map_err(StartError::Thread)?;
-    for warning in warnings(&plan.flow, &surroundings) {
+    for warning in warnings(&plan, &surroundings) {
         console.notice(warning);
     }
     let context = Arc::new(Context::new(ContextParts {

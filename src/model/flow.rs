@@ -7,10 +7,11 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Mask, Ms, SIGTERM, Size, TaskId};
+use super::{Mask, Ms, Param, SIGTERM, Size, TaskId};
 
 /// A checked workflow.
 #[derive(Clone, Debug)]
+#[cfg_attr(test, derive(Default))]
 pub struct Flow {
     pub(crate) name: String,
     pub(crate) description: Option<String>,
@@ -29,6 +30,10 @@ pub struct Flow {
     pub(crate) jobs: Option<u32>,
     pub(crate) on_failure: OnFailure,
     pub(crate) secrets: Secrets,
+    pub(crate) params: Vec<Param>,
+    /// What the file's `env_file` holds: it gives way to whatever the caller's environment has.
+    pub(crate) env_below: Arc<[(Box<str>, Box<str>)]>,
+    pub(crate) inherit_env: InheritEnv,
     /// The deadline of level stop; `None`: the scheduler's own.
     pub(crate) grace: Option<Ms>,
     /// The longest that `tasks` may take together.
@@ -52,6 +57,9 @@ impl Flow {
             jobs: self.jobs,
             on_failure: self.on_failure,
             secrets: self.secrets.clone(),
+            params: self.params.clone(),
+            env_below: self.env_below.clone(),
+            inherit_env: self.inherit_env.clone(),
             grace: self.grace,
             timeout: self.timeout,
             records: self.records,
@@ -73,12 +81,18 @@ impl Flow {
         &self.secrets
     }
 
+    /// Returns what its caller may choose, in file order.
+    pub fn params(&self) -> &[Param] {
+        &self.params
+    }
+
     /// Returns the flow as it can be shown: without secrets in what it says of itself and of its tasks.
     pub fn shown(&self, mask: &Mask) -> Flow {
         let mut flow = self.clone();
         let texts = flow.tasks.iter_mut().filter_map(|task| task.description.as_mut());
         texts.for_each(|text| *text = mask.text(text).into());
         flow.description.iter_mut().for_each(|text| mask.apply(text));
+        flow.params.iter_mut().for_each(|param| param.mask(mask));
         for task in &mut flow.tasks {
             task.work = match &task.work {
                 Work::Run(script) => Work::Run(mask.text(script).into()),
@@ -160,6 +174,38 @@ impl Secrets {
         let set = self.0.iter().flat_map(|secret| &secret.values);
         Mask::new(inherited.chain(set.map(|value| value.as_bytes().to_vec())))
     }
+}
+
+/// What of the caller's environment tasks see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum InheritEnv {
+    /// All of it, but what is pyoco's own.
+    #[default]
+    All,
+    /// `PATH`, `HOME` and these.
+    Only(Arc<[Box<str>]>),
+}
+
+impl InheritEnv {
+    /// Returns whether tasks see this variable.
+    pub fn has(&self, name: &[u8]) -> bool {
+        match self {
+            InheritEnv::All => true,
+            InheritEnv::Only(names) => name == b"PATH" || name == b"HOME" || is_one_of(names, name),
+        }
+    }
+
+    /// Returns whether the file names this variable, and so asks for it in so many words.
+    pub fn is_named(&self, name: &[u8]) -> bool {
+        match self {
+            InheritEnv::All => false,
+            InheritEnv::Only(names) => is_one_of(names, name),
+        }
+    }
+}
+
+fn is_one_of(names: &[Box<str>], name: &[u8]) -> bool {
+    names.iter().any(|one| one.as_bytes() == name)
 }
 
 /// What is kept of the runs of a flow; `None`: what the keeper of records does by itself.

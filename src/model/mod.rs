@@ -7,17 +7,20 @@ mod id;
 mod mask;
 #[cfg(test)]
 mod mask_tests;
+mod param;
 mod size;
 mod state;
 mod text;
 mod time;
 
 pub use flow::{
-    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Secret,
-    Secrets, Shell, Syntax, Task, Work,
+    Flow, InheritEnv, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Records,
+    Retry, Secret, Secrets, Shell, Syntax, Task, Work,
 };
 pub use id::{BadRunId, RunId, TaskId};
 pub use mask::{MASKED, MIN_SECRET, Mask, MaskStream};
+pub(crate) use param::variable;
+pub use param::{Param, ParamKind, ParamValue};
 pub use size::{BadSize, Size};
 pub use state::{CancelToken, Counts, Level, Reason, RunStatus, TaskState, signal_name};
 pub(crate) use state::{SIGKILL, SIGTERM};

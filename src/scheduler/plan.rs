@@ -1,5 +1,6 @@
 //! What a run is to do: a flow with a selection and the settings that the caller decided.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::graph::Selected;
@@ -49,6 +50,8 @@ pub struct Plan {
     pub grace: Ms,
     /// The longest that the run may take, `finally` apart.
     pub timeout: Option<Ms>,
+    /// Variables that the caller sets for all tasks: they win over those of the file.
+    pub env: Arc<[(OsString, OsString)]>,
     /// What the pauses between attempts are scattered with.
     pub seed: u64,
 }
@@ -74,6 +77,7 @@ impl Plan {
             args: Arc::default(),
             on_failure: None,
             on_cancel: None,
+            env: Arc::default(),
             seed: 0,
         }
     }

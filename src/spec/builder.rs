@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::lower::{self, Origin};
+use super::settings::{Given, ParamSetting, SetBy, Settings};
 use super::tree::{Entry, Kind, Node, Span, Style};
 use crate::model::{Flow, Syntax};
 
@@ -35,6 +36,8 @@ pub struct FlowBuilder {
     keys: Vec<Entry<'static>>,
     tasks: Vec<TaskBuilder>,
     finally: Vec<TaskBuilder>,
+    params: Vec<Entry<'static>>,
+    settings: Settings,
 }
 
 /// Makes a task of a [`FlowBuilder`]. Values are written as in a file: `"10m"`.
@@ -54,6 +57,8 @@ impl FlowBuilder {
             keys: Vec::new(),
             tasks: Vec::new(),
             finally: Vec::new(),
+            params: Vec::new(),
+            settings: Settings::default(),
         }
     }
 
@@ -71,6 +76,26 @@ impl FlowBuilder {
     /// Sets an environment variable for all tasks.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> FlowBuilder {
         add_env(&mut self.keys, name.into(), value.into());
+        self
+    }
+
+    /// Declares a param with a default, which gives it its type as in a file: `"4"`, `"true"`.
+    pub fn param(mut self, name: impl Into<String>, default: impl Into<String>) -> FlowBuilder {
+        self.params.push(Entry {
+            key: Cow::Owned(name.into()),
+            span: Span::NONE,
+            value: node(Kind::Plain(Cow::Owned(default.into()))),
+        });
+        self
+    }
+
+    /// Sets a param, as `-p name=value` does.
+    pub fn set_param(mut self, name: impl Into<String>, value: impl Into<String>) -> FlowBuilder {
+        self.settings.params.push(ParamSetting {
+            name: name.into(),
+            given: Given::Text(value.into()),
+            from: SetBy::Flag,
+        });
         self
     }
 
@@ -138,6 +163,9 @@ impl FlowBuilder {
         let mut found = Diagnostics::default();
         let mut keys = self.keys;
         keys.push(entry("name", text(self.name)));
+        if !self.params.is_empty() {
+            keys.push(entry("params", node(Kind::Map(self.params))));
+        }
         keys.push(entry("tasks", map_of(self.tasks, &mut found)));
         if !self.finally.is_empty() {
             keys.push(entry("finally", map_of(self.finally, &mut found)));
@@ -150,7 +178,7 @@ impl FlowBuilder {
             default_name: String::new(),
             text: None,
         };
-        let loaded = lower::lower(&node(Kind::Map(keys)), origin, found);
+        let loaded = lower::lower(&node(Kind::Map(keys)), origin, &self.settings, found);
         loaded.flow.ok_or(loaded.diagnostics)
     }
 

@@ -19,6 +19,8 @@ pub(crate) enum Place {
     Kill,
     /// `records`.
     Records,
+    /// A param.
+    Param,
 }
 
 impl Place {
@@ -31,6 +33,7 @@ impl Place {
             Place::Retry => "in `retry`",
             Place::Kill => "in `kill`",
             Place::Records => "in `records`",
+            Place::Param => "in a param",
         }
     }
 }
@@ -84,6 +87,14 @@ pub(crate) enum Type {
     Signal,
     /// A size with a unit.
     Size,
+    /// A map of params.
+    Params,
+    /// Any default of a param.
+    ParamDefault,
+    /// A path or a list of paths.
+    Paths,
+    /// `true`, `false`, or a list of names of environment variables.
+    Inherited,
     /// Not read by this version.
     Later,
 }
@@ -115,6 +126,8 @@ pub(crate) const ON_CANCEL: &[&str] = &["finish", "stop"];
 pub(crate) const SIGNALS: &[&str] = &["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "ABRT", "KILL"];
 /// The most ended runs that a file may ask to keep.
 pub(crate) const MAX_RUNS: u32 = 1_000_000;
+/// The types of a param.
+pub(crate) const PARAM_TYPES: &[&str] = &["string", "int", "bool", "enum", "list"];
 /// The words of `shell`.
 pub(crate) const SHELLS: &[&str] = &["sh", "bash", "zsh", "fish", "pwsh", "python", "node"];
 
@@ -123,6 +136,7 @@ const TASK: &[Place] = &[Place::Task];
 const RETRY: &[Place] = &[Place::Retry];
 const KILL: &[Place] = &[Place::Kill];
 const RECORDS: &[Place] = &[Place::Records];
+const PARAM: &[Place] = &[Place::Param];
 const SET: &[Place] = &[Place::Task, Place::Defaults];
 
 const fn key(
@@ -158,11 +172,32 @@ pub(crate) const KEYS: &[Key] = &[
         "What it is for, in a sentence; shown by `pyoco list`.",
     ),
     key(
+        "params",
+        TOP,
+        Type::Params,
+        "",
+        "What the caller may choose, by name: a default, or a map that says more. Set with `-p name=value`; tasks see each as `PYOCO_PARAM_<NAME>`.",
+    ),
+    key(
         "env",
         &[Place::Top, Place::Task, Place::Defaults],
         Type::Env,
         "",
         "Environment variables. A value is its source text: `3.10` and `no` stay as they are. A task's own win over those of `defaults`, and these over the file's.",
+    ),
+    key(
+        "env_file",
+        &[Place::Top, Place::Task],
+        Type::Paths,
+        "",
+        "Files with lines `NAME=value`, relative to the file's folder; a later one wins, `?` at the end marks one that may be absent. Nothing in a value is expanded. At the top level the caller's environment wins over it.",
+    ),
+    key(
+        "inherit_env",
+        TOP,
+        Type::Inherited,
+        "true",
+        "What of the caller's environment tasks see: all, nothing (`false`), or the variables of a list. `PATH` and `HOME` are always there.",
     ),
     key(
         "secrets",
@@ -331,9 +366,17 @@ pub(crate) const KEYS: &[Key] = &[
         "all",
         "The exit codes that are worth another attempt; 128 + n for signal n.",
     ),
-    later("params", TOP),
-    later("env_file", &[Place::Top, Place::Task]),
-    later("inherit_env", TOP),
+    key("type", PARAM, Type::Words(PARAM_TYPES), "what the default is", "What the param takes."),
+    key("values", PARAM, Type::WordList, "", "What an enum may be."),
+    key(
+        "default",
+        PARAM,
+        Type::ParamDefault,
+        "an empty text or list",
+        "What the param is where nobody sets it.",
+    ),
+    key("description", PARAM, Type::Text, "", "What it is for; shown by `pyoco list`."),
+    key("required", PARAM, Type::Bool, "false", "Whether the caller must set it."),
     later("pools", TOP),
     later("if", TASK),
     later("matrix", TASK),
@@ -405,9 +448,15 @@ mod tests {
 
     #[test]
     fn every_key_is_explained_and_stands_once_in_a_map() {
-        for place in
-            [Place::Top, Place::Task, Place::Defaults, Place::Retry, Place::Kill, Place::Records]
-        {
+        for place in [
+            Place::Top,
+            Place::Task,
+            Place::Defaults,
+            Place::Retry,
+            Place::Kill,
+            Place::Records,
+            Place::Param,
+        ] {
             let names: Vec<_> =
                 KEYS.iter().filter(|key| key.places.contains(&place)).map(|key| key.name).collect();
             for (at, name) in names.iter().enumerate() {

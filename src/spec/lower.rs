@@ -7,10 +7,13 @@
 use std::collections::HashMap;
 
 use super::diag::{Diagnostic, Diagnostics};
+use super::env_files::{EnvFiles, inherit_env};
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
 use super::maps;
+use super::params::params;
 use super::secrets;
+use super::settings::Settings;
 use super::task::{TaskReader, defaults, on_failure};
 use super::tree::{Entry, Kind, LineIndex, Node, Span};
 use super::values::{self, Env};
@@ -32,26 +35,44 @@ pub(crate) struct Origin<'a> {
 }
 
 /// Reads a tree.
-pub(crate) fn lower(root: &Node<'_>, origin: Origin<'_>, mut found: Diagnostics) -> Loaded {
-    let flow = flow(root, origin, &mut found);
+pub(crate) fn lower(
+    root: &Node<'_>,
+    origin: Origin<'_>,
+    settings: &Settings,
+    mut found: Diagnostics,
+) -> Loaded {
+    let flow = flow(root, origin, settings, &mut found);
     let flow = if found.has_error() { None } else { flow };
     Loaded { flow, diagnostics: found.sorted() }
 }
 
-fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<Flow> {
+fn flow(
+    root: &Node<'_>,
+    origin: Origin<'_>,
+    settings: &Settings,
+    found: &mut Diagnostics,
+) -> Option<Flow> {
     let Some(map) = root.map() else {
         let message = format!("a workflow file is a map of keys, not {}", root.noun());
         let help = "begin with `tasks:`, and below it `  hello: echo hi`";
         found.push(Diagnostic::error("not-a-map", message).at(root.span).help(help));
         return None;
     };
-    let secrets = secrets::read(map, found); // first: what follows must not show their values
+    let listed = secrets::read(map, settings, found); // first: what follows must not show their values
     let top = fields(map, Place::Top, found);
     if let Some(version) = top.get("version") {
         check_version(&version.value, found);
     }
     let name = top.get("name").and_then(|entry| flow_name(&entry.value, found));
     let description = top.text("description", found);
+    let names = listed.0.iter().filter_map(|secret| secret.name.strip_prefix("params."));
+    let params = params(&top, settings, &names.collect::<Vec<_>>(), found);
+    let mut env_files = EnvFiles::new(&origin.base_dir);
+    let env_below = match top.get("env_file") {
+        Some(entry) => env_files.env(&entry.value, &Env::new(), found),
+        None => Env::new(),
+    };
+    let inherit_env = top.get("inherit_env").map(|entry| inherit_env(&entry.value, found));
     let env = match top.get("env") {
         Some(entry) => values::env(&entry.value, &Env::new(), found),
         None => Env::new(),
@@ -72,7 +93,7 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
     let entries: Vec<&Entry<'_>> = entries.iter().chain(finally).collect();
     let names = task_names(&entries, n_tasks, found);
     let mut wiring = Wiring::new(&names, n_tasks, entries.len());
-    let mut reader = TaskReader::new(defaults);
+    let mut reader = TaskReader::new(defaults, env_files);
     let mut tasks = Vec::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         found.subject = Some(entry.key.to_string());
@@ -103,7 +124,10 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
         lists,
         jobs,
         on_failure: on_failure.unwrap_or_default(),
-        secrets,
+        secrets: secrets::with_files(listed, &reader.env_files.seen),
+        params,
+        env_below: env_below.into(),
+        inherit_env: inherit_env.unwrap_or_default(),
         grace,
         timeout,
         records: records.unwrap_or_default(),

@@ -6,14 +6,18 @@
 
 mod builder;
 mod diag;
+mod dotenv;
+mod env_files;
 mod fields;
 mod hints;
 mod keys;
 mod lower;
 mod maps;
 mod notation;
+mod params;
 mod schema;
 mod secrets;
+mod settings;
 mod source;
 mod task;
 mod toml;
@@ -31,8 +35,10 @@ use tree::{Kind, LineIndex, Span};
 
 pub use builder::{FlowBuilder, TaskBuilder};
 pub use diag::{Diagnostic, Severity, report, report_json, report_parts};
+pub use env_files::read_env_file;
 pub use schema::workflow_schema;
 pub use secrets::masked_source;
+pub use settings::{Given, ParamSetting, Purpose, SetBy, Settings, read_params};
 pub use source::{Source, find, read};
 
 pub(crate) const MAX_FLOW_NAME: usize = 256; // bytes
@@ -46,15 +52,15 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Loads a file.
+/// Loads a file, with the defaults of its params.
 pub fn load(source: &Source) -> Loaded {
-    load_with_env(source, [])
+    load_with(source, &Settings::default())
 }
 
-/// Loads a file whose secrets may come from this environment: no diagnostic shows their values.
-pub fn load_with_env(source: &Source, env: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Loaded {
+/// Loads a file with what its caller gives it. No diagnostic shows the value of a secret.
+pub fn load_with(source: &Source, settings: &Settings) -> Loaded {
     let mut found = Diagnostics::default();
-    found.env.extend(env);
+    found.env.extend(settings.env.iter().cloned());
     let tree = text(&source.bytes, &mut found).and_then(|text| {
         let tree = match source.syntax {
             Syntax::Yaml => yaml::read(text, &mut found),
@@ -83,7 +89,7 @@ pub fn load_with_env(source: &Source, env: impl IntoIterator<Item = (Vec<u8>, Ve
         default_name: source.default_name.clone(),
         text: Some((text, &index)),
     };
-    lower::lower(&tree, origin, found)
+    lower::lower(&tree, origin, settings, found)
 }
 
 /// Returns the text of a file that is one.

@@ -33,6 +33,7 @@ pub fn workflow_schema() -> String {
         "retry": retry,
         "kill": map_of(Place::Kill),
         "records": map_of(Place::Records),
+        "param": map_of(Place::Param),
         "scalar": {
             "description": "A text; a number or a word without quotes is taken as it is written.",
             "type": ["string", "number", "boolean"],
@@ -99,6 +100,21 @@ fn type_of(takes: Type) -> Value {
         }
         Type::Factor => json!({ "type": "number", "minimum": 1, "maximum": 1000 }),
         Type::Bool => json!({ "type": "boolean" }),
+        Type::Params => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*$", "maxLength": 128 },
+            "additionalProperties": { "oneOf": [
+                scalar, { "type": "array", "items": scalar }, { "$ref": "#/$defs/param" },
+            ] },
+        }),
+        Type::ParamDefault => json!({ "oneOf": [scalar, { "type": "array", "items": scalar }] }),
+        Type::Paths => json!({ "oneOf": [
+            { "type": "string" },
+            { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+        ] }),
+        Type::Inherited => json!({ "oneOf": [
+            { "type": "boolean" }, { "type": "array", "items": { "type": "string" } },
+        ] }),
         Type::Duration => json!({ "$ref": "#/$defs/duration" }),
         Type::Shell => json!({ "oneOf": [
             { "enum": keys::SHELLS },

@@ -4,9 +4,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
+use super::dotenv::Variable;
+use super::hints::suggest;
+use super::settings::{Given, Settings};
 use super::tree::{Entry, Kind, Node, Span};
 use super::{toml, values, yaml};
 use crate::model::{MASKED, MIN_SECRET, Mask, Secret, Secrets, Syntax};
@@ -51,17 +55,18 @@ impl Hidden {
 
 /// Reads the key, and what the rest of the file sets its variables to. From here on no diagnostic
 /// shows a value.
-pub(crate) fn read(root: &[Entry<'_>], found: &mut Diagnostics) -> Secrets {
+pub(crate) fn read(root: &[Entry<'_>], settings: &Settings, found: &mut Diagnostics) -> Secrets {
     let Some(entry) = child(root, "secrets") else { return Secrets::default() };
     let Kind::List(items) = entry.value.kind() else {
         let wrong = values::wrong_type("secrets", "a list of names", &entry.value);
         found.push(wrong.help("write `secrets: [TOKEN]`"));
         return Secrets::default();
     };
+    let params = child(root, "params").and_then(|entry| entry.value.map()).unwrap_or_default();
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut secrets: Vec<(Secret, Span)> = Vec::new();
     for item in items {
-        let Some(name) = name(item, found) else { continue };
+        let Some(name) = name(item, params, found) else { continue };
         places.entry(name).or_insert_with(|| {
             secrets.push((Secret { name: name.into(), values: Vec::new() }, item.span));
             secrets.len() - 1
@@ -83,6 +88,16 @@ pub(crate) fn read(root: &[Entry<'_>], found: &mut Diagnostics) -> Secrets {
         n_bytes += value.len();
         secret.values.push(value.into());
     }
+    for (secret, span) in &mut secrets {
+        let Some(param) = secret.name.strip_prefix("params.") else { continue };
+        let (values, spans) = values_of_param(param, params, settings);
+        if values.iter().any(|value| !Mask::takes(value.as_bytes()) && !value.is_empty()) {
+            found.push(too_short(&secret.name, *span));
+        }
+        n_bytes += values.iter().map(|value| value.len()).sum::<usize>();
+        secret.values.extend(values);
+        hidden.spans.extend(spans);
+    }
     if n_bytes > MAX_VALUES {
         let message = format!("the values of all secrets are longer than {} MiB", MAX_VALUES >> 20);
         let help =
@@ -99,13 +114,73 @@ pub(crate) fn read(root: &[Entry<'_>], found: &mut Diagnostics) -> Secrets {
     secrets
 }
 
+/// Returns all that a param may be: what the file says and what was given; and where the file says it.
+fn values_of_param(
+    name: &str,
+    params: &[Entry<'_>],
+    settings: &Settings,
+) -> (Vec<Box<str>>, Vec<Span>) {
+    let (mut values, mut spans) = (Vec::new(), Vec::new());
+    let given = settings.params.iter().filter(|setting| setting.name == name).cloned();
+    for setting in given.chain(settings.of_env(name)) {
+        match setting.given {
+            Given::Text(text) if text.contains(['\n', ',']) => {
+                values.extend(text.split(['\n', ',']).map(Box::from));
+                values.push(text.into());
+            }
+            Given::Text(text) => values.push(text.into()),
+            Given::Items(items) => values.extend(items.into_iter().map(Box::from)),
+            Given::NoText => {}
+        }
+    }
+    let Some(declared) = child(params, name) else { return (values, spans) };
+    let default = match declared.value.map() {
+        Some(map) => child(map, "default").map(|entry| &entry.value),
+        None => Some(&declared.value),
+    };
+    for item in default.into_iter().flat_map(Node::items) {
+        if let Some(text) = item.scalar() {
+            values.push(text.into());
+            spans.push(own_place(item).span);
+        }
+    }
+    values.retain(|value| !value.is_empty());
+    (values, spans)
+}
+
+/// Adds what files of variables set the secrets to.
+pub(crate) fn with_files(secrets: Secrets, files: &[Rc<[Variable]>]) -> Secrets {
+    if secrets.0.is_empty() || files.is_empty() {
+        return secrets;
+    }
+    let mut all: Vec<Secret> = secrets.0.to_vec();
+    for (name, value) in files.iter().flat_map(|file| file.iter()) {
+        if let Some(secret) = all.iter_mut().find(|secret| secret.name == *name)
+            && !secret.values.contains(value)
+        {
+            secret.values.push(value.clone());
+        }
+    }
+    Secrets(all.into())
+}
+
 /// Returns a name of the list, where it is one.
-fn name<'n>(item: &'n Node<'_>, found: &mut Diagnostics) -> Option<&'n str> {
+fn name<'n>(item: &'n Node<'_>, params: &[Entry<'_>], found: &mut Diagnostics) -> Option<&'n str> {
     let name = values::text(item, "secrets", found)?;
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
     let wrong = |message: String| Diagnostic::error("secret-name", message).at(item.span);
-    if name.starts_with("params.") || (name.starts_with("tasks.") || name.starts_with("tasks[")) {
+    if let Some(param) = name.strip_prefix("params.") {
+        if child(params, param).is_some() {
+            return Some(name);
+        }
+        let names = params.iter().map(|entry| &*entry.key);
+        let near = suggest(param, names).map(|near| format!("; did you mean `params.{near}`?"));
+        let message = format!("the file has no param `{param}`{}", near.unwrap_or_default());
+        found.push(wrong(message).help("name a param that stands below `params`"));
+        return None;
+    }
+    if name.starts_with("tasks.") || name.starts_with("tasks[") {
         let message = format!("`{name}` in `secrets` does not work yet in this version of pyoco");
         found.push(
             Diagnostic::error("not-yet", message)

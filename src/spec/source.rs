@@ -89,6 +89,38 @@ pub fn read(file: &str, caller_dir: &Path) -> Result<Source, Box<Diagnostic>> {
     regular(file, &path, syntax, bytes).map_err(|error| unreadable(file, &error))
 }
 
+/// Reads a text beside the workflow file: variables, or values of params. A relative path starts at
+/// the current folder.
+///
+/// # Errors
+/// With the reason in words that follow its name.
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
+    let said = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::TimedOut => "a FIFO, and nobody opened it for writing within 2 s".to_owned(),
+        _ => error.to_string(),
+    };
+    // Without O_NONBLOCK the opening of a FIFO would wait for a writer for ever.
+    let nonblocking = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = i32::try_from(nonblocking.bits()).unwrap_or_default();
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(said)?;
+    let facts = opened.metadata().map_err(said)?;
+    if facts.is_dir() {
+        return Err("a folder, not a file".to_owned());
+    }
+    let is_fifo = facts.file_type().is_fifo();
+    let bytes = if is_fifo { fifo(opened) } else { limited(opened) }.map_err(said)?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(format!("larger than {} MiB", LIMIT >> 20));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = 1 + memchr::memchr_iter(b'\n', &error.as_bytes()[..at]).count();
+        format!("line {line}: the byte 0x{:02x} is not UTF-8", error.as_bytes()[at])
+    })
+}
+
 /// Searches `pyoco.yaml`, `pyoco.yml` and `pyoco.toml` in a folder and in all above it; returns its
 /// path, relative to that folder.
 ///

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
+use super::env_files::EnvFiles;
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
 use super::maps;
@@ -15,6 +16,7 @@ use crate::model::{OnCancel, OnFailure, OnTaskFailure, Options, Shell, Task, Wor
 /// The keys of a task that are options of it.
 const OPTIONS: &[&str] = &[
     "env",
+    "env_file",
     "dir",
     "shell",
     "timeout",
@@ -61,14 +63,15 @@ pub(crate) struct Defaults {
 /// Reads tasks one after the other.
 pub(crate) struct TaskReader {
     defaults: Defaults,
+    pub(crate) env_files: EnvFiles,
     recent: Vec<Arc<Options>>,
     /// A task with one variable of its own copies all that the file gives to every task.
     n_variables: usize,
 }
 
 impl TaskReader {
-    pub(crate) fn new(defaults: Defaults) -> TaskReader {
-        TaskReader { defaults, recent: Vec::new(), n_variables: 0 }
+    pub(crate) fn new(defaults: Defaults, env_files: EnvFiles) -> TaskReader {
+        TaskReader { defaults, env_files, recent: Vec::new(), n_variables: 0 }
     }
 
     /// Reads a task, its needs apart.
@@ -124,8 +127,8 @@ impl TaskReader {
             return Arc::clone(&self.defaults.options);
         }
         let mut options = Options::clone(&self.defaults.options);
-        if let Some(entry) = fields.get("env") {
-            options.env = self.env(entry, found).into();
+        if fields.get("env").or_else(|| fields.get("env_file")).is_some() {
+            options.env = self.env(fields, found).into();
         }
         set_options(fields, &mut options, found);
         if let Some(entry) = fields.get("ok_codes")
@@ -162,17 +165,23 @@ impl TaskReader {
     }
 
     /// Reads the environment of a task, within a budget for all of them.
-    fn env(&mut self, entry: &Entry<'_>, found: &mut Diagnostics) -> Env {
+    fn env(&mut self, fields: &Fields<'_, '_>, found: &mut Diagnostics) -> Env {
         if self.n_variables > VARIABLES {
             return Env::new();
         }
-        let env = values::env(&entry.value, &self.defaults.env, found);
+        let (mut env, mut place) = (self.defaults.env.clone(), Span::NONE);
+        if let Some(entry) = fields.get("env_file") {
+            (env, place) = (self.env_files.env(&entry.value, &env, found), entry.span);
+        }
+        if let Some(entry) = fields.get("env") {
+            (env, place) = (values::env(&entry.value, &env, found), entry.span);
+        }
         let n_bytes: usize = env.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.n_variables += env.len() + n_bytes / 64;
         if self.n_variables > VARIABLES {
             let message = "the tasks of this file together hold more than 3,000,000 variables";
             let help = "each `env` of a task adds those of the file: keep few there, and let scripts read the rest from a file";
-            found.push(Diagnostic::error("too-large", message).at(entry.span).help(help));
+            found.push(Diagnostic::error("too-large", message).at(place).help(help));
         }
         env
     }

@@ -311,9 +311,7 @@ pub(crate) fn env(node: &Node<'_>, below: &Env, found: &mut Diagnostics) -> Env 
         found.push(wrong.help("write `env: {NAME: value}`"));
         return below.clone();
     };
-    let mut env = below.clone();
-    let mut places: HashMap<Box<str>, usize> =
-        env.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+    let mut own = Env::with_capacity(map.len());
     for entry in map {
         let name = &*entry.key;
         if name.is_empty() || name.contains(['=', '\0']) {
@@ -340,15 +338,26 @@ pub(crate) fn env(node: &Node<'_>, below: &Env, found: &mut Diagnostics) -> Env 
             continue;
         }
         let Some(value) = expression_text(&entry.value, name, found) else { continue };
-        match places.get(name) {
-            Some(at) => env[*at].1 = value.into(),
+        own.push((name.into(), value.into()));
+    }
+    let mut env = below.clone();
+    lay_over(&mut env, own);
+    env
+}
+
+/// Lays variables over others: the later value of a name stands where its first one stood.
+pub(crate) fn lay_over(env: &mut Env, over: impl IntoIterator<Item = (Box<str>, Box<str>)>) {
+    let mut places: HashMap<Box<str>, usize> =
+        env.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+    for (name, value) in over {
+        match places.get(&name) {
+            Some(at) => env[*at].1 = value,
             None => {
-                places.insert(name.into(), env.len());
-                env.push((name.into(), value.into()));
+                places.insert(name.clone(), env.len());
+                env.push((name, value));
             }
         }
     }
-    env
 }
 
 /// Returns the diagnostic for a key without a value.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::cli::exit::Failure;
+use crate::cli::params::{EnvArgs, ParamArgs};
 use crate::model::{Ms, OnCancel, OnFailure, escape};
 use crate::trace::mode::{ColourChoice, OutputView, Style};
 
@@ -28,6 +29,12 @@ pub(crate) struct RunArgs {
     /// Words for the tasks that are named, as "$@"
     #[arg(last = true, value_name = "ARG")]
     pub(super) args: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) params: ParamArgs,
+
+    #[command(flatten)]
+    pub(super) env: EnvArgs,
 
     /// How many tasks run at once; 0: as many as there are processors [env: PYOCO_JOBS]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
@@ -216,14 +223,6 @@ where
 #[derive(clap::Args, Debug)]
 pub(super) struct LaterArgs {
     #[arg(short, long, hide = true)]
-    param: Vec<String>,
-    #[arg(long, hide = true)]
-    params_file: Option<String>,
-    #[arg(short, long, hide = true)]
-    env: Vec<String>,
-    #[arg(long, hide = true)]
-    env_file: Vec<String>,
-    #[arg(short, long, hide = true)]
     watch: bool,
     #[arg(long, hide = true)]
     restart: bool,
@@ -247,10 +246,6 @@ impl LaterArgs {
     /// Refuses the first flag that was given, and the variable that would have its effect.
     pub(super) fn refuse(&self) -> Result<(), Failure> {
         let given = [
-            ("--param", !self.param.is_empty()),
-            ("--params-file", self.params_file.is_some()),
-            ("--env", !self.env.is_empty()),
-            ("--env-file", !self.env_file.is_empty()),
             ("--watch", self.watch),
             ("--restart", self.restart),
             ("--ci", self.ci.is_some()),

@@ -20,10 +20,10 @@ use crate::engine::{
 };
 use crate::event::{Retention, RunNoted, RunStarted, RunView};
 use crate::graph::{Selection, SelectionError, select};
-use crate::model::{Flow, Level, OnFailure, Reason, RunStatus, TaskId, Wall, escape};
+use crate::model::{Flow, Level, OnFailure, Param, Reason, RunStatus, TaskId, Wall, escape};
 use crate::record::{self, JsonlStore};
 use crate::scheduler::{Announced, Plan};
-use crate::spec::Source;
+use crate::spec::{Purpose, Source};
 use crate::trace::mode::{self, Choice, ColourChoice, Descriptor, Flags};
 use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
@@ -49,7 +49,7 @@ pub(crate) fn main(args: &RunArgs) -> Result<Exit, Failure> {
     let caller_dir = caller_dir()?;
     let choice = choose(args)?;
     let (file, targets) = args.file_and_tasks();
-    let (source, flow) = load(file, choice.err.colour)?;
+    let (source, flow) = load(file, &args.params.settings(Purpose::Run)?, choice.err.colour)?;
     let plan = plan(args, targets, &flow)?;
     drop(flow);
     if args.dry_run {
@@ -96,6 +96,7 @@ fn plan(args: &RunArgs, targets: &[String], flow: &Flow) -> Result<Plan, Failure
     if let Some(at_most) = setting(None, PARENT_GRACE, parse)? {
         plan.grace = plan.grace.min(at_most);
     }
+    plan.env = args.env.variables()?.into();
     plan.seed = seed();
     Ok(plan)
 }
@@ -290,6 +291,9 @@ fn environment(colour: Option<ColourChoice>) -> Vec<(std::ffi::OsString, std::ff
 /// The words after `--` that a record keeps, in bytes.
 const MAX_ARGS: usize = 64 << 10;
 
+/// What a record keeps of one param, in bytes.
+const MAX_PARAM: usize = 4 << 10;
+
 fn facts(args: &RunArgs, dir: &Path, source: &Source, plan: &Plan) -> RunStarted {
     let env = |name: &str| std::env::var(name).ok();
     let mut room = MAX_ARGS;
@@ -304,6 +308,7 @@ fn facts(args: &RunArgs, dir: &Path, source: &Source, plan: &Plan) -> RunStarted
         file_sha256: plan.flow.file_sha256.clone(),
         args_cut: kept.len() < args.args.len(),
         args: kept,
+        params: plan.flow.params().iter().filter_map(recorded).collect(),
         labels: args.label.iter().cloned().collect(),
         host: record::host(),
         pid: Some(std::process::id()),
@@ -313,6 +318,16 @@ fn facts(args: &RunArgs, dir: &Path, source: &Source, plan: &Plan) -> RunStarted
         ci_url: record::ci_url(&env),
         ..RunStarted::default()
     }
+}
+
+/// Returns a param as a record has it: a long list is cut.
+fn recorded(param: &Param) -> Option<(String, String)> {
+    let mut value = param.value()?.to_string();
+    if value.len() > MAX_PARAM {
+        value.truncate(value.floor_char_boundary(MAX_PARAM));
+        value.push('…');
+    }
+    Some((param.name().to_owned(), value))
 }
 
 /// Notes beside the run whether its repository is dirty.

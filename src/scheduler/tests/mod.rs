@@ -13,8 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{Rules, audit};
 use crate::model::{
-    Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, SIGKILL, SIGTERM, Secrets, Syntax, Task,
-    Work,
+    Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, SIGKILL, SIGTERM, Task, Work,
 };
 
 /// A task of a simulated run: what it needs, and how its attempts end.
@@ -65,20 +64,11 @@ fn flow(sims: &[Sim], on_failure: OnFailure) -> Arc<Flow> {
     let tasks = sims.iter().enumerate().map(task).collect();
     Arc::new(Flow {
         name: "sim".into(),
-        description: None,
-        file: None,
-        syntax: Syntax::Yaml,
-        file_sha256: None,
         base_dir: "/".into(),
-        default: None,
         tasks,
         lists,
-        jobs: None,
         on_failure,
-        secrets: Secrets::default(),
-        grace: None,
-        timeout: None,
-        records: Default::default(),
+        ..Flow::default()
     })
 }
 

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn everything_is_said_at_once_with_place_line_caret_and_remedy() {
     check(
-        "tasks:\n  build:\n    rnu: make\n    timeout: 10\n  test: {run: x, needs: [biuld]}\nparams: {}\n",
+        "tasks:\n  build:\n    rnu: make\n    timeout: 10\n  test: {run: x, needs: [biuld]}\nparams: 3\n",
         "
 error: unknown key `rnu` in a task; did you mean `run`?
  --> f.yaml:3:5
@@ -31,13 +31,13 @@ error: unknown task `biuld`; did you mean `build`?
   |
   = help: write `build`
 
-error: `params` does not work yet in this version of pyoco
- --> f.yaml:6:1
+error: `params` takes a map of names to defaults, not one word or text
+ --> f.yaml:6:9
   |
-6 | params: {}
-  | ^^^^^^
+6 | params: 3
+  |         ^
   |
-  = help: remove the key; `pyoco schema workflow` has all that work
+  = help: write `params:` and below it, say, `  workers: 4`
 
 error: 4 errors in f.yaml
 ",
@@ -215,7 +215,7 @@ fn words_of_other_tools_are_translated() {
     top("concurrency: 3", "1:1 foreign-key `concurrency` is written `jobs` here; write `jobs: 3`");
     top(
         "inputs: {}",
-        "1:1 foreign-key `inputs` is `params` here, which does not work yet in this version of pyoco; remove the key",
+        "1:1 foreign-key `inputs` is written `params` here; write `params: {name: value}`",
     );
     lines(
         "jobs: {build: {}}\n",
@@ -240,7 +240,7 @@ fn keys_have_their_places() {
     task(
         "run: x\nwith: {a: 1}",
         &[
-            "4:5 unknown-key unknown key `with` in a task; remove the key; it is `params` here, which does not work yet in this version of pyoco",
+            "4:5 unknown-key unknown key `with` in a task; write `params: {name: value}` at the top level",
         ],
     );
     lines(
@@ -263,18 +263,14 @@ fn keys_have_their_places() {
         "defaults: {run: x}\ntasks: {a: x}\n",
         &["1:12 unknown-key unknown key `run` in `defaults`; `run` stands in a task"],
     );
-    for key in ["params", "env_file", "inherit_env", "pools"] {
-        let message = format!(
-            "1:1 not-yet `{key}` does not work yet in this version of pyoco; remove the key; `pyoco schema workflow` has all that work"
-        );
-        lines(&format!("{key}: x\ntasks: {{a: x}}\n"), &[&message]);
-    }
-    for key in
-        ["if", "matrix", "outputs", "capture", "artifacts", "pool", "tags", "resources", "env_file"]
-    {
-        let message = format!(
-            "4:5 not-yet `{key}` does not work yet in this version of pyoco; remove the key; `pyoco schema workflow` has all that work"
-        );
+    let later = |key: &str| {
+        format!(
+            "not-yet `{key}` does not work yet in this version of pyoco; remove the key; `pyoco schema workflow` has all that work"
+        )
+    };
+    lines("pools: x\ntasks: {a: x}\n", &[&format!("1:1 {}", later("pools"))]);
+    for key in ["if", "matrix", "outputs", "capture", "artifacts", "pool", "tags", "resources"] {
+        let message = format!("4:5 {}", later(key));
         task(&format!("run: x\n{key}: x"), &[&message]);
     }
 }

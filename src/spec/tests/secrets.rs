@@ -10,7 +10,7 @@ fn entries_are_names_of_variables() {
     };
     check(
         "params.token",
-        "not-yet `params.token` in `secrets` does not work yet in this version of pyoco; name an environment variable, or remove the entry",
+        "secret-name the file has no param `token`; name a param that stands below `params`",
     );
     check(
         "tasks.login.outputs.token",
