@@ -6,7 +6,8 @@ use super::exit::{Exit, Failure, written};
 use super::load::{coloured, load, shown};
 use super::params::ParamArgs;
 use super::say::say;
-use crate::model::{Flow, Param, ParamKind, TaskId, Work, escape};
+use crate::graph::folded;
+use crate::model::{Flow, Param, ParamKind, Task, TaskId, Work, escape};
 use crate::spec::Purpose;
 
 const HELP: &str = "\
@@ -39,7 +40,7 @@ pub(crate) fn main(args: &ListArgs) -> Result<Exit, Failure> {
     let text = if args.json {
         json(&flow, limit)
     } else {
-        format!("{}{}", table(&flow, limit), params(&flow))
+        format!("{}{}", table(&folded(&flow), limit), params(&flow))
     };
     let n_more = flow.tasks().len().saturating_sub(limit);
     if n_more > 0 {
@@ -57,7 +58,7 @@ pub(crate) fn table(flow: &Flow, limit: usize) -> String {
     for task in flow.tasks().iter().take(limit) {
         let description = escape(task.description().unwrap_or_default().trim_end());
         let mark = if task.is_finally() { "(finally) " } else { "" };
-        let line = format!("{:width$}  {mark}{description}", task.name());
+        let line = format!("{:width$}  {mark}{description}", escape(task.name()));
         text.push_str(line.trim_end());
         text.push('\n');
     }
@@ -113,6 +114,12 @@ fn param_json(param: &Param) -> serde_json::Value {
     })
 }
 
+/// Returns the values of a member of a matrix by key.
+fn matrix(task: &Task) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let values = task.member()?.values().iter();
+    Some(values.map(|(key, value)| (key.to_string(), (&**value).into())).collect())
+}
+
 fn json(flow: &Flow, limit: usize) -> String {
     let names = |ids: &[TaskId]| -> Vec<String> {
         ids.iter().map(|id| flow.task(*id).name().to_owned()).collect()
@@ -124,7 +131,7 @@ fn json(flow: &Flow, limit: usize) -> String {
             Work::Cmd(words) => (None, Some(words)),
         };
         serde_json::json!({
-            "name": task.name(), "description": task.description(), "line": task.line(),
+            "name": task.name(), "matrix": matrix(task), "description": task.description(), "line": task.line(),
             "needs": names(flow.needs(id)), "needs_any": names(flow.needs_any(id)),
             "run": run, "cmd": cmd, "finally": task.is_finally(),
         })

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use super::PARENT_GRACE;
 use super::local::Context;
 use crate::event::CANCEL_FILE;
-use crate::model::{Reason, Shell, TaskId, Work};
+use crate::model::{Member, Reason, Shell, TaskId, Work, variable};
 
 /// A longer script goes through a file: the kernel takes 128 KiB for one argument.
 const MAX_INLINE_SCRIPT: usize = 100 << 10;
@@ -149,6 +149,12 @@ fn environment(run: &Context, id: TaskId, attempt: u32) -> Vec<(OsString, OsStri
     env.extend(task.options.env.iter().map(|(name, value)| ((&**name).into(), (&**value).into())));
     env.extend(run.plan.env.iter().cloned());
     env.extend(run.params.iter().cloned());
+    let values = task.member().map_or(&[][..], Member::values);
+    env.extend(
+        values
+            .iter()
+            .map(|(key, value)| (variable("PYOCO_MATRIX_", key).into(), (&**value).into())),
+    );
     let mut set = |name: &str, value: &OsStr| env.push((name.into(), value.to_owned()));
     set("PYOCO_RUN_ID", run.run_id.to_string().as_ref());
     set("PYOCO_RUN_DIR", run.dir.as_os_str());

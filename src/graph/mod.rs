@@ -4,11 +4,13 @@
 //! All walks are iterative, and go from tasks to lists of needs and on to tasks.
 
 mod cycle;
+mod fold;
 mod order;
 mod render;
 mod select;
 
 pub use cycle::{find_cycle, find_cycles};
+pub use fold::folded;
 pub(crate) use order::{Dependents, heights};
 pub use render::{Picture, draw};
 pub use select::{Selected, Selection, SelectionError, glob_matches, select};

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write;
 
+use super::fold::folded;
 use crate::model::{Flow, ListId, TaskId, escape};
 
 const DEEPEST: usize = 24; // levels of the tree before it goes on at the margin
@@ -25,12 +26,12 @@ pub enum Picture {
     Pyoco,
 }
 
-/// Draws the graph of a flow.
+/// Draws the graph of a flow. Members of a matrix are one node in the pictures for people.
 pub fn draw(flow: &Flow, picture: Picture) -> String {
     match picture {
-        Picture::Text => text(flow),
-        Picture::Mermaid => mermaid(flow),
-        Picture::Dot => dot(flow),
+        Picture::Text => text(&folded(flow)),
+        Picture::Mermaid => mermaid(&folded(flow)),
+        Picture::Dot => dot(&folded(flow)),
         Picture::Json => json(flow),
         Picture::Pyoco => notation(flow),
     }
@@ -107,7 +108,7 @@ impl Tree<'_> {
         if self.drawn[root.index()] {
             return;
         }
-        picture.push_str(self.flow.task(root).name());
+        picture.push_str(&escape(self.flow.task(root).name()));
         picture.push_str(if self.flow.task(root).finally { " (finally)\n" } else { "\n" });
         let mut branches = self.needs(root, "", 1);
         while let Some(Branch { prefix, is_last, depth, what }) = branches.pop() {
@@ -116,13 +117,13 @@ impl Tree<'_> {
             picture.push_str(tee);
             match what {
                 What::Same(owner, edge, count) => {
-                    let owner = self.flow.task(owner).name();
+                    let owner = escape(self.flow.task(owner).name());
                     let mark = mark(edge);
                     let _ = writeln!(picture, "{mark}the {count} tasks below {owner} (*)");
                 }
                 What::Task(id, edge) => {
                     picture.push_str(mark(edge));
-                    picture.push_str(self.flow.task(id).name());
+                    picture.push_str(&escape(self.flow.task(id).name()));
                     let has_needs =
                         !self.flow.needs(id).is_empty() || !self.flow.needs_any(id).is_empty();
                     if has_needs && self.drawn[id.index()] {
@@ -271,8 +272,9 @@ fn notation(flow: &Flow) -> String {
         let after = by_tasks.get(&**users).copied();
         next.push(after.filter(|after| is_joined.insert(*after)));
     }
+    let sizes = sizes(flow);
     let group = |edge: Edge, ids: &[TaskId]| {
-        let names: Vec<&str> = ids.iter().map(|id| flow.task(*id).name()).collect();
+        let names = entries(flow, &sizes, ids);
         match (edge, &*names) {
             (Edge::All, [name]) => (*name).to_owned(),
             (Edge::All, names) => format!("({})", names.join(" & ")),
@@ -300,8 +302,10 @@ fn notation(flow: &Flow) -> String {
             }
         }
     }
-    for id in flow.ids().filter(|id| !stands[id.index()] && !flow.task(*id).finally) {
-        let _ = writeln!(picture, "{}", flow.task(id).name());
+    let alone: Vec<TaskId> =
+        flow.ids().filter(|id| !stands[id.index()] && !flow.task(*id).finally).collect();
+    for name in entries(flow, &sizes, &alone) {
+        let _ = writeln!(picture, "{name}");
     }
     let finally: Vec<&str> =
         flow.tasks().iter().filter(|task| task.finally).map(|task| task.name()).collect();
@@ -309,4 +313,36 @@ fn notation(flow: &Flow) -> String {
         let _ = writeln!(picture, "# finally: {}", finally.join(", "));
     }
     picture
+}
+
+/// Returns how many members each matrix has.
+fn sizes(flow: &Flow) -> HashMap<&str, usize> {
+    let mut sizes = HashMap::new();
+    for member in flow.tasks().iter().filter_map(|task| task.member()) {
+        *sizes.entry(member.group()).or_default() += 1;
+    }
+    sizes
+}
+
+/// Returns the names of tasks; all members of a matrix are named together.
+fn entries<'f>(flow: &'f Flow, sizes: &HashMap<&str, usize>, ids: &[TaskId]) -> Vec<&'f str> {
+    let group = |id: TaskId| flow.task(id).member().map(|member| member.group());
+    let mut names = Vec::new();
+    let mut at = 0;
+    while let Some(id) = ids.get(at) {
+        let first = group(*id);
+        let same =
+            ids[at..].iter().take_while(|id| first.is_some() && group(**id) == first).count();
+        match first.filter(|group| sizes.get(group) == Some(&same)) {
+            Some(group) => {
+                names.push(group);
+                at += same;
+            }
+            None => {
+                names.push(flow.task(*id).name());
+                at += 1;
+            }
+        }
+    }
+    names
 }

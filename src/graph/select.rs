@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::model::{Flow, ListId, Lists, Task, TaskId};
+use crate::model::{EntryName, Flow, ListId, Lists, Member, Task, TaskId};
 
 /// What the command line says of the tasks to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,7 +66,12 @@ pub fn select(flow: &Flow, selection: &Selection) -> Result<Selected, SelectionE
         None => flow.clone(),
         Some(targets) => narrow(flow, targets),
     };
-    let named: HashSet<&str> = selection.targets.iter().map(String::as_str).collect();
+    let named: HashSet<&str> = match &targets {
+        Some(targets) if !selection.targets.is_empty() => {
+            targets.iter().map(|id| flow.task(*id).name()).collect()
+        }
+        Some(_) | None => HashSet::new(),
+    };
     let targeted = narrowed.tasks.iter().map(|task| named.contains(task.name())).collect();
     let only = globs(&narrowed, "--only", &selection.only)?;
     let skip = globs(&narrowed, "--skip", &selection.skip)?;
@@ -91,12 +96,25 @@ fn targets(flow: &Flow, selection: &Selection) -> Result<Option<Vec<TaskId>>, Se
             default => Ok(default.clone()),
         };
     }
-    let find = |name: &String| {
-        flow.ids().find(|id| *flow.task(*id).name == **name).ok_or_else(|| {
-            SelectionError::UnknownTask { name: name.clone(), near: near(flow, name) }
-        })
+    let mut found = Vec::new();
+    for name in &selection.targets {
+        let before = found.len();
+        found.extend(named(flow, name));
+        if found.len() == before {
+            return Err(SelectionError::UnknownTask { name: name.clone(), near: near(flow, name) });
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Returns the tasks that an entry means: a task, all members of a matrix, or some of them.
+fn named(flow: &Flow, entry: &str) -> Vec<TaskId> {
+    let Ok(entry) = EntryName::parse(entry) else { return Vec::new() };
+    let is_meant = |task: &Task| match task.member() {
+        Some(member) => member.group() == entry.base && entry.fits(member, None),
+        None => task.name() == entry.base && entry.keys.is_empty(),
     };
-    selection.targets.iter().map(find).collect::<Result<_, _>>().map(Some)
+    flow.ids().filter(|id| is_meant(flow.task(*id))).collect()
 }
 
 fn globs(flow: &Flow, option: &'static str, globs: &[String]) -> Result<Vec<bool>, SelectionError> {
@@ -104,7 +122,9 @@ fn globs(flow: &Flow, option: &'static str, globs: &[String]) -> Result<Vec<bool
     for glob in globs {
         let mut any = false;
         for (index, task) in flow.tasks.iter().enumerate() {
-            if glob_matches(glob, &task.name) {
+            let group = task.member().map(Member::group);
+            if glob_matches(glob, &task.name) || group.is_some_and(|name| glob_matches(glob, name))
+            {
                 matched[index] = true;
                 any = true;
             }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Mask, Ms, Param, SIGTERM, Size, TaskId};
+use super::{Mask, Member, Ms, Param, SIGTERM, Size, TaskId};
 
 /// A checked workflow.
 #[derive(Clone, Debug)]
@@ -237,6 +237,8 @@ pub struct Task {
     pub(crate) work: Work,
     pub(crate) needs: ListId,
     pub(crate) needs_any: ListId,
+    /// What makes it one of the tasks of a matrix.
+    pub(crate) member: Option<Arc<Member>>,
     /// Shared between tasks that say the same.
     pub(crate) options: Arc<Options>,
     /// The line of the task's name in the file, from 1; 0 for a task made in code.
@@ -249,6 +251,11 @@ impl Task {
     /// Returns the task's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns what makes it one of the tasks of a matrix.
+    pub fn member(&self) -> Option<&Member> {
+        self.member.as_deref()
     }
 
     /// Returns what the task says of itself.

@@ -7,6 +7,7 @@ mod id;
 mod mask;
 #[cfg(test)]
 mod mask_tests;
+mod member;
 mod param;
 mod size;
 mod state;
@@ -19,6 +20,8 @@ pub use flow::{
 };
 pub use id::{BadRunId, RunId, TaskId};
 pub use mask::{MASKED, MIN_SECRET, Mask, MaskStream};
+pub(crate) use member::entry_length;
+pub use member::{EntryName, Member};
 pub(crate) use param::variable;
 pub use param::{Param, ParamKind, ParamValue};
 pub use size::{BadSize, Size};

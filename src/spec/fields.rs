@@ -173,11 +173,6 @@ fn names(node: &Node<'_>) -> Option<String> {
 
 /// Words the diagnostic for a task that does not exist; near names are sought where that is cheap.
 pub(crate) fn unknown_task(name: &str, names: &[&str], may_compare: bool) -> Diagnostic {
-    if name.contains(['[', ']']) {
-        let message =
-            format!("`{name}`: members of a matrix do not work yet in this version of pyoco");
-        return Diagnostic::error("not-yet", message).help("name a task");
-    }
     let near = may_compare.then(|| suggest(name, names.iter().copied())).flatten();
     match near {
         Some(near) => {

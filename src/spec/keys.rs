@@ -91,6 +91,8 @@ pub(crate) enum Type {
     Params,
     /// Any default of a param.
     ParamDefault,
+    /// The map `matrix`.
+    Matrix,
     /// A path or a list of paths.
     Paths,
     /// `true`, `false`, or a list of names of environment variables.
@@ -281,6 +283,13 @@ pub(crate) const KEYS: &[Key] = &[
         "Tasks of which one must have succeeded before this one starts.",
     ),
     key(
+        "matrix",
+        TASK,
+        Type::Matrix,
+        "",
+        "Makes one task of each combination of values: a list for each key, or `${{ params.NAME }}` of a list. `exclude` takes combinations out, `include` adds some. A member sees its values as `PYOCO_MATRIX_<NAME>`.",
+    ),
+    key(
         "dir",
         SET,
         Type::Text,
@@ -379,7 +388,6 @@ pub(crate) const KEYS: &[Key] = &[
     key("required", PARAM, Type::Bool, "false", "Whether the caller must set it."),
     later("pools", TOP),
     later("if", TASK),
-    later("matrix", TASK),
     later("outputs", TASK),
     later("capture", TASK),
     later("artifacts", TASK),

@@ -4,22 +4,22 @@
 //! and a full layer of a thousand needs is kept as one list. A single task is read in `task`, the
 //! graph in `wiring`.
 
-use std::collections::HashMap;
-
 use super::diag::{Diagnostic, Diagnostics};
 use super::env_files::{EnvFiles, inherit_env};
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
 use super::maps;
+use super::matrix;
+use super::names::{Asker, Declared, Names};
 use super::params::params;
 use super::secrets;
 use super::settings::Settings;
 use super::task::{TaskReader, defaults, on_failure};
 use super::tree::{Entry, Kind, LineIndex, Node, Span};
 use super::values::{self, Env};
-use super::wiring::{Names, Part, Wiring};
+use super::wiring::{Part, Wiring};
 use super::{Loaded, MAX_FLOW_NAME};
-use crate::model::{Flow, Syntax, Task, TaskId};
+use crate::model::{Flow, Param, Syntax, Task, TaskId};
 
 const MAX_NAME: usize = 128; // bytes: names become parts of file names
 
@@ -89,29 +89,35 @@ fn flow(
     let records = top.get("records").map(|entry| maps::records(&entry.value, found));
     let entries = task_entries(&top, found);
     let finally = finally_entries(&top, found);
-    let n_tasks = entries.len();
-    let entries: Vec<&Entry<'_>> = entries.iter().chain(finally).collect();
-    let names = task_names(&entries, n_tasks, found);
-    let mut wiring = Wiring::new(&names, n_tasks, entries.len());
+    let names = task_names(entries, finally, &params, found);
+    let mut wiring = Wiring::new(&names);
     let mut reader = TaskReader::new(defaults, env_files);
-    let mut tasks = Vec::with_capacity(entries.len());
-    for (at, entry) in entries.iter().enumerate() {
-        found.subject = Some(entry.key.to_string());
-        let task = reader.task(entry, found);
-        let finally = at >= n_tasks;
-        wiring.needs_of(TaskId::from_index(at), entry, found);
-        let line = origin.text.map_or(0, |(_, index)| index.line(entry.span.start as usize));
-        tasks.extend(task.map(|task| Task {
+    let mut tasks = Vec::with_capacity(names.tasks.len());
+    let mut at = 0;
+    while let Some(first) = names.tasks.get(at) {
+        let members =
+            names.tasks[at..].iter().take_while(|one| std::ptr::eq(one.entry, first.entry));
+        let members = at..at + members.count();
+        at = members.end;
+        found.subject = Some(first.entry.key.to_string());
+        let task = reader.task(first.entry, found);
+        wiring.needs_of(members.clone(), found);
+        let line = origin.text.map_or(0, |(_, index)| index.line(first.entry.span.start as usize));
+        let Some(task) = task else { continue };
+        tasks.extend(names.tasks[members.clone()].iter().map(|declared| Task {
+            name: declared.name.clone(),
+            member: declared.member.clone(),
             line: u32::try_from(line).unwrap_or(u32::MAX),
-            finally,
-            ..task
+            finally: names.is_finally(TaskId::from_index(members.start)),
+            ..task.clone()
         }));
     }
     found.subject = None;
-    wiring.graph(&top, origin.text.map(|(text, _)| text), &entries, found);
+    wiring.graph(&top, origin.text.map(|(text, _)| text), found);
     let default = top.get("default");
-    let default = default.map(|entry| wiring.list("default", &entry.value, Part::Tasks, found));
-    let lists = wiring.finish(&mut tasks, &entries, found);
+    let default = default
+        .map(|entry| wiring.list("default", &entry.value, Part::Tasks, Asker::Anybody, found));
+    let lists = wiring.finish(&mut tasks, found);
     Some(Flow {
         name: name.unwrap_or(origin.default_name),
         description,
@@ -229,48 +235,67 @@ fn finally_entries<'n, 's>(top: &Fields<'n, 's>, found: &mut Diagnostics) -> &'n
     }
 }
 
-/// Checks the names of all tasks, and numbers them; from `n_tasks` on they are those of `finally`.
-fn task_names<'n>(entries: &[&'n Entry<'_>], n_tasks: usize, found: &mut Diagnostics) -> Names<'n> {
-    let mut names = HashMap::with_capacity(entries.len());
-    for (at, entry) in entries.iter().enumerate() {
-        let name = &*entry.key;
-        let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-        let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
-        let (wrong, help) = if name.is_empty() {
-            ("is empty", "use letters, digits, `_`, `-` and `.`")
-        } else if name.len() > MAX_NAME {
-            ("is longer than 128 bytes", "use a shorter name, and `description` for the rest")
-        } else if name.contains(['[', ']']) {
-            ("holds a bracket", "`[` and `]` are kept for the members of a matrix")
-        } else if name.contains('/') {
-            ("holds a `/`", "use `.` or `-` instead")
-        } else if !name.starts_with(starts) {
-            ("does not begin with a letter", "begin it with a letter or `_`")
-        } else if !name.chars().all(is_word) {
-            ("holds a character that it may not", "use letters, digits, `_`, `-` and `.`")
-        } else {
-            // Within one map the reader of the file has said it already.
-            if let Some(first) = names.insert(name, TaskId::from_index(at))
-                && first.index() < n_tasks
-                && at >= n_tasks
-            {
-                let message = format!("`{name}` is a task of `tasks` and of `finally`");
-                let help = "give one of them another name";
-                found.push(
-                    Diagnostic::error("task-name", message)
-                        .label(entry.span, "")
-                        .label(entries[first.index()].span, "")
-                        .help(help),
-                );
-            }
-            continue;
-        };
-        found.push_error(|| {
-            let shown: String = name.chars().take(40).collect();
-            let message = format!("the task's name `{shown}` {wrong}");
-            Diagnostic::error("task-name", message).at(entry.span).help(help)
-        });
-        names.insert(name, TaskId::from_index(at));
+/// The most tasks of a file, members of matrices included.
+const MAX_TASKS: usize = 2_000_000;
+
+/// Checks the names of all tasks, and numbers them and their members; those of `finally` come last.
+fn task_names<'n>(
+    entries: &'n [Entry<'n>],
+    finally: &'n [Entry<'n>],
+    params: &[Param],
+    found: &mut Diagnostics,
+) -> Names<'n> {
+    let mut names = Names::new();
+    for entry in entries.iter().chain(finally) {
+        if finally.first().is_some_and(|first| std::ptr::eq(first, entry)) {
+            names.n_tasks = names.tasks.len();
+        }
+        let matrix = entry.value.map().unwrap_or_default().iter().find(|one| one.key == "matrix");
+        let matrix = matrix.and_then(|one| matrix::matrix(&entry.key, &one.value, params, found));
+        let earlier = names.add(entry, matrix);
+        check_name(entry, earlier.map(|earlier| &names.tasks[earlier.index()]), found);
+        if names.tasks.len() > MAX_TASKS {
+            let message = format!("the file has more than {MAX_TASKS} tasks with all members");
+            let help = "use smaller matrices";
+            found.push(Diagnostic::error("too-large", message).at(entry.span).help(help));
+            break;
+        }
+    }
+    if finally.is_empty() {
+        names.n_tasks = names.tasks.len();
     }
     names
+}
+
+/// Checks the name of a task; `earlier` is the task that has it already.
+fn check_name(entry: &Entry<'_>, earlier: Option<&Declared<'_>>, found: &mut Diagnostics) {
+    if let Some(earlier) = earlier {
+        let message = format!("`{}` is a task of `tasks` and of `finally`", entry.key);
+        let help = "give one of them another name";
+        let error = Diagnostic::error("task-name", message).label(entry.span, "");
+        found.push(error.label(earlier.entry.span, "").help(help));
+    }
+    let name = &*entry.key;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let (wrong, help) = if name.is_empty() {
+        ("is empty", "use letters, digits, `_`, `-` and `.`")
+    } else if name.len() > MAX_NAME {
+        ("is longer than 128 bytes", "use a shorter name, and `description` for the rest")
+    } else if name.contains(['[', ']']) {
+        ("holds a bracket", "`[` and `]` are kept for the members of a matrix")
+    } else if name.contains('/') {
+        ("holds a `/`", "use `.` or `-` instead")
+    } else if !name.starts_with(starts) {
+        ("does not begin with a letter", "begin it with a letter or `_`")
+    } else if !name.chars().all(is_word) {
+        ("holds a character that it may not", "use letters, digits, `_`, `-` and `.`")
+    } else {
+        return;
+    };
+    found.push_error(|| {
+        let shown: String = name.chars().take(40).collect();
+        let message = format!("the task's name `{shown}` {wrong}");
+        Diagnostic::error("task-name", message).at(entry.span).help(help)
+    });
 }

@@ -13,6 +13,8 @@ mod hints;
 mod keys;
 mod lower;
 mod maps;
+mod matrix;
+mod names;
 mod notation;
 mod params;
 mod schema;

@@ -8,6 +8,8 @@
 //!
 //! It is parsed, never evaluated, and knows no task: what a name means is for `lower`.
 
+use crate::model::entry_length;
+
 const TOKENS: usize = 5_000_000; // a million edges, each on a line of its own, are 4,000,000
 
 /// Some tasks between two arrows.
@@ -110,16 +112,13 @@ impl<'t> Scanner<'t> {
             '&' => (Token::And, 1 + usize::from(rest[1..].starts_with('&'))),
             '|' => (Token::Or, 1 + usize::from(rest[1..].starts_with('|'))),
             '>' if rest.starts_with(">>") => (Token::Arrow, 2),
-            _ => {
-                let ends = |c: char| c.is_whitespace() || "()&|;#>,\"'".contains(c);
-                match rest.find(ends).unwrap_or(rest.len()) {
-                    0 => {
-                        let length = first.len_utf8();
-                        (Token::Odd(&rest[..length]), length)
-                    }
-                    length => (Token::Name(&rest[..length]), length),
+            _ => match entry_length(rest, &['(', ')', '&', '|', ';', '#', '>', ',', '"', '\'']) {
+                0 => {
+                    let length = first.len_utf8();
+                    (Token::Odd(&rest[..length]), length)
                 }
-            }
+                length => (Token::Name(&rest[..length]), length),
+            },
         };
         self.at += length;
         Some(token)

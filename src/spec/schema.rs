@@ -108,6 +108,21 @@ fn type_of(takes: Type) -> Value {
             ] },
         }),
         Type::ParamDefault => json!({ "oneOf": [scalar, { "type": "array", "items": scalar }] }),
+        Type::Matrix => {
+            let rows = json!({
+                "type": "array",
+                "items": { "type": "object", "minProperties": 1, "additionalProperties": scalar },
+            });
+            json!({
+                "type": "object",
+                "minProperties": 1,
+                "properties": { "include": rows, "exclude": rows },
+                "additionalProperties": { "oneOf": [
+                    { "type": "array", "items": scalar, "minItems": 1 },
+                    { "type": "string", "pattern": "^\\s*\\$\\{\\{.*\\}\\}\\s*$" },
+                ] },
+            })
+        }
         Type::Paths => json!({ "oneOf": [
             { "type": "string" },
             { "type": "array", "items": { "type": "string" }, "minItems": 1 },

@@ -115,6 +115,7 @@ impl TaskReader {
             needs: Default::default(),
             needs_any: Default::default(),
             options,
+            member: None,
             line: 0,
             finally: false,
         })

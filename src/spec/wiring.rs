@@ -3,24 +3,32 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 use super::diag::{Diagnostic, Diagnostics};
-use super::fields::{Fields, unknown_task};
+use super::fields::Fields;
+use super::names::{Asker, Names};
 use super::notation::{self, Group};
-use super::tree::{Entry, Kind, Node, Span, places_in};
+use super::tree::{Kind, Node, Span, places_in};
 use super::values;
 use crate::graph::find_cycles;
-use crate::model::{ListId, Lists, Task, TaskId};
+use crate::model::{EntryName, ListId, Lists, Task, TaskId};
 
-const COMPARED: usize = 1_000_000; // names that are looked through for suggestions, in all
 const WRONG: usize = 10_000; // mistakes in one graph that are looked up
 const CYCLE_SHOWN: usize = 50; // tasks of one cycle: those that people write are shown whole
 
-/// The ids of all names.
-pub(crate) type Names<'n> = HashMap<&'n str, TaskId>;
+/// A line of the notation.
+type Resolved<'t> = Vec<ResolvedGroup<'t>>;
 
-/// A line of the notation: of each group whether one of it is enough, and its tasks with their bytes.
-type Resolved = Vec<(bool, Vec<(TaskId, usize)>)>;
+/// A group of the notation, its names turned into tasks.
+struct ResolvedGroup<'t> {
+    /// Whether one of it is enough.
+    is_any: bool,
+    /// Its tasks, each with its byte in the text.
+    tasks: Vec<(TaskId, usize)>,
+    /// The entries that mean other tasks for each one that needs them; `tasks` has all of these.
+    own: Vec<(&'t str, usize)>,
+}
 
 /// A part of a file whose tasks may need one another, and none of the other part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,79 +47,92 @@ pub(crate) struct Wiring<'n> {
     /// Aliased lists, by the address of what they share.
     by_address: HashMap<(*const Node<'n>, Part), ListId>,
     needs: Vec<(ListId, ListId)>,
-    /// How many tasks stand in `tasks`; those of `finally` follow.
-    n_tasks: usize,
     /// The first `needs` or `needs_any` of a task.
     first_needs: Option<Span>,
     /// For each task the number of the list that it was last seen in.
     seen: Vec<u32>,
     n_seen: u32,
-    /// All names in file order, once one was sought that is not there.
-    in_order: Vec<&'n str>,
-    n_compared: usize,
     /// The places of the names in the notation, by the task before and after an arrow.
     lines: Vec<Vec<Vec<(TaskId, Span)>>>,
 }
 
 impl<'n> Wiring<'n> {
     /// Begins with `n_tasks` tasks, and those of `finally` up to `n_all`.
-    pub(crate) fn new(names: &'n Names<'n>, n_tasks: usize, n_all: usize) -> Wiring<'n> {
+    pub(crate) fn new(names: &'n Names<'n>) -> Wiring<'n> {
+        let n_all = names.tasks.len();
         Wiring {
             names,
             lists: Lists::default(),
             by_content: HashMap::new(),
             by_address: HashMap::new(),
             needs: vec![(ListId::EMPTY, ListId::EMPTY); n_all],
-            n_tasks,
             first_needs: None,
             seen: vec![0; n_all],
             n_seen: 0,
-            in_order: Vec::new(),
-            n_compared: 0,
             lines: Vec::new(),
         }
     }
 
-    /// Reads the needs of one task.
-    pub(crate) fn needs_of(&mut self, task: TaskId, entry: &'n Entry<'_>, found: &mut Diagnostics) {
-        let Some(map) = entry.value.map() else { return };
+    /// Reads the needs of one task, or of all members that come of it.
+    pub(crate) fn needs_of(&mut self, tasks: Range<usize>, found: &mut Diagnostics) {
+        let Some(map) = self.names.tasks[tasks.start].entry.value.map() else { return };
         for one in map {
-            let place = match &*one.key {
-                "needs" => 0,
-                "needs_any" => 1,
+            let is_any = match &*one.key {
+                "needs" => false,
+                "needs_any" => true,
                 _ => continue,
             };
-            let part = self.part_of(task);
-            if part == Part::Tasks {
+            if self.part_of(TaskId::from_index(tasks.start)) == Part::Tasks {
                 self.first_needs.get_or_insert(one.span);
             }
-            let list = self.shared_list(&one.key, &one.value, part, found);
-            match place {
-                0 => self.needs[task.index()].0 = list,
-                _ => self.needs[task.index()].1 = list,
+            let is_own = |item: &Node<'_>| item.scalar().is_some_and(has_own_key);
+            let differs = tasks.len() > 1 && one.value.items().iter().any(is_own);
+            let mut list = ListId::EMPTY;
+            for task in tasks.clone() {
+                if differs || task == tasks.start {
+                    list = self.shared_list(&one.key, &one.value, task, found);
+                }
+                match is_any {
+                    false => self.needs[task].0 = list,
+                    true => self.needs[task].1 = list,
+                }
+                if differs && found.has_error() {
+                    break; // it would be said again for each member
+                }
             }
         }
     }
 
     fn part_of(&self, task: TaskId) -> Part {
-        if task.index() < self.n_tasks { Part::Tasks } else { Part::Finally }
+        if self.names.is_finally(task) { Part::Finally } else { Part::Tasks }
     }
 
     fn shared_list(
         &mut self,
         key: &str,
         node: &Node<'_>,
-        part: Part,
+        task: usize,
         found: &mut Diagnostics,
     ) -> ListId {
+        let part = self.part_of(TaskId::from_index(task));
         let address = match &node.kind {
-            Kind::Shared(shared) => Some((std::rc::Rc::as_ptr(shared).cast(), part)),
-            Kind::Null | Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Map(_) => None,
+            Kind::Shared(shared)
+                if !node.items().iter().any(|item| item.scalar().is_some_and(has_own_key)) =>
+            {
+                Some((std::rc::Rc::as_ptr(shared).cast(), part))
+            }
+            Kind::Null
+            | Kind::Plain(_)
+            | Kind::Text(..)
+            | Kind::List(_)
+            | Kind::Map(_)
+            | Kind::Shared(_) => None,
         };
         if let Some(list) = address.and_then(|address| self.by_address.get(&address)) {
             return *list;
         }
-        let tasks = self.list(key, node, part, found);
+        let names = self.names;
+        let tasks = self.list(key, node, part, Asker::Task(&names.tasks[task]), found);
         let list = self.intern(&tasks);
         if let Some(address) = address {
             self.by_address.insert(address, list);
@@ -125,6 +146,7 @@ impl<'n> Wiring<'n> {
         key: &str,
         node: &Node<'_>,
         part: Part,
+        asker: Asker<'_>,
         found: &mut Diagnostics,
     ) -> Vec<TaskId> {
         let items = node.items();
@@ -137,35 +159,37 @@ impl<'n> Wiring<'n> {
                 continue;
             }
             let Some(name) = values::plain_text(item, key, found) else { continue };
-            let Some(task) = self.names.get(name) else {
-                found.push_error(|| self.unknown(name).at(item.span));
-                continue;
+            let named = match self.names.find(name, asker) {
+                Ok(named) => named,
+                Err(wrong) => {
+                    found.push_error(|| wrong.at(item.span));
+                    continue;
+                }
             };
-            if self.part_of(*task) != part {
-                found.push_error(|| elsewhere(name, key, part).at(item.span));
-                continue;
+            let mut is_new = named.iter().next().is_none();
+            for task in named.iter() {
+                if self.part_of(task) != part {
+                    found.push_error(|| elsewhere(name, key, part).at(item.span));
+                    is_new = true;
+                    break;
+                }
+                if self.see(task) {
+                    is_new = true;
+                    tasks.push(task);
+                }
             }
-            if self.seen[task.index()] == self.n_seen {
+            if !is_new {
                 let message = format!("`{name}` stands twice in `{key}`");
                 let help = "remove one of the two";
                 found.push(Diagnostic::warning("twice", message).at(item.span).help(help));
-                continue;
             }
-            self.seen[task.index()] = self.n_seen;
-            tasks.push(*task);
         }
         tasks
     }
 
-    fn unknown(&mut self, name: &str) -> Diagnostic {
-        if self.in_order.is_empty() {
-            let mut names: Vec<_> = self.names.iter().map(|(name, task)| (*task, *name)).collect();
-            names.sort_unstable();
-            self.in_order = names.into_iter().map(|(_, name)| name).collect();
-        }
-        let may_compare = self.n_compared < COMPARED;
-        self.n_compared = self.n_compared.saturating_add(self.in_order.len());
-        unknown_task(name, &self.in_order, may_compare)
+    /// Notes that a task stands in the present list; returns whether it did not stand there before.
+    fn see(&mut self, task: TaskId) -> bool {
+        std::mem::replace(&mut self.seen[task.index()], self.n_seen) != self.n_seen
     }
 
     /// Returns the one list with this content.
@@ -194,7 +218,6 @@ impl<'n> Wiring<'n> {
         &mut self,
         top: &Fields<'n, '_>,
         file: Option<&str>,
-        tasks: &[&Entry<'_>],
         found: &mut Diagnostics,
     ) {
         let Some(entry) = top.get("graph") else { return };
@@ -215,14 +238,14 @@ impl<'n> Wiring<'n> {
             wrong.push((mistake.at, mistake.length, diagnostic));
         }
         let lines = self.resolve(&lines, &mut wrong);
-        let mut has_line = vec![false; tasks.len()];
-        for (task, _) in lines.iter().flatten().flat_map(|group| &group.1) {
+        let mut has_line = vec![false; self.names.tasks.len()];
+        for (task, _) in lines.iter().flatten().flat_map(|group| &group.tasks) {
             has_line[task.index()] = true;
         }
         // What stands in both ways is connected in neither; its own mistakes are told all the same.
         let is_the_graph = self.first_needs.is_none();
         if is_the_graph {
-            self.connect(&lines, tasks, &mut wrong);
+            self.connect(&lines, &mut wrong);
         }
         wrong.sort_by_key(|(at, ..)| *at);
         let places: Vec<usize> = wrong.iter().map(|(at, ..)| *at).collect();
@@ -232,12 +255,12 @@ impl<'n> Wiring<'n> {
             found.push(diagnostic.at(span));
         }
         if !found.has_error() {
-            let tasks = tasks.iter().take(self.n_tasks);
-            for (entry, _) in tasks.zip(has_line).filter(|(_, has_line)| !has_line) {
-                let message = format!("the task `{}` stands in no line of `graph`", entry.key);
+            let tasks = self.names.tasks.iter().take(self.names.n_tasks);
+            for (task, _) in tasks.zip(has_line).filter(|(_, has_line)| !has_line) {
+                let message = format!("the task `{}` stands in no line of `graph`", task.name);
                 found.push(
                     Diagnostic::warning("not-in-graph", message)
-                        .at(entry.span)
+                        .at(task.entry.span)
                         .help("it needs nothing; say so with a line that holds its name alone"),
                 );
             }
@@ -248,68 +271,105 @@ impl<'n> Wiring<'n> {
     }
 
     /// Turns the names of the notation into ids.
-    fn resolve(
+    fn resolve<'t>(
         &mut self,
-        lines: &[Vec<Group<'_>>],
+        lines: &[Vec<Group<'t>>],
         wrong: &mut Vec<(usize, usize, Diagnostic)>,
-    ) -> Vec<Resolved> {
+    ) -> Vec<Resolved<'t>> {
         let mut resolved = Vec::with_capacity(lines.len());
         for line in lines {
-            let mut groups = Vec::with_capacity(line.len());
-            for group in line {
-                self.n_seen += 1;
-                let mut tasks = Vec::with_capacity(group.entries.len());
-                for (name, at) in &group.entries {
-                    let Some(task) = self.names.get(name) else {
-                        if wrong.len() < WRONG {
-                            wrong.push((*at, name.len(), self.unknown(name)));
-                        }
-                        continue;
-                    };
-                    if self.part_of(*task) == Part::Finally {
-                        let diagnostic = elsewhere(name, "graph", Part::Tasks);
-                        wrong.push((*at, name.len(), diagnostic));
-                        continue;
-                    }
-                    if self.seen[task.index()] == self.n_seen {
-                        let message = format!("`{name}` stands twice in one group");
-                        let help = "remove one of the two";
-                        let warning = Diagnostic::warning("twice", message).help(help);
-                        wrong.push((*at, name.len(), warning));
-                        continue;
-                    }
-                    self.seen[task.index()] = self.n_seen;
-                    tasks.push((*task, *at));
-                }
-                groups.push((group.is_any, tasks));
-            }
-            resolved.push(groups);
+            let groups = line.iter().map(|group| self.resolve_group(group, wrong));
+            resolved.push(groups.collect());
         }
         resolved
     }
 
-    /// Gives each task the groups before it. Equal sets of groups become a list once.
-    fn connect(
+    fn resolve_group<'t>(
         &mut self,
-        lines: &[Resolved],
-        tasks: &[&Entry<'_>],
+        group: &Group<'t>,
         wrong: &mut Vec<(usize, usize, Diagnostic)>,
-    ) {
+    ) -> ResolvedGroup<'t> {
+        self.n_seen += 1;
+        let (mut tasks, mut own) = (Vec::with_capacity(group.entries.len()), Vec::new());
+        for (name, at) in &group.entries {
+            let named = match self.names.find(name, Asker::Anybody) {
+                Ok(named) => named,
+                Err(diagnostic) if wrong.len() < WRONG => {
+                    wrong.push((*at, name.len(), diagnostic));
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            let mut is_new = named.iter().next().is_none();
+            for task in named.iter() {
+                if self.part_of(task) == Part::Finally {
+                    let diagnostic = elsewhere(name, "graph", Part::Tasks);
+                    wrong.push((*at, name.len(), diagnostic));
+                    is_new = true;
+                    break;
+                }
+                if self.see(task) {
+                    is_new = true;
+                    tasks.push((task, *at));
+                }
+            }
+            if !is_new {
+                let message = format!("`{name}` stands twice in one group");
+                let help = "remove one of the two";
+                let warning = Diagnostic::warning("twice", message).help(help);
+                wrong.push((*at, name.len(), warning));
+            }
+            if has_own_key(name) {
+                own.push((*name, *at));
+            }
+        }
+        ResolvedGroup { is_any: group.is_any, tasks, own }
+    }
+
+    /// Returns the tasks of a group as one of those that need it sees them.
+    fn group_for(
+        &mut self,
+        group: &ResolvedGroup<'_>,
+        task: TaskId,
+        wrong: &mut Vec<(usize, usize, Diagnostic)>,
+    ) -> Vec<TaskId> {
+        let names = self.names;
+        let is_own = |at: usize| group.own.iter().any(|(_, own)| *own == at);
+        let fixed = group.tasks.iter().filter(|(_, at)| !is_own(*at));
+        let mut tasks: Vec<TaskId> = fixed.map(|(task, _)| *task).collect();
+        for (name, at) in &group.own {
+            match names.find(name, Asker::Task(&names.tasks[task.index()])) {
+                Ok(named) => tasks.extend(named.iter()),
+                Err(diagnostic) if wrong.len() < WRONG => {
+                    wrong.push((*at, name.len(), diagnostic));
+                }
+                Err(_) => {}
+            }
+        }
+        tasks
+    }
+
+    /// Gives each task the groups before it. Equal sets of groups become a list once.
+    fn connect(&mut self, lines: &[Resolved<'_>], wrong: &mut Vec<(usize, usize, Diagnostic)>) {
         let mut groups: Vec<Vec<TaskId>> = Vec::new();
         let mut before: Vec<Vec<u32>> = vec![Vec::new(); self.needs.len()];
         let mut before_any: Vec<Option<u32>> = vec![None; self.needs.len()];
         for pair in lines.iter().flat_map(|line| line.windows(2)) {
-            let ((is_any, left), (_, right)) = (&pair[0], &pair[1]);
-            if left.is_empty() {
+            let (left, right) = (&pair[0], &pair[1]);
+            if left.tasks.is_empty() {
                 continue; // every name in it is unknown
             }
-            let number = u32::try_from(groups.len()).expect("fewer groups than bytes");
-            groups.push(left.iter().map(|(task, _)| *task).collect());
-            for (task, at) in right {
-                if !is_any {
+            groups.push(left.tasks.iter().map(|(task, _)| *task).collect());
+            for (task, at) in &right.tasks {
+                if !left.own.is_empty() {
+                    let group = self.group_for(left, *task, wrong);
+                    groups.push(group);
+                }
+                let number = u32::try_from(groups.len() - 1).expect("fewer groups than bytes");
+                if !left.is_any {
                     before[task.index()].push(number);
                 } else if before_any[task.index()].replace(number).is_some() {
-                    let name = &tasks[task.index()].key;
+                    let name = &self.names.tasks[task.index()].entry.key;
                     let message = format!("two `|` groups stand before `{name}`");
                     let help = "a task has one list of alternatives: join the groups";
                     let error = Diagnostic::error("graph", message).help(help);
@@ -318,7 +378,7 @@ impl<'n> Wiring<'n> {
             }
         }
         let mut known: HashMap<Vec<u32>, ListId> = HashMap::new();
-        for index in 0..self.n_tasks {
+        for index in 0..self.names.n_tasks {
             let numbers = std::mem::take(&mut before[index]);
             let list = match known.get(&numbers) {
                 Some(list) => *list,
@@ -351,11 +411,12 @@ impl<'n> Wiring<'n> {
     }
 
     /// Keeps where the names of the notation stand, for the edges of cycles.
-    fn keep_places(&mut self, lines: Vec<Resolved>, file: Option<&str>, node: &Node<'_>) {
+    fn keep_places(&mut self, lines: Vec<Resolved<'_>>, file: Option<&str>, node: &Node<'_>) {
         if find_cycles(&self.needs, &self.lists, 1).is_empty() {
             return;
         }
-        let offsets = lines.iter().flatten().flat_map(|(_, tasks)| tasks.iter().map(|(_, at)| *at));
+        let groups = lines.iter().flatten();
+        let offsets = groups.flat_map(|group| group.tasks.iter().map(|(_, at)| *at));
         let places = places_of(file, node, &offsets.collect::<Vec<_>>());
         let mut places = places.into_iter();
         let mut spanned = |(task, _): (TaskId, usize)| {
@@ -364,22 +425,17 @@ impl<'n> Wiring<'n> {
         };
         for line in lines {
             let mut groups = Vec::with_capacity(line.len());
-            for (_, tasks) in line {
-                groups.push(tasks.into_iter().map(&mut spanned).collect());
+            for group in line {
+                groups.push(group.tasks.into_iter().map(&mut spanned).collect());
             }
             self.lines.push(groups);
         }
     }
 
     /// Looks for cycles, and hands the lists out.
-    pub(crate) fn finish(
-        self,
-        tasks: &mut [Task],
-        entries: &[&Entry<'_>],
-        found: &mut Diagnostics,
-    ) -> Lists {
+    pub(crate) fn finish(self, tasks: &mut [Task], found: &mut Diagnostics) -> Lists {
         for cycle in find_cycles(&self.needs, &self.lists, 20) {
-            found.push(self.cycle(&cycle, entries));
+            found.push(self.cycle(&cycle));
         }
         if tasks.len() == self.needs.len() {
             for (task, (needs, needs_any)) in tasks.iter_mut().zip(&self.needs) {
@@ -390,8 +446,8 @@ impl<'n> Wiring<'n> {
     }
 
     /// Words the diagnostic for a cycle: every task of it, and the place of every edge.
-    fn cycle(&self, cycle: &[TaskId], entries: &[&Entry<'_>]) -> Diagnostic {
-        let name = |task: TaskId| &*entries[task.index()].key;
+    fn cycle(&self, cycle: &[TaskId]) -> Diagnostic {
+        let name = |task: TaskId| &*self.names.tasks[task.index()].name;
         let mut path: Vec<String> =
             cycle.iter().take(CYCLE_SHOWN).map(|task| format!("`{}`", name(*task))).collect();
         if cycle.len() > CYCLE_SHOWN {
@@ -406,19 +462,21 @@ impl<'n> Wiring<'n> {
         let next = cycle.iter().skip(1).chain(cycle.first());
         for (before, after) in cycle.iter().zip(next).take(CYCLE_SHOWN) {
             let label = format!("`{}` needs `{}`", name(*after), name(*before));
-            let span = self.edge(*before, *after, entries[after.index()]);
+            let span = self.edge(*before, *after);
             diagnostic = diagnostic.label(span.unwrap_or(Span::NONE), label);
         }
         diagnostic.help("remove one of these needs")
     }
 
     /// Returns where the file says that `after` needs `before`.
-    fn edge(&self, before: TaskId, after: TaskId, entry: &Entry<'_>) -> Option<Span> {
-        let needs = entry.value.map().unwrap_or_default().iter();
+    fn edge(&self, before: TaskId, after: TaskId) -> Option<Span> {
+        let asker = &self.names.tasks[after.index()];
+        let needs = asker.entry.value.map().unwrap_or_default().iter();
         let needs = needs.filter(|one| one.key == "needs" || one.key == "needs_any");
         let mut items = needs.flat_map(|one| one.value.items());
         let is_before = |item: &&Node<'_>| {
-            item.scalar().is_some_and(|name| self.names.get(name) == Some(&before))
+            let named = item.scalar().map(|name| self.names.find(name, Asker::Task(asker)));
+            named.is_some_and(|named| named.is_ok_and(|named| named.iter().any(|id| id == before)))
         };
         if let Some(item) = items.find(is_before) {
             return Some(item.span);
@@ -433,6 +491,13 @@ impl<'n> Wiring<'n> {
         }
         None
     }
+}
+
+/// Returns whether an entry may mean other tasks for each one that needs it.
+fn has_own_key(entry: &str) -> bool {
+    entry.contains('[')
+        && EntryName::parse(entry)
+            .is_ok_and(|entry| entry.keys.iter().any(|(_, value)| value.is_none()))
 }
 
 /// Words the diagnostic for a name of the other part of the file than `part`.

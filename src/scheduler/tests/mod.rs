@@ -58,6 +58,7 @@ fn flow(sims: &[Sim], on_failure: OnFailure) -> Arc<Flow> {
             retry: Retry { max: sim.retries, delay: Ms(100), ..Retry::default() },
             ..Options::default()
         }),
+        member: None,
         line: 0,
         finally: sim.finally,
     };

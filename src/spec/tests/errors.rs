@@ -246,7 +246,7 @@ fn keys_have_their_places() {
     lines(
         "strategy: {}\ntasks: {a: x}\n",
         &[
-            "1:1 unknown-key unknown key `strategy` at the top level; remove the key; it is `matrix` here, which does not work yet in this version of pyoco",
+            "1:1 unknown-key unknown key `strategy` at the top level; write `matrix: {name: [a, b]}` in a task",
         ],
     );
     task(
@@ -269,7 +269,7 @@ fn keys_have_their_places() {
         )
     };
     lines("pools: x\ntasks: {a: x}\n", &[&format!("1:1 {}", later("pools"))]);
-    for key in ["if", "matrix", "outputs", "capture", "artifacts", "pool", "tags", "resources"] {
+    for key in ["if", "outputs", "capture", "artifacts", "pool", "tags", "resources"] {
         let message = format!("4:5 {}", later(key));
         task(&format!("run: x\n{key}: x"), &[&message]);
     }

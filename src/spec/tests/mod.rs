@@ -4,6 +4,7 @@ mod errors;
 mod flows;
 mod limits;
 mod maps;
+mod matrix;
 mod params;
 mod properties;
 mod secrets;

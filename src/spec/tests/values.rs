@@ -73,7 +73,7 @@ fn values_are_checked() {
     check("needs:", "4:10 no-value `needs` has no value; give it one, or remove the key");
     check(
         "needs: 'b[x=1]'",
-        "4:12 not-yet `b[x=1]`: members of a matrix do not work yet in this version of pyoco; name a task",
+        "4:12 unknown-task unknown task `b`; the tasks are `a`",
     );
     check("env: {A: ~}", "4:14 no-value `A` has no value; write `A: \"\"` for an empty text");
     check(

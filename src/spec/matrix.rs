@@ -1,0 +1,403 @@
+//! `matrix`: the values of a task's keys, and the members that come of them.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::diag::{Diagnostic, Diagnostics};
+use super::hints::{quoted_list, suggest};
+use super::tree::{Entry, Kind, Node, Span};
+use super::values;
+use crate::model::{Member, Param, ParamKind, ParamValue, variable};
+
+/// The most members of one matrix.
+const MAX_MEMBERS: usize = 10_000;
+/// The longest name of a member, in bytes: it is read in traces and records.
+const MAX_NAME: usize = 1024;
+
+/// The matrix of one task.
+#[derive(Debug)]
+pub(crate) struct Matrix {
+    /// The keys in file order.
+    pub(crate) keys: Vec<Arc<str>>,
+    /// What each key may be.
+    pub(crate) values: Vec<Vec<Box<str>>>,
+    /// In the order of the first key's values, then of the second's.
+    pub(crate) members: Vec<Arc<Member>>,
+    /// Whether a list that it is made of has no items, or none that are known yet.
+    pub(crate) is_open: bool,
+}
+
+impl Matrix {
+    /// Returns the place of a key.
+    pub(crate) fn place(&self, key: &str) -> Option<usize> {
+        self.keys.iter().position(|other| **other == *key)
+    }
+}
+
+/// Reads the key `matrix` of a task.
+pub(crate) fn matrix(
+    task: &str,
+    node: &Node<'_>,
+    params: &[Param],
+    found: &mut Diagnostics,
+) -> Option<Rc<Matrix>> {
+    let help = "write `matrix: {name: [a, b]}`";
+    let Some(map) = node.map() else {
+        let wrong = values::wrong_type("matrix", "a map of names to lists", node);
+        found.push(wrong.help(help));
+        return None;
+    };
+    let mut reader = Reader { task, params, is_open: false, is_wrong: false, found };
+    let (mut keys, mut lists) = (Vec::new(), Vec::new());
+    for entry in map.iter().filter(|entry| !is_special(entry)) {
+        reader.check_key(entry, &keys);
+        keys.push(Arc::<str>::from(&*entry.key));
+        lists.push(reader.list(entry));
+    }
+    let special = |name: &str| map.iter().find(|entry| entry.key == name);
+    let include = special("include").map_or(Vec::new(), |entry| reader.rows(entry));
+    if keys.is_empty()
+        && let Some((first, _)) = include.first()
+    {
+        keys = first.iter().map(|(key, _)| Arc::from(&**key)).collect();
+        lists = vec![Vec::new(); keys.len()];
+    }
+    if keys.is_empty() {
+        let message = format!("the matrix of `{task}` is empty");
+        reader.wrong(Diagnostic::error("empty", message).at(node.span).help(help));
+        return None;
+    }
+    let exclude = special("exclude").map_or(Vec::new(), |entry| reader.rows(entry));
+    let mut rows = reader.product(&keys, &lists, node.span)?;
+    reader.exclude(&mut rows, &keys, &lists, &exclude);
+    reader.include(&mut rows, &keys, &mut lists, &include);
+    if reader.is_wrong {
+        return None;
+    }
+    if rows.is_empty() && !reader.is_open {
+        let message = format!("no member of the matrix of `{task}` is left");
+        let help = "take something out of `exclude`";
+        reader.wrong(Diagnostic::error("matrix", message).at(node.span).help(help));
+        return None;
+    }
+    let members = reader.members(&keys, rows, node.span)?;
+    let is_open = reader.is_open;
+    Some(Rc::new(Matrix { keys, values: lists, members, is_open }))
+}
+
+fn is_special(entry: &Entry<'_>) -> bool {
+    entry.key == "include" || entry.key == "exclude"
+}
+
+/// Keys with values, and where they stand.
+type Row = (Vec<(Box<str>, Box<str>)>, Span);
+
+struct Reader<'a> {
+    task: &'a str,
+    params: &'a [Param],
+    /// Whether a list has no items, or none that are known.
+    is_open: bool,
+    is_wrong: bool,
+    found: &'a mut Diagnostics,
+}
+
+impl Reader<'_> {
+    fn wrong(&mut self, diagnostic: Diagnostic) {
+        self.is_wrong = true;
+        self.found.push(diagnostic);
+    }
+
+    fn check_key(&mut self, entry: &Entry<'_>, earlier: &[Arc<str>]) {
+        let key = &*entry.key;
+        let is_word = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
+        if key.len() > 128 || !key.starts_with(starts) || !key.chars().all(is_word) {
+            let shown: String = key.chars().take(40).collect();
+            let message = format!("`{shown}` cannot be a key of a matrix");
+            let help = "use letters, digits, `_`, `-` and `.`, beginning with a letter";
+            self.wrong(Diagnostic::error("matrix-key", message).at(entry.span).help(help));
+        }
+        let name = variable("PYOCO_MATRIX_", key);
+        if let Some(same) = earlier.iter().find(|other| variable("PYOCO_MATRIX_", other) == name) {
+            let message = format!("the keys `{same}` and `{key}` would both be `{name}`");
+            let help = "give one of them another name";
+            self.wrong(Diagnostic::error("matrix-key", message).at(entry.span).help(help));
+        }
+    }
+
+    /// Reads the values of a key.
+    fn list(&mut self, entry: &Entry<'_>) -> Vec<Box<str>> {
+        let key = &entry.key;
+        let items = match entry.value.kind() {
+            Kind::List(items) => items,
+            Kind::Plain(text) | Kind::Text(text, _) if text.contains("${{") => {
+                return self.list_of_param(key, text, entry.value.span);
+            }
+            Kind::Plain(_) | Kind::Text(..) | Kind::Null | Kind::Map(_) | Kind::Shared(_) => {
+                let wrong = values::wrong_type(key, "a list of values", &entry.value);
+                let help = match entry.value.scalar() {
+                    Some(text) => format!("write `{key}: [{text}]`"),
+                    None => format!("write `{key}: [a, b]`, or `{key}: ${{{{ params.NAME }}}}`"),
+                };
+                self.wrong(wrong.help(help));
+                return Vec::new();
+            }
+        };
+        if items.is_empty() {
+            let message = format!("`{key}` has no values, and so the task no members");
+            let help = "list its values, or remove it";
+            self.wrong(Diagnostic::error("empty", message).at(entry.span).help(help));
+        }
+        let mut list: Vec<Box<str>> = Vec::with_capacity(items.len());
+        let mut seen = HashSet::with_capacity(items.len());
+        for item in items {
+            let Some(value) = self.value(key, item) else { continue };
+            if !seen.insert(value.clone()) {
+                let message = format!("`{value}` stands twice in `{key}`");
+                self.wrong(Diagnostic::error("twice", message).at(item.span).help("remove one"));
+            }
+            list.push(value);
+        }
+        list
+    }
+
+    /// Reads one value.
+    fn value(&mut self, key: &str, item: &Node<'_>) -> Option<Box<str>> {
+        if matches!(item.kind(), Kind::Null) {
+            let message = format!("a value of `{key}` is empty");
+            let help = "write `\"\"` for an empty text";
+            self.wrong(Diagnostic::error("no-value", message).at(item.span).help(help));
+            return None;
+        }
+        let value = values::plain_text(item, key, self.found)
+            .and_then(|text| values::without_nul(text, item.span, key, self.found));
+        self.is_wrong |= value.is_none();
+        value.map(Box::from)
+    }
+
+    /// Reads `${{ params.NAME }}`.
+    fn list_of_param(&mut self, key: &str, text: &str, span: Span) -> Vec<Box<str>> {
+        let inside = text.trim().strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}"));
+        let name = inside.and_then(|inside| inside.trim().strip_prefix("params."));
+        let wrong = |message: String, help: String| {
+            Diagnostic::error("expression", message).at(span).help(help)
+        };
+        let Some(name) = name.filter(|name| !name.contains([' ', '}', '[', '('])) else {
+            let message = format!("`{key}` takes a list, or one whole `${{{{ params.NAME }}}}`");
+            let help = "name a param of type `list`; what only a task can find out goes to an \
+                        inner run: `\"$PYOCO_EXE\" run each.yaml -p names=@names.txt`";
+            self.wrong(wrong(message, help.to_owned()));
+            return Vec::new();
+        };
+        let Some(param) = self.params.iter().find(|param| *param.name == *name) else {
+            let names: Vec<&str> = self.params.iter().map(|param| &*param.name).collect();
+            let near = suggest(name, names.iter().copied());
+            let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let help = match &*names {
+                [] => format!("declare it: `params: {{{name}: []}}`"),
+                names => format!("the params are {}", quoted_list(names)),
+            };
+            self.wrong(wrong(format!("unknown param `{name}`{near}"), help));
+            return Vec::new();
+        };
+        if param.kind != ParamKind::List {
+            let word = param.kind.word();
+            let message =
+                format!("`{key}` takes a list, and the param `{name}` is of type `{word}`");
+            let help = format!("declare it as a list: `{name}: {{type: list}}`");
+            self.wrong(wrong(message, help));
+            return Vec::new();
+        }
+        match &param.value {
+            Some(ParamValue::List(items)) if !items.is_empty() => {
+                let mut seen = HashSet::new();
+                for item in items.iter() {
+                    if !seen.insert(item) {
+                        let message = format!("`{item}` stands twice in the param `{name}`");
+                        let help = "two members would be equal: give each value once";
+                        self.wrong(Diagnostic::error("twice", message).at(span).help(help));
+                    }
+                }
+                items.to_vec()
+            }
+            Some(_) | None => {
+                self.is_open = true;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Reads the maps of `include` or `exclude`.
+    fn rows(&mut self, entry: &Entry<'_>) -> Vec<Row> {
+        let name = &entry.key;
+        let Kind::List(items) = entry.value.kind() else {
+            let wrong = values::wrong_type(name, "a list of maps", &entry.value);
+            self.wrong(wrong.help(format!("write `{name}: [{{key: value}}]`")));
+            return Vec::new();
+        };
+        let mut rows = Vec::with_capacity(items.len());
+        for item in items {
+            let Some(map) = item.map().filter(|map| !map.is_empty()) else {
+                let message = format!("an entry of `{name}` is a map of keys to values");
+                let help = format!("write `{name}: [{{key: value}}]`");
+                self.wrong(Diagnostic::error("wrong-type", message).at(item.span).help(help));
+                continue;
+            };
+            let mut row = Vec::with_capacity(map.len());
+            for one in map {
+                if name == "include" {
+                    self.check_key(one, &[]);
+                }
+                if let Some(value) = self.value(&one.key, &one.value) {
+                    row.push((Box::from(&*one.key), value));
+                }
+            }
+            rows.push((row, item.span));
+        }
+        rows
+    }
+
+    /// Returns every combination, the first key's values changing slowest.
+    fn product(
+        &mut self,
+        keys: &[Arc<str>],
+        lists: &[Vec<Box<str>>],
+        span: Span,
+    ) -> Option<Vec<Vec<Box<str>>>> {
+        let counts: Vec<String> = lists.iter().map(|list| list.len().to_string()).collect();
+        let count = lists.iter().try_fold(1_usize, |count, list| count.checked_mul(list.len()));
+        if count.is_none_or(|count| count > MAX_MEMBERS) {
+            let count = count.map_or("too many".to_owned(), |count| count.to_string());
+            let message = format!(
+                "the matrix of `{}` has {count} members ({}), and {MAX_MEMBERS} is the most",
+                self.task,
+                counts.join(" × ")
+            );
+            let help = "use fewer values, or let one task go through many of them";
+            self.wrong(Diagnostic::error("too-large", message).at(span).help(help));
+            return None;
+        }
+        if lists.iter().any(Vec::is_empty) || keys.is_empty() {
+            return Some(Vec::new());
+        }
+        let mut rows: Vec<Vec<Box<str>>> = vec![Vec::new()];
+        for list in lists {
+            rows = rows
+                .iter()
+                .flat_map(|row| {
+                    list.iter().map(move |value| {
+                        row.iter().cloned().chain([value.clone()]).collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+        }
+        Some(rows)
+    }
+
+    /// Returns the place of a key in each member; says so where there is none.
+    fn known(&mut self, key: &str, keys: &[Arc<str>], span: Span) -> Option<usize> {
+        let place = keys.iter().position(|other| **other == *key);
+        if place.is_none() {
+            let near = suggest(key, keys.iter().map(|key| &**key));
+            let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let message = format!("the matrix has no key `{key}`{near}");
+            let help = format!("its keys are {}", quoted_list(keys));
+            self.wrong(Diagnostic::error("matrix-key", message).at(span).help(help));
+        }
+        place
+    }
+
+    fn exclude(
+        &mut self,
+        rows: &mut Vec<Vec<Box<str>>>,
+        keys: &[Arc<str>],
+        lists: &[Vec<Box<str>>],
+        exclude: &[Row],
+    ) {
+        for (row, span) in exclude {
+            let places: Option<Vec<(usize, &str)>> = row
+                .iter()
+                .map(|(key, value)| Some((self.known(key, keys, *span)?, &**value)))
+                .collect();
+            let Some(places) = places else { continue };
+            let strange = places.iter().find(|(place, value)| {
+                !lists[*place].is_empty() && !lists[*place].iter().any(|other| **other == **value)
+            });
+            if let Some((place, value)) = strange {
+                let near = suggest(value, lists[*place].iter().map(|value| &**value));
+                let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                let message = format!("`{}` is never `{value}`{near}", keys[*place]);
+                let help = format!("its values are {}", quoted_list(&lists[*place]));
+                self.wrong(Diagnostic::error("matrix", message).at(*span).help(help));
+                continue;
+            }
+            let is_excluded = |member: &Vec<Box<str>>| {
+                places.iter().all(|(place, value)| *member[*place] == **value)
+            };
+            rows.retain(|member| !is_excluded(member));
+        }
+    }
+
+    fn include(
+        &mut self,
+        rows: &mut Vec<Vec<Box<str>>>,
+        keys: &[Arc<str>],
+        lists: &mut [Vec<Box<str>>],
+        include: &[Row],
+    ) {
+        for (row, span) in include {
+            let mut member: Vec<Option<Box<str>>> = vec![None; keys.len()];
+            for (key, value) in row {
+                if let Some(place) = self.known(key, keys, *span) {
+                    member[place] = Some(value.clone());
+                }
+            }
+            let missing = keys.iter().zip(&member).find(|(_, value)| value.is_none());
+            if let Some((key, _)) = missing {
+                let message = format!("this member has no `{key}`");
+                let help = format!("each member has all keys: {}", quoted_list(keys));
+                self.wrong(Diagnostic::error("matrix", message).at(*span).help(help));
+                continue;
+            }
+            let member: Vec<Box<str>> = member.into_iter().flatten().collect();
+            for (list, value) in lists.iter_mut().zip(&member) {
+                if !list.contains(value) {
+                    list.push(value.clone());
+                }
+            }
+            rows.push(member);
+        }
+    }
+
+    fn members(
+        &mut self,
+        keys: &[Arc<str>],
+        rows: Vec<Vec<Box<str>>>,
+        span: Span,
+    ) -> Option<Vec<Arc<Member>>> {
+        let group: Arc<str> = self.task.into();
+        let mut seen = HashSet::with_capacity(rows.len());
+        let mut members = Vec::with_capacity(rows.len());
+        for row in rows {
+            if !seen.insert(row.clone()) {
+                let shown: Vec<String> =
+                    keys.iter().zip(&row).map(|(key, value)| format!("{key}={value}")).collect();
+                let message = format!("two members of the matrix are equal: {}", shown.join(","));
+                let help = "take one out of `include`, or exclude the other";
+                self.wrong(Diagnostic::error("matrix", message).at(span).help(help));
+                return None;
+            }
+            let values = keys.iter().cloned().zip(row).collect();
+            let member = Member { group: group.clone(), values };
+            if member.name().len() > MAX_NAME {
+                let message = format!("a member's name is longer than {MAX_NAME} bytes");
+                let help = "use short values, and let the task look the rest up";
+                self.wrong(Diagnostic::error("matrix", message).at(span).help(help));
+                return None;
+            }
+            members.push(Arc::new(member));
+        }
+        Some(members)
+    }
+}
