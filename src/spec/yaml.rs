@@ -170,7 +170,7 @@ impl<'s> Reader<'s, '_> {
                 "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
                 _ => Kind::Plain(value),
             },
-            ScalarStyle::SingleQuoted => Kind::Text(value, Style::Literal),
+            ScalarStyle::SingleQuoted => Kind::Text(value, Style::Quoted),
             ScalarStyle::DoubleQuoted => Kind::Text(value, Style::Escaped),
             // The place of a block is that of its lines, without the header.
             ScalarStyle::Literal | ScalarStyle::Folded => Kind::Text(value, Style::Literal),
