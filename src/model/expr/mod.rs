@@ -21,6 +21,7 @@ use super::{TaskId, TaskState};
 pub use condition::Condition;
 pub use eval::{EvalError, Lookup, Missing};
 pub use show::Shown;
+pub(crate) use show::is_word;
 pub use substitute::{Replacement, TooLarge};
 pub use template::{Part, Template};
 
