@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a file, a clock, a process or a terminal.
 
+pub mod expr;
 mod flow;
 mod id;
 mod mask;

@@ -8,6 +8,8 @@ mod builder;
 mod diag;
 mod dotenv;
 mod env_files;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no key reads expressions yet"))]
+mod expr;
 mod fields;
 mod hints;
 mod keys;

@@ -62,6 +62,8 @@ pub(crate) enum Kind<'s> {
 pub(crate) enum Style {
     /// Backslashes have no meaning.
     Literal,
+    /// Backslashes have no meaning, and a quote is written twice.
+    Quoted,
     /// Backslashes begin escapes.
     Escaped,
 }
@@ -143,7 +145,13 @@ pub(crate) fn places_in(file: &str, node: &Node<'_>, at: &[usize]) -> Vec<usize>
         }
     };
     let Some(source) = file.get(start..end) else { return vec![start; at.len()] };
-    let (mut here, mut place) = (0, 0);
+    let quote = match style {
+        Style::Literal => 0,
+        Style::Escaped if source.starts_with("\"\"\"") => 3, // in TOML alone
+        Style::Quoted | Style::Escaped => 1,
+    };
+    let mut here = quote.min(source.len());
+    let mut place = here;
     let mut places = Vec::with_capacity(at.len());
     for (offset, wanted) in text.char_indices() {
         if places.len() == at.len() {
@@ -176,6 +184,9 @@ fn next_place(source: &str, mut here: usize, wanted: char, style: Style) -> Opti
             continue;
         }
         here += found.len_utf8();
+        if style == Style::Quoted && found == '\'' && source[here..].starts_with('\'') {
+            here += 1;
+        }
         if found == wanted {
             return Some((place, here));
         }
@@ -270,7 +281,7 @@ mod tests {
             assert!(file[at..].starts_with(word), "{file:?} {at}");
         };
         check("a >> b\n    c >> d\n", "a >> b\nc >> d\n", Style::Literal, "d");
-        check("'a >>   b'", "a >>   b", Style::Literal, "b");
+        check("'a >>   b'", "a >>   b", Style::Quoted, "b");
         check("\"a >> b\\n c >> \\\n   d\"", "a >> b\n c >> d", Style::Escaped, "d");
         check("\"\\u0061 >> bn\\nm\"", "a >> bn\nm", Style::Escaped, "m");
     }

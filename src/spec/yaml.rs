@@ -14,7 +14,7 @@ use serde_yaml::granit_parser::{
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::tree::{Entry, Kind, Node, Span, Style};
-use super::yaml_errors::syntax_error;
+use super::yaml_errors::{negated_if, syntax_error};
 
 pub(crate) const DEPTH: usize = 100; // the format itself needs 5
 const VALUES: usize = 2_500_000; // of a file: a million tasks are 2,000,000, and take 1.5 s to read
@@ -170,7 +170,7 @@ impl<'s> Reader<'s, '_> {
                 "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
                 _ => Kind::Plain(value),
             },
-            ScalarStyle::SingleQuoted => Kind::Text(value, Style::Literal),
+            ScalarStyle::SingleQuoted => Kind::Text(value, Style::Quoted),
             ScalarStyle::DoubleQuoted => Kind::Text(value, Style::Escaped),
             // The place of a block is that of its lines, without the header.
             ScalarStyle::Literal | ScalarStyle::Folded => Kind::Text(value, Style::Literal),
@@ -181,12 +181,17 @@ impl<'s> Reader<'s, '_> {
     fn tag(&mut self, tag: Option<&Tag>, allowed: &[&str], span: Span) {
         let Some(tag) = tag else { return };
         if tag.core_suffix().is_none_or(|suffix| !allowed.contains(&suffix)) {
-            let message = format!("the tag `{}` has no meaning here", tag.original());
-            self.found.push(
+            let key = match self.stack.last().map(|frame| &frame.body) {
+                Some(Body::Map { key: Some(key), .. }) => Some(key.span),
+                Some(Body::Map { key: None, .. } | Body::List(_)) | None => None,
+            };
+            let negated = key.and_then(|key| negated_if(self.text, key.start as usize));
+            self.found.push(negated.unwrap_or_else(|| {
+                let message = format!("the tag `{}` has no meaning here", tag.original());
                 Diagnostic::error("yaml-tag", message)
                     .at(span)
-                    .help("remove the tag; a text that begins with `!` needs quotes"),
-            );
+                    .help("remove the tag; a text that begins with `!` needs quotes")
+            }));
         }
     }
 

@@ -27,8 +27,35 @@ pub(crate) fn syntax_error(text: &str, error: &ScanError) -> Diagnostic {
             .at(Span::new(before + tab, before + tab + 1))
             .help("indent with spaces: two for each level");
     }
+    if let Some(negated) = negated_if(text, place.start as usize) {
+        return negated;
+    }
     let (message, help) = words(error.kind());
     Diagnostic::error("yaml-syntax", message).at(place).help(help)
+}
+
+/// `if: !success()`: to YAML the `!` begins a tag, and what follows is often no YAML. Both readers of
+/// that line say the same of it, and so it is said once.
+pub(crate) fn negated_if(text: &str, at: usize) -> Option<Diagnostic> {
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line = text[start..].lines().next()?;
+    let (key, value) = line.match_indices("if:").find_map(|(key, word)| {
+        let before = line[..key].chars().next_back();
+        let value = line[key + word.len()..].trim_start();
+        let is_key = before.is_none_or(|before| before.is_whitespace() || "{,".contains(before));
+        let is_tag = value.starts_with('!') && !value.starts_with("!!str ");
+        (is_key && is_tag).then_some((key, value))
+    })?;
+    let bare = value.split(" #").next().unwrap_or(value).trim_end();
+    // In braces nobody knows where it ends.
+    let written = match line[..key].contains('{') {
+        true => "!EXPRESSION".to_owned(),
+        false => bare.replace('\'', "''"),
+    };
+    let place = start + line.len() - value.len();
+    let message = "an `if` that begins with `!` needs quotes: in YAML `!` begins a tag";
+    let error = Diagnostic::error("yaml-tag", message).at(Span::new(place, place + 1));
+    Some(error.help(format!("write `if: '{written}'`")))
 }
 
 fn words(kind: &ErrorKind) -> (String, &'static str) {

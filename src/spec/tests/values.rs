@@ -351,3 +351,27 @@ fn what_is_wrong_beside_a_mistake_of_the_syntax_has_its_place() {
         ],
     );
 }
+
+#[test]
+fn an_if_that_begins_with_a_bare_exclamation_mark_is_told_to_be_quoted() {
+    let message = "yaml-tag an `if` that begins with `!` needs quotes: in YAML `!` begins a tag";
+    for (line, written) in [
+        ("!success()", "!success()"),
+        ("!success() # undo", "!success()"),
+        ("! params.b", "! params.b"),
+        ("!!params.b", "!!params.b"),
+        ("!params.b && !params.c", "!params.b && !params.c"),
+        ("!(params.b || failure())", "!(params.b || failure())"),
+        ("!params['x.y'] == 'a'", "!params[''x.y''] == ''a''"),
+        ("!contains(params.l, 'a')", "!contains(params.l, ''a'')"),
+        ("!tasks.a.state == 'x'", "!tasks.a.state == ''x''"),
+    ] {
+        let said = short(&format!("tasks:\n  a:\n    run: x\n    if: {line}\n"), Syntax::Yaml);
+        let expected = format!("4:9 {message}; write `if: '{written}'`");
+        assert!(said.contains(&expected), "{said:?}");
+        let other = said.iter().filter(|one| **one != expected && !one.contains("not-yet")).count();
+        assert_eq!(other, 0, "{said:?}");
+    }
+    let said = short("tasks: {a: {run: x, if: !a(b || c)}}\n", Syntax::Yaml);
+    assert_eq!(said, [format!("1:25 {message}; write `if: '!EXPRESSION'`")]);
+}

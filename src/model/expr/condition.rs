@@ -1,0 +1,77 @@
+//! An `if`: an expression that is true or false, and the functions that its text calls.
+
+use super::eval::truth;
+use super::{EvalError, Expr, Lookup, Name, Replacement, StateFunction, TooLarge, Value};
+
+/// A task's `if`.
+///
+/// Which functions it calls is a matter of its text: `params.deploy || failure()` calls `failure()`
+/// also where `params.deploy` is known to be true, and so it is asked before anything is worked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    expr: Expr,
+    calls: Vec<StateFunction>,
+}
+
+impl Condition {
+    /// Takes an expression that is true or false, as it is written.
+    pub fn new(expr: Expr) -> Condition {
+        let called = |function: &StateFunction| {
+            expr.names().any(|name| matches!(name, Name::Call(call) if call == function))
+        };
+        let calls = StateFunction::ALL.into_iter().filter(called).collect();
+        Condition { expr, calls }
+    }
+
+    /// Returns the expression.
+    pub fn expr(&self) -> &Expr {
+        &self.expr
+    }
+
+    /// Returns whether its text calls one of these functions.
+    pub fn calls_any_of(&self, functions: &[StateFunction]) -> bool {
+        self.calls.iter().any(|call| functions.contains(call))
+    }
+
+    /// Returns whether its text calls `success`, `failure`, `cancelled` or `always`.
+    pub fn calls_state_function(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// Returns whether its text calls `failure`, `cancelled` or `always`: then it is decided once, when
+    /// all that the task needs has ended, however that ended.
+    pub fn waits_for_ends(&self) -> bool {
+        self.calls_any_of(&[
+            StateFunction::Failure,
+            StateFunction::Cancelled,
+            StateFunction::Always,
+        ])
+    }
+
+    /// Returns whether it holds, where that needs no lookup.
+    pub fn constant(&self) -> Option<bool> {
+        match self.expr.constant()? {
+            Value::Bool(value) => Some(*value),
+            Value::Int(_) | Value::Text(_) | Value::List(_) => None,
+        }
+    }
+
+    /// Returns whether it holds.
+    ///
+    /// # Errors
+    /// Where an output that is looked up is not there.
+    pub fn eval(&self, lookup: &dyn Lookup) -> Result<bool, EvalError> {
+        truth(&self.expr.eval(lookup)?)
+    }
+
+    /// Returns the condition with names replaced; the functions that its text calls stay.
+    ///
+    /// # Errors
+    /// Where it grew past all reason.
+    pub fn substitute(
+        &self,
+        replace: impl FnMut(&Name) -> Option<Replacement>,
+    ) -> Result<Condition, TooLarge> {
+        Ok(Condition { expr: self.expr.substitute(replace)?, calls: self.calls.clone() })
+    }
+}
