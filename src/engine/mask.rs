@@ -84,6 +84,7 @@ pub(super) fn mask_input(mask: &Mask, input: &mut Input) {
                 cpu_ms: _,
                 max_rss: _,
                 bytes: _,
+                unkept: _,
                 tail,
                 leaked: _,
             } = measured;

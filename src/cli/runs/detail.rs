@@ -3,7 +3,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::show::{current, own_words};
-use super::text::{command_line, explained, local, loss as loss_text, state_style, tail_lines};
+use super::text::{
+    command_line, explained, local, loss as loss_text, state_style, tail_lines, unkept,
+};
 use crate::event::{AttemptView, RunView, TaskView};
 use crate::model::{Size, TaskId, escape, signal_name};
 use crate::record::{AttemptLog, End, Record};
@@ -88,11 +90,16 @@ fn attempt_text(
     }
     let is_over = attempt.ended.is_some() || record.seen.is_over();
     // A log that cannot be read is told of by `runs logs`.
-    if is_over
-        && log.advance(End::Reached, &mut |_| Ok(())).is_ok()
-        && let Some(loss) = log.loss(attempt.measured.bytes)
-    {
-        line(text, "missing", &format!("{} of the log", loss_text(loss)));
+    if is_over && log.advance(End::Reached, &mut |_| Ok(())).is_ok() {
+        let unkept = unkept(Some(attempt), &log, "");
+        // Where it was not kept there need not be any of it.
+        let printed = if unkept.is_none() { attempt.measured.bytes } else { 0 };
+        if let Some(unkept) = unkept {
+            line(text, "not kept", &unkept);
+        }
+        if let Some(loss) = log.loss(printed) {
+            line(text, "missing", &format!("{} of the log", loss_text(loss)));
+        }
     }
 }
 

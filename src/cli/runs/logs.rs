@@ -329,13 +329,19 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    /// Says on standard error what of the output was kept once and is there no more.
+    /// Says on standard error what of the output was not kept, or was kept once and is there no more.
     fn warn_of_loss(&self, (id, number): Attempt, log: &AttemptLog) {
         let Some(task) = self.view.task(id) else { return };
         let attempt = task.attempts.iter().find(|known| known.number == number);
-        let printed = attempt.map_or(0, |attempt| attempt.measured.bytes);
+        let name = escape(&task.name);
+        let unkept = text::unkept(attempt, log, &format!(" of `{name}`"));
+        if let Some(unkept) = &unkept {
+            say(format_args!("warning: {unkept} could not be kept"));
+        }
+        // Where it was not kept there need not be any of it.
+        let printed = attempt.filter(|_| unkept.is_none()).map_or(0, |it| it.measured.bytes);
         if let Some(loss) = log.loss(printed) {
-            let (loss, name) = (text::loss(loss), escape(&task.name));
+            let loss = text::loss(loss);
             say(format_args!("warning: {loss} of the log of `{name}` are missing"));
         }
     }

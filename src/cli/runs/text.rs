@@ -6,9 +6,9 @@ use console::{Style, measure_text_width};
 use jiff::tz::TimeZone;
 
 use crate::cli::say::say;
-use crate::event::{RunView, TaskView};
+use crate::event::{AttemptView, RunView, TaskView};
 use crate::model::{Counts, Ms, RunId, TaskState, Wall, escape, shell_word};
-use crate::record::{Loss, Record, Seen, Summary};
+use crate::record::{AttemptLog, Loss, Record, Seen, Summary};
 use crate::trace::explain_exit;
 
 /// Returns the time of day, for what is told relative to it.
@@ -124,6 +124,17 @@ pub(super) fn loss(loss: Loss) -> String {
         true => format!("all {} bytes", loss.of),
         false => format!("{} of {} bytes", loss.bytes, loss.of),
     }
+}
+
+/// Says what of the output could not be kept; `None` where all was.
+pub(super) fn unkept(
+    attempt: Option<&AttemptView>,
+    log: &AttemptLog,
+    whose: &str,
+) -> Option<String> {
+    let recorded = attempt.map_or(0, |attempt| attempt.measured.unkept);
+    let (n, s) = plural(recorded.max(log.unkept()));
+    (n > 0).then(|| format!("{n} byte{s} of the output{whose}"))
 }
 
 /// Returns the number and the ending of its noun.
