@@ -46,8 +46,8 @@ pub struct RunJson {
 pub struct TaskJson {
     /// The task's name.
     pub name: String,
-    /// Where it stands.
-    pub state: TaskState,
+    /// Where it stands; null where its run has ended and the record lacks how the task did.
+    pub state: Option<TaskState>,
     /// Why, where there is a reason.
     pub reason: Option<Reason>,
     /// How many attempts there were.
@@ -124,7 +124,7 @@ impl TaskJson {
         let measured = last.map(|attempt| &attempt.measured);
         TaskJson {
             name: task.name.to_string(),
-            state: task.state(),
+            state: task.known(),
             reason: task.reason.clone(),
             attempts: u32::try_from(task.attempts.len()).unwrap_or(u32::MAX),
             started: wall(task.started()),

@@ -130,6 +130,9 @@ fn texts() -> Value {
 fn or_null(mut schema: Value) -> Value {
     let kind = schema["type"].take();
     schema["type"] = json!([kind, "null"]);
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
+    }
     schema
 }
 
@@ -335,7 +338,7 @@ fn run_fields() -> Vec<Field> {
 fn task_fields() -> Vec<Field> {
     vec![
         ("name", Always, string(), "The task's name."),
-        ("state", Always, one_of(&TASK_STATES), "Where it stands."),
+        ("state", Always, or_null(one_of(&TASK_STATES)), "Where it stands; null: no line tells."),
         ("reason", Always, or_null(string()), "Why: `exit(2)`, `upstream(build)`."),
         ("attempts", Always, count(0), "How many attempts there were."),
         ("started", Always, or_null(moment()), "When the first attempt started."),

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::show::{current, own_words};
 use super::text::{
-    command_line, explained, local, loss as loss_text, state_style, tail_lines, unkept,
+    command_line, explained, lacks_end, local, loss as loss_text, state_of, tail_lines, took_of,
+    unkept,
 };
 use crate::event::{AttemptView, RunView, TaskView};
 use crate::model::{Size, TaskId, escape, signal_name};
@@ -21,7 +22,8 @@ pub(super) fn render(record: &Record, run_dir: &Path, id: TaskId) -> String {
     let view = &record.view;
     let Some(task) = view.task(id) else { return String::new() };
     let mut text = String::new();
-    let state = state_style(task.state()).apply_to(task.state());
+    let (state, style) = state_of(task);
+    let state = style.apply_to(state);
     let reason = task.reason.as_ref().map(|reason| format!("  {}", escape(reason.as_str())));
     let _ = writeln!(text, "task {}  {state}{}", escape(&task.name), reason.unwrap_or_default());
     for (name, list) in [("needs", task.needs), ("needs any", task.needs_any)] {
@@ -37,7 +39,7 @@ pub(super) fn render(record: &Record, run_dir: &Path, id: TaskId) -> String {
     if let Some(ended) = task.ended.and_then(moment) {
         line(&mut text, "ended", &ended);
     }
-    if let Some(took) = task.took(current(record)) {
+    if let Some(took) = took_of(view, task, current(record)) {
         line(&mut text, "took", &took.to_string());
     }
     for attempt in &task.attempts {
@@ -63,8 +65,10 @@ fn attempt_text(
         && let Some(start) = record.view.started()
     {
         line(text, "started", &local(start.plus(started)));
-        let end = attempt.ended.unwrap_or_else(|| current(record));
-        line(text, "took", &(end - started).to_string());
+        let end = attempt.ended.or((!lacks_end(&record.view, task)).then(|| current(record)));
+        if let Some(end) = end {
+            line(text, "took", &(end - started).to_string());
+        }
     }
     if !attempt.argv.is_empty() {
         line(text, "command", &command_line(&attempt.argv));

@@ -192,6 +192,7 @@ impl<'a> Follower<'a> {
         };
         if self.seen.is_over() {
             self.log.read(view.seq() + 1, &mut |line| view.apply(&line))?;
+            view.settle();
         }
         Ok(())
     }
@@ -348,7 +349,7 @@ impl<'a> Follower<'a> {
 
     fn block_head(&self, (task, number): Attempt) -> String {
         let Some(task) = self.view.task(task) else { return String::new() };
-        let mut head = format!("=== {}  {}", escape(&task.name), task.state());
+        let mut head = format!("=== {}  {}", escape(&task.name), text::state_of(task).0);
         if let Some(reason) = &task.reason {
             head.push_str(&format!("  {}", escape(reason.as_str())));
         }
