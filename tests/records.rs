@@ -41,6 +41,9 @@ fn what_only_has_a_name_like_a_run_hides_no_run() {
     assert_eq!(shown["status"], "COMPLETED");
     project.run(&["runs", "prune", "--keep", "1"]).exits(0).complains("removed 0 runs");
     project.run(&["runs", "show", "latest"]).exits(0);
+    let listed = project.run(&["runs", "list"]).exits(0).says("COMPLETED");
+    assert!(listed.stderr.starts_with("warning: `"), "{listed:?}");
+    listed.complains("/ff000000-0000-7000-8000-000000000002` is a link, and is not read\n");
 }
 
 #[test]

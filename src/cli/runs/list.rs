@@ -57,6 +57,10 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
     let store = args.state.store()?;
     let now = now();
     let ids = store.list()?;
+    for link in store.links()? {
+        let link = link.display().to_string();
+        say(format_args!("warning: `{}` is a link, and is not read", escape(&link)));
+    }
     let mut runs = Vec::new();
     let mut more = false;
     for id in &ids {
