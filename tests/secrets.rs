@@ -384,19 +384,25 @@ fn a_toml_file_is_copied_without_values() {
 }
 
 #[test]
-fn an_inner_run_shows_the_values_of_its_own_secrets_only_masked() {
+fn an_inner_run_keeps_no_value_of_the_outer_ones_secrets() {
     let mut project =
         Project::with("secrets: [TOKEN]\ntasks: {a: '\"$PYOCO_EXE\" run inner.yaml'}\n");
-    project.file("inner.yaml", "tasks: {b: 'echo \"$TOKEN\"'}\n");
+    // As it is told their names it need not list them itself, nor a run inside of it.
+    project.file("inner.yaml", "tasks: {b: '\"$PYOCO_EXE\" run innermost.yaml'}\n");
+    let innermost = "secrets: [OTHER]\nenv: {OTHER: other-5f}\ntasks: {c: 'echo \"$TOKEN other-5f $PYOCO_SECRETS\"'}\n";
+    project.file("innermost.yaml", innermost);
     project.env("TOKEN", TOKEN);
-    // What the inner run prints goes through the outer one; its own record knows no secret.
-    let outcome = project.run(&["run"]).exits(0);
-    assert!(!(outcome.stdout.clone() + &outcome.stderr).contains(TOKEN), "{outcome:?}");
-    project.file("inner.yaml", "secrets: [TOKEN]\ntasks: {b: 'echo \"$TOKEN\"'}\n");
     let mut command = project.command(&["run", "--state-dir", "second"]);
     command.env_remove("PYOCO_STATE_DIR");
-    Running::spawn(command).wait().exits(0);
+    let outcome = Running::spawn(command).wait().exits(0);
+    assert!(!(outcome.stdout.clone() + &outcome.stderr).contains(TOKEN), "{outcome:?}");
+    assert!(outcome.stdout.contains("*** *** OTHER,TOKEN\n"), "{outcome:?}");
+    let runs = project.dir().join("second/runs");
+    assert_eq!(fs::read_dir(runs).expect("there are some").count(), 3);
     require_none(&project.dir().join("second"), TOKEN.as_bytes());
+    // Who lists nothing, and whose outer run does not, hands nothing on.
+    project.file("pyoco.yaml", "tasks: {a: 'echo \"<$PYOCO_SECRETS>\"'}\n");
+    project.run(&["run"]).exits(0).says("<>\n");
 }
 
 #[test]
