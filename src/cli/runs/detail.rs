@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::show::{current, own_words};
 use super::text::{
-    command_line, explained, lacks_end, local, loss as loss_text, state_of, tail_lines, took_of,
-    unkept,
+    command_line, explained_end, lacks_end, local, loss as loss_text, state_of, tail_lines,
+    took_of, unkept,
 };
 use crate::event::{AttemptView, RunView, TaskView};
 use crate::model::{Size, TaskId, escape, signal_name};
@@ -111,12 +111,12 @@ fn attempt_text(
 fn ended_text(text: &mut String, task: &TaskView, attempt: &AttemptView) {
     let measured = &attempt.measured;
     let is_last = task.last().is_some_and(|last| last.number == attempt.number);
-    let exit = match (is_last, &attempt.reason, measured.exit_code, measured.signal) {
-        (true, _, _, _) if task.reason.is_some() => explained(task),
-        (_, Some(reason), _, _) => escape(reason.as_str()).into_owned(),
-        (_, None, Some(code), _) => format!("exit {code}"),
-        (_, None, None, Some(signal)) => signal_name(signal).into_owned(),
-        (_, None, None, None) => String::new(),
+    let reason = if is_last { task.reason.as_ref() } else { attempt.reason.as_ref() };
+    let exit = match (reason, measured.exit_code, measured.signal) {
+        (Some(reason), _, _) => explained_end(reason, attempt),
+        (None, Some(code), _) => format!("exit {code}"),
+        (None, None, Some(signal)) => signal_name(signal).into_owned(),
+        (None, None, None) => String::new(),
     };
     if !exit.is_empty() {
         line(text, "exit", &exit);

@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 
 use crate::cli::say::say;
 use crate::event::{AttemptView, RunView, TaskView};
-use crate::model::{Counts, Ms, RunId, TaskState, Wall, escape, shell_word};
+use crate::model::{Counts, Ms, Reason, RunId, TaskState, Wall, escape, shell_word};
 use crate::record::{AttemptLog, Loss, Record, Seen, Summary};
-use crate::trace::explain_exit;
+use crate::trace::{explain_end, explain_exit};
 
 /// Returns the time of day, for what is told relative to it.
 pub(super) fn now() -> Wall {
@@ -243,6 +243,11 @@ impl Table {
 /// not recorded.
 pub(super) fn explained(task: &TaskView) -> String {
     explain_exit(task, &std::env::var("PATH").unwrap_or_default())
+}
+
+/// Returns the same of one attempt.
+pub(super) fn explained_end(reason: &Reason, attempt: &AttemptView) -> String {
+    explain_end(Some(reason), Some(attempt), &std::env::var("PATH").unwrap_or_default())
 }
 
 #[cfg(test)]
