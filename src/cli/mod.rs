@@ -11,6 +11,7 @@ mod run;
 mod runs;
 mod say;
 mod schema;
+mod tips;
 mod watchdog;
 
 use std::ffi::OsString;
@@ -87,7 +88,8 @@ fn dispatch() -> exit::Exit {
 }
 
 fn command() -> Result<exit::Exit, exit::Failure> {
-    let arguments = Arguments::parse();
+    let arguments =
+        Arguments::try_parse().unwrap_or_else(|error| tips::without_hidden(error).exit());
     match &arguments.command {
         Command::Run(args) => run::main(args),
         Command::Check(args) => check::main(args),

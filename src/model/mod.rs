@@ -18,9 +18,9 @@ pub use flow::{
 };
 pub use id::{BadRunId, RunId, TaskId};
 pub use mask::{MASKED, MIN_SECRET, Mask, MaskStream};
-pub use size::{BadSize, Size};
+pub use size::{BadSize, LARGEST_SIZE, Size};
 pub use state::{CancelToken, Counts, Level, Reason, RunStatus, TaskState, signal_name};
 pub(crate) use state::{SIGKILL, SIGTERM};
 pub(crate) use text::shell_word;
 pub use text::{escape, without_commands};
-pub use time::{BadDuration, Ms, Wall};
+pub use time::{BadDuration, LONGEST_DURATION, Ms, Wall};

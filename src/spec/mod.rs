@@ -15,6 +15,7 @@ mod notation;
 mod schema;
 mod secrets;
 mod source;
+mod spelling;
 mod task;
 mod toml;
 mod tree;
@@ -55,6 +56,7 @@ pub fn load(source: &Source) -> Loaded {
 pub fn load_with_env(source: &Source, env: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Loaded {
     let mut found = Diagnostics::default();
     found.env.extend(env);
+    found.syntax = source.syntax;
     let tree = text(&source.bytes, &mut found).and_then(|text| {
         let tree = match source.syntax {
             Syntax::Yaml => yaml::read(text, &mut found),

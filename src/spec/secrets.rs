@@ -101,7 +101,7 @@ pub(crate) fn read(root: &[Entry<'_>], found: &mut Diagnostics) -> Secrets {
 
 /// Returns a name of the list, where it is one.
 fn name<'n>(item: &'n Node<'_>, found: &mut Diagnostics) -> Option<&'n str> {
-    let name = values::text(item, "secrets", found)?;
+    let name = item.scalar().unwrap_or_default();
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
     let wrong = |message: String| Diagnostic::error("secret-name", message).at(item.span);

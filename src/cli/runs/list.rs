@@ -8,6 +8,7 @@ use super::StateArgs;
 use super::text::{self, Table, ago, now};
 use crate::cli::exit::{Exit, Failure, written};
 use crate::cli::say::say;
+use crate::cli::tips::whole;
 use crate::event::{RunJson, StateStore};
 use crate::model::{Counts, Ms, TaskState, Wall, escape};
 use crate::record::Summary;
@@ -33,7 +34,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "K=V", value_parser = label)]
     label: Vec<(String, String)>,
     /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole::<usize>)]
     limit: usize,
     /// Print JSON
     #[arg(long)]

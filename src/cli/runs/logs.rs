@@ -11,6 +11,7 @@ use super::show::find;
 use super::{IdArgs, StateArgs, text};
 use crate::cli::exit::{Exit, Failure, written};
 use crate::cli::say::say;
+use crate::cli::tips::whole;
 use crate::event::{RunLog, RunView, StateStore, Stream, TaskView};
 use crate::model::{RunId, TaskId, TaskState, escape};
 use crate::record::{AttemptLog, End, JsonlStore, Piece, Seen};
@@ -32,10 +33,10 @@ pub(crate) struct LogsArgs {
     #[arg(short, long)]
     follow: bool,
     /// Only the last N lines of each task
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     tail: Option<u64>,
     /// Which attempt [default: the last one]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>)]
     attempt: Option<u32>,
     /// Only what the tasks wrote there, or what pyoco itself has to say: what ran at a timeout
     #[arg(long, value_name = "STREAM")]

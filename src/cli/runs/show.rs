@@ -10,6 +10,7 @@ use super::text::explained;
 use super::text::{self, Table, ago, command_line, counts, local, now, plural, tail_lines};
 use super::{IdArgs, StateArgs, detail, timeline, why};
 use crate::cli::exit::{Exit, Failure, written};
+use crate::cli::tips::whole;
 use crate::event::{AttemptView, RunJson, RunView, StoreError, TaskView};
 use crate::model::{Counts, Ms, TaskId, TaskState, Wall, escape};
 use crate::record::{AttemptLog, JsonlStore, Record, Seen, children};
@@ -49,7 +50,7 @@ pub(crate) struct ShowArgs {
     #[arg(long, group = "view")]
     json: bool,
     /// At most so many tasks in the table and the timeline
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole::<usize>)]
     limit: usize,
     #[command(flatten)]
     state: StateArgs,

@@ -263,7 +263,7 @@ fn toml_has_the_same_mistakes() {
     check(
         "tasks = 3\n",
         &[
-            "1:9 wrong-type `tasks` takes a map of names to tasks, not one word or text; write each task as `name: SCRIPT`, or `name:` with keys below it",
+            "1:9 wrong-type `tasks` takes a map of names to tasks, not one word or text; write each task as `name = \"SCRIPT\"`, or `[tasks.name]` with keys below it",
         ],
     );
     assert_eq!(short("[tasks\na = 1\n", Syntax::Toml).len(), 1);
