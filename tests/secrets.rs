@@ -477,3 +477,23 @@ fn the_name_of_a_dead_process_shows_no_beginning_of_a_value() {
     let log = String::from_utf8(project.record().log("a", 1)).expect("text");
     assert!(log.contains("[***]"), "{log}");
 }
+
+#[test]
+fn a_file_that_is_broken_shows_no_value_either() {
+    let mut project = Project::with("");
+    project.env("TOKEN", TOKEN);
+    project.file(
+        "f.yaml",
+        format!("secrets: [TOKEN, OWN]\nenv: {{OWN: own-77aa1b]\ntasks: {{a: 'echo {TOKEN}'}}\n"),
+    );
+    project.file("g.yaml", format!("secrets:\n  - TOKEN\ntasks:\n  a: @{TOKEN}\n"));
+    project.file("f.toml", "secrets = [\"OWN\"]\n[env]\nOWN = own-77aa1b\n");
+    for file in ["f.yaml", "g.yaml", "f.toml"] {
+        for words in [&["check", file][..], &["check", "--format", "json", file], &["run", file]] {
+            let outcome = project.run(words).exits(2);
+            require_hidden(&project, &outcome, TOKEN);
+            require_hidden(&project, &outcome, "77aa1b");
+        }
+        project.run(&["check", file]).exits(2).complains("***");
+    }
+}

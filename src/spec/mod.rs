@@ -12,6 +12,7 @@ mod keys;
 mod lower;
 mod maps;
 mod notation;
+mod raw_secrets;
 mod schema;
 mod secrets;
 mod source;
@@ -67,6 +68,7 @@ pub fn load_with_env(source: &Source, env: impl IntoIterator<Item = (Vec<u8>, Ve
         Some((text, tree))
     });
     let Some((text, tree)) = tree else {
+        raw_secrets::guess(&source.bytes, &mut found);
         if !found.has_error() {
             found.push(
                 Diagnostic::error("empty-file", format!("`{}` is empty", source.name))

@@ -23,6 +23,11 @@ pub(crate) struct Hidden {
 }
 
 impl Hidden {
+    /// Hides what the mask finds, and these places.
+    pub(crate) fn new(mask: Mask, spans: Vec<Span>) -> Hidden {
+        Hidden { mask, spans }
+    }
+
     /// Returns the text with `***` in the place of values.
     pub(crate) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.mask.text(text)
