@@ -28,6 +28,9 @@ pub const DEFAULT_MAX_LOG: Size = Size(64 << 20);
 /// is read back as one stream, but for pyoco's own words: they are few, and no output of the task.
 pub(super) const MAX_INDEX: u64 = 16 << 20;
 
+/// How much of the index waits for a disk that is full.
+const MAX_WAITING: usize = 64 << 10;
+
 /// Stands in the index where output is missing that could not be kept.
 pub(super) const UNKEPT: &str = "x";
 
@@ -57,7 +60,9 @@ pub(super) struct FileLog {
     at: u64,
     index: Option<File>,
     indexed: u64,
-    /// Bytes at the end of the segment of which the index, being full, or the disk, does not speak.
+    /// Lines that the disk did not take yet.
+    lines: Vec<u8>,
+    /// Bytes at the end of the segment of which the index, being full, does not speak.
     unexplained: u64,
     /// Bytes that could not be kept, and how many of them the index does not speak of yet.
     unkept: u64,
@@ -79,6 +84,7 @@ impl FileLog {
             at: 0,
             index: None,
             indexed: 0,
+            lines: Vec::new(),
             unexplained: 0,
             unkept: 0,
             unmarked: 0,
@@ -127,43 +133,53 @@ impl FileLog {
         if self.is_torn || bytes == 0 {
             return Ok(());
         }
-        let noted = match self.indexed >= MAX_INDEX && stream != Stream::Pyoco {
-            true => {
-                self.unexplained += bytes as u64;
-                return Ok(());
-            }
-            false => self.catch_up(ms),
-        };
-        let noted = noted.and_then(|()| self.add_line(stream.letter(), ms, bytes as u64));
-        if noted.is_err() {
+        if self.indexed >= MAX_INDEX && stream != Stream::Pyoco {
             self.unexplained += bytes as u64;
+            return Ok(());
         }
-        noted
+        self.mark(ms);
+        self.add_line(stream.letter(), ms, bytes as u64);
+        self.flush()
     }
 
     /// Says what is not said yet of the bytes so far, or nobody knows where the next ones begin.
-    fn catch_up(&mut self, ms: Ms) -> io::Result<()> {
-        if self.unexplained > 0 {
-            self.add_line(Stream::Out.letter(), ms, self.unexplained)?;
-            self.unexplained = 0;
+    fn mark(&mut self, ms: Ms) {
+        for (letter, bytes) in [
+            (Stream::Out.letter(), std::mem::take(&mut self.unexplained)),
+            (UNKEPT, std::mem::take(&mut self.unmarked)),
+        ] {
+            if bytes > 0 {
+                self.add_line(letter, ms, bytes);
+            }
         }
-        if self.unmarked > 0 {
-            self.add_line(UNKEPT, ms, self.unmarked)?;
-            self.unmarked = 0;
-        }
-        Ok(())
     }
 
-    fn add_line(&mut self, letter: &str, ms: Ms, bytes: u64) -> io::Result<()> {
+    fn add_line(&mut self, letter: &str, ms: Ms, bytes: u64) {
+        let line = format!("[{},\"{letter}\",{bytes},{}]\n", ms.0, self.segment);
+        self.lines.extend_from_slice(line.as_bytes());
+    }
+
+    /// Writes the lines that are not written.
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.try_flush();
+        // A missing line would give all that follows to the wrong stream: it ends the index.
+        self.is_torn |= self.lines.len() > MAX_WAITING;
+        if written.is_ok() || self.is_torn {
+            self.lines = Vec::new();
+        }
+        written
+    }
+
+    /// Writes all of them or none: behind the beginning of a line nothing could follow.
+    fn try_flush(&mut self) -> io::Result<()> {
         let index = match &mut self.index {
             Some(index) => index,
             None => self.index.insert(make_file(&index_path(&self.stem))?),
         };
-        let line = format!("[{},\"{letter}\",{bytes},{}]\n", ms.0, self.segment);
-        // One write a line, so that a reader sees whole lines.
+        // One write, so that a reader sees whole lines.
         let written = loop {
-            match index.write(line.as_bytes()) {
-                Ok(written) if written < line.len() => {
+            match index.write(&self.lines) {
+                Ok(written) if written < self.lines.len() => {
                     break Err(io::ErrorKind::WriteZero.into());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -172,10 +188,9 @@ impl FileLog {
         };
         match written {
             Ok(written) => self.indexed += written as u64,
-            // Behind the beginning of a line nothing can follow.
             Err(_) => self.is_torn = index.set_len(self.indexed).is_err(),
         }
-        written.map(|_| ())
+        written.map(drop)
     }
 
     /// Behaves from here on as if the index had no more room.
@@ -230,8 +245,11 @@ impl TaskLog for FileLog {
 
     fn finish(&mut self, ms: Ms) -> u64 {
         if self.unmarked > 0 && !self.is_torn {
-            // The event says it too.
-            let _ = self.catch_up(ms);
+            self.mark(ms);
+        }
+        if !self.lines.is_empty() && !self.is_torn {
+            // It was reported before, and the event says how much is missing.
+            let _ = self.flush();
         }
         self.unkept
     }

@@ -173,3 +173,23 @@ fn output_that_cannot_be_kept_is_handed_on_and_told_once() {
     let index = fs::read_to_string(space.path("0003-1.idx")).expect("an index");
     assert_eq!(index, "[3,\"x\",2,0]\n[3,\"e\",4,0]\n");
 }
+
+#[test]
+fn lines_of_the_index_wait_for_a_disk_that_does_not_take_them_and_not_for_ever() {
+    let mut space = Space::new(1 << 20);
+    let index = space.path("0003-1.idx");
+    fs::create_dir(&index).expect("something in its place");
+    assert!(space.log.write(Stream::Err, Ms(1), b"a").1.is_some());
+    space.write(Stream::Out, 2, "b");
+    fs::remove_dir(&index).expect("to remove");
+    space.write(Stream::Err, 3, "c");
+    assert_eq!(space.read(&mut space.reader(), End::Open), "e1:a o2:b e3:c ");
+
+    let mut space = Space::new(1 << 20);
+    fs::create_dir(space.path("0003-1.idx")).expect("something in its place");
+    (0..10_000).for_each(|ms| drop(space.log.write(Stream::Err, Ms(ms), b"a")));
+    fs::remove_dir(space.path("0003-1.idx")).expect("to remove");
+    space.write(Stream::Out, 3, "b");
+    assert_eq!(space.log.finish(Ms(4)), 0);
+    assert!(!space.path("0003-1.idx").exists(), "its beginning would be missing");
+}
