@@ -227,6 +227,42 @@ fn a_disk_that_was_full_for_a_while_costs_nothing() {
 }
 
 #[test]
+fn output_that_a_disk_full_for_a_while_did_not_take_is_told_where_it_is_missing() {
+    if !can_mount() {
+        return;
+    }
+    // It goes on once pyoco has taken what there is no room for.
+    let project = Project::with(&format!(
+        "tasks:\n  a: |\n    echo first\n    {FILL}\n    seq 10000 13999\n    \
+         until grep -q 13999 shown; do sleep 0.01; done\n    \
+         rm $PYOCO_STATE_DIR/fill\n    echo last >&2\n"
+    ));
+    let outcome = on_a_disk(&project, SMALL, "\"$0\" run -j1 -o stream > shown").exits(0);
+    outcome.complains("output is not kept: ");
+    keep(&project);
+    let record = project.record();
+    let finished = record.events("task_finished").remove(0);
+    let unkept = finished["unkept"].as_u64().expect("a count");
+    let printed = finished["bytes"].as_u64().expect("a count");
+    assert!((1..=24_000).contains(&unkept), "{finished}");
+    let warning = format!("warning: {unkept} bytes of the output of `a` could not be kept\n");
+    let logs = project.run(&["runs", "logs", "latest", "a"]).exits(0);
+    assert_eq!(logs.stderr, warning);
+    let (before, after) = logs.stdout.split_once("… ").expect("a mark where it is missing");
+    let (mark, after) = after.split_once('\n').expect("a line of its own");
+    assert!(before.starts_with("first\n") && mark.ends_with(" not kept …"), "{logs:?}");
+    assert_eq!(after, "last\n");
+    let kept = std::fs::metadata(record.dir.join("logs/0000-1.log")).expect("ours").len();
+    assert_eq!(kept + unkept, printed);
+    let errors = project.run(&["runs", "logs", "latest", "a", "--stream", "err", "--tail", "1"]);
+    assert_eq!(errors.stdout, format!("… {mark}\nlast\n"), "{errors:?}");
+    let task = project.run(&["runs", "show", "latest", "--task", "a"]).exits(0);
+    task.says(&format!("  not kept  {unkept} bytes of the output\n"));
+    let json = project.run(&["runs", "show", "latest", "--json"]).exits(0).json();
+    assert_eq!(json["tasks"][0]["unkept"], unkept);
+}
+
+#[test]
 fn a_disk_that_is_full_at_the_start_is_refused() {
     if !can_mount() {
         return;

@@ -13,7 +13,8 @@ use pyoco::event::RunView;
 use pyoco::model::{RunStatus, TaskState};
 use pyoco::record::{JsonlStore, Seen};
 use support::faults::with_two_runs;
-use support::{Project, Record};
+
+use support::{Project, Record, Schema};
 
 /// The states that each task of a run went through.
 fn histories(record: &Record) -> HashMap<String, Vec<TaskState>> {
@@ -88,13 +89,19 @@ fn check_shown(project: &Project, good: &Record, young: &Record, what: &str) {
     assert_eq!(run["status"], listed_as["status"], "{what}");
     let histories = histories(young);
     for task in run["tasks"].as_array().expect("a list") {
-        let state: TaskState = task["state"].as_str().expect("text").parse().expect("a state");
+        // An end that is missing is told.
+        let has_ended = run["status"] == "FAILED";
+        let lacks_end = has_ended && task["ended"].is_null();
+        assert!(!lacks_end || shown.stderr.contains("warning: "), "{what}: {task}\n{shown:?}");
+        let Some(state) = task["state"].as_str() else {
+            assert!(lacks_end, "{what}: {task}");
+            continue;
+        };
+        let state: TaskState = state.parse().expect("a state");
+        assert!(state.is_final() || !has_ended, "{what}: {task}");
         if let Some(history) = histories.get(task["name"].as_str().expect("text")) {
             assert!(history.contains(&state), "{what}: {task}");
         }
-        // An end that is missing is told.
-        let is_open = run["status"] == "FAILED" && !state.is_final();
-        assert!(!is_open || shown.stderr.contains("warning: "), "{what}: {task}\n{shown:?}");
     }
 }
 
@@ -194,7 +201,7 @@ fn what_the_record_lacks_is_said() {
     check_shown(&project, &good, &young, "an unknown event");
     let shown = project.run(&["runs", "show", "latest"]).exits(0);
     let lacks = format!("warning: the record of run {} lacks ", young.run_id.short());
-    shown.complains(&format!("{lacks}the end of 1 task: it is shown as it was last recorded\n"));
+    shown.complains(&format!("{lacks}the end of 1 task: the end of the run tells how it came\n"));
 
     let (project, _, young) = with_events(|lines| lines[1..].concat().into_bytes());
     let lacks = format!("warning: the record of run {} lacks ", young.run_id.short());
@@ -206,6 +213,54 @@ fn what_the_record_lacks_is_said() {
     let listed = project.run(&["runs", "list"]).exits(0).says("LOST");
     let short = young.run_id.short();
     listed.complains(&format!("warning: 1 damaged line in the record of run {short}\n"));
+}
+
+#[test]
+fn of_a_run_that_has_ended_nothing_is_shown_as_under_way() {
+    let mut project = Project::with(
+        "on_failure: isolate\ntasks: {a: 'true', b: {run: 'exit 3', fail: continue}, c: 'exit 4', d: 'true'}",
+    );
+    project.run(&["run", "-j1", "-q", "-o", "none"]).exits(1);
+    project.damages_records();
+    let path = project.record().dir.join("events.jsonl");
+    let whole = fs::read_to_string(&path).expect("to read");
+    let lose = |names: &[&str]| {
+        let is_lost = |line: &&str| {
+            let is_end = line.contains("\"task_finished\"");
+            is_end && names.iter().any(|name| line.contains(&format!("\"name\":\"{name}\"")))
+        };
+        let lines = whole.lines().map(|line| if is_lost(&line) { "damaged" } else { line });
+        fs::write(&path, lines.collect::<Vec<_>>().join("\n") + "\n").expect("to write");
+        let json = project.run(&["runs", "show", "latest", "--json"]).exits(0).json();
+        Schema::open("run").accepts("a damaged run", &json);
+        let listed = project.run(&["runs", "list", "--json"]).exits(0).json();
+        assert_eq!(
+            (&listed[0]["counts"], &listed[0]["status"]),
+            (&json["counts"], &json["status"])
+        );
+        let states = json["tasks"].as_array().expect("a list").iter();
+        let states: Vec<&str> = states.map(|task| task["state"].as_str().unwrap_or("?")).collect();
+        states.join(" ")
+    };
+    let show =
+        |words: &[&str]| project.run(&[&["runs", "show", "latest"], words].concat()).exits(0);
+    assert_eq!(lose(&["a"]), "SUCCEEDED FAILED FAILED SUCCEEDED");
+    show(&[]).complains("lacks the end of 1 task: the end of the run tells how it came\n");
+    show(&["--names", "SUCCEEDED"]).says("a\nd\n");
+    assert_eq!(lose(&["a", "c", "d"]), "SUCCEEDED FAILED FAILED SUCCEEDED");
+    show(&["--task", "c"]).says("task c  FAILED\n");
+    show(&["--why", "c"]).says("FAILED c");
+
+    assert_eq!(lose(&["a", "b"]), "? ? FAILED SUCCEEDED");
+    let text = show(&[]).complains("lacks the end of 2 tasks: nobody knows how it came\n");
+    assert!(!text.stdout.contains("RUNNING"), "{text:?}");
+    let text = text.says("  tasks     2 SUCCEEDED, 2 FAILED\n");
+    text.says("\n?          a           1\n?          b           1\n");
+    show(&["--task", "a"]).says("task a  ?\n");
+    show(&["--why", "b"]).says("? b\n  the record lacks its end\n");
+    show(&["--timeline"]).says("? ?\n");
+    assert_eq!(show(&["--names", "RUNNING,SUCCEEDED"]).stdout, "d\n");
+    project.run(&["runs", "logs", "latest"]).exits(0);
 }
 
 /// Runs this, and hands over its record to be damaged.

@@ -41,6 +41,9 @@ fn what_only_has_a_name_like_a_run_hides_no_run() {
     assert_eq!(shown["status"], "COMPLETED");
     project.run(&["runs", "prune", "--keep", "1"]).exits(0).complains("removed 0 runs");
     project.run(&["runs", "show", "latest"]).exits(0);
+    let listed = project.run(&["runs", "list"]).exits(0).says("COMPLETED");
+    assert!(listed.stderr.starts_with("warning: `"), "{listed:?}");
+    listed.complains("/ff000000-0000-7000-8000-000000000002` is a link, and is not read\n");
 }
 
 #[test]
@@ -96,4 +99,17 @@ fn a_run_whose_record_broke_is_lost_and_nothing_is_said_of_a_death() {
     let shown = project.run(&["runs", "show", "latest"]).exits(0).stdout;
     let lost = "  lost      its runner is gone; the tasks are shown as it last recorded them\n";
     assert!(shown.contains(lost), "{shown}");
+}
+
+#[test]
+fn the_exit_of_every_attempt_is_decoded() {
+    let project = Project::with(
+        "tasks:\n  a:\n    retry: {max: 2, delay: 1ms}\n    run: |\n      \
+         case $PYOCO_ATTEMPT in 1) kill -9 $$ ;; 2) exit 126 ;; esac; nosuchprogram\n",
+    );
+    project.run(&["run", "-q", "-o", "none"]).exits(1);
+    let shown = project.run(&["runs", "show", "latest", "--task", "a"]).exits(0);
+    let shown = shown.says("  exit      signal SIGKILL, often out of memory");
+    let shown = shown.says("  exit      126 = not executable\n");
+    shown.says("  exit      127 = not found: nosuchprogram");
 }

@@ -384,19 +384,25 @@ fn a_toml_file_is_copied_without_values() {
 }
 
 #[test]
-fn an_inner_run_shows_the_values_of_its_own_secrets_only_masked() {
+fn an_inner_run_keeps_no_value_of_the_outer_ones_secrets() {
     let mut project =
         Project::with("secrets: [TOKEN]\ntasks: {a: '\"$PYOCO_EXE\" run inner.yaml'}\n");
-    project.file("inner.yaml", "tasks: {b: 'echo \"$TOKEN\"'}\n");
+    // As it is told their names it need not list them itself, nor a run inside of it.
+    project.file("inner.yaml", "tasks: {b: '\"$PYOCO_EXE\" run innermost.yaml'}\n");
+    let innermost = "secrets: [OTHER]\nenv: {OTHER: other-5f}\ntasks: {c: 'echo \"$TOKEN other-5f $PYOCO_SECRETS\"'}\n";
+    project.file("innermost.yaml", innermost);
     project.env("TOKEN", TOKEN);
-    // What the inner run prints goes through the outer one; its own record knows no secret.
-    let outcome = project.run(&["run"]).exits(0);
-    assert!(!(outcome.stdout.clone() + &outcome.stderr).contains(TOKEN), "{outcome:?}");
-    project.file("inner.yaml", "secrets: [TOKEN]\ntasks: {b: 'echo \"$TOKEN\"'}\n");
     let mut command = project.command(&["run", "--state-dir", "second"]);
     command.env_remove("PYOCO_STATE_DIR");
-    Running::spawn(command).wait().exits(0);
+    let outcome = Running::spawn(command).wait().exits(0);
+    assert!(!(outcome.stdout.clone() + &outcome.stderr).contains(TOKEN), "{outcome:?}");
+    assert!(outcome.stdout.contains("*** *** OTHER,TOKEN\n"), "{outcome:?}");
+    let runs = project.dir().join("second/runs");
+    assert_eq!(fs::read_dir(runs).expect("there are some").count(), 3);
     require_none(&project.dir().join("second"), TOKEN.as_bytes());
+    // Who lists nothing, and whose outer run does not, hands nothing on.
+    project.file("pyoco.yaml", "tasks: {a: 'echo \"<$PYOCO_SECRETS>\"'}\n");
+    project.run(&["run"]).exits(0).says("<>\n");
 }
 
 #[test]
@@ -470,4 +476,24 @@ fn the_name_of_a_dead_process_shows_no_beginning_of_a_value() {
     require_hidden(&project, &outcome, &value[..8]);
     let log = String::from_utf8(project.record().log("a", 1)).expect("text");
     assert!(log.contains("[***]"), "{log}");
+}
+
+#[test]
+fn a_file_that_is_broken_shows_no_value_either() {
+    let mut project = Project::with("");
+    project.env("TOKEN", TOKEN);
+    project.file(
+        "f.yaml",
+        format!("secrets: [TOKEN, OWN]\nenv: {{OWN: own-77aa1b]\ntasks: {{a: 'echo {TOKEN}'}}\n"),
+    );
+    project.file("g.yaml", format!("secrets:\n  - TOKEN\ntasks:\n  a: @{TOKEN}\n"));
+    project.file("f.toml", "secrets = [\"OWN\"]\n[env]\nOWN = own-77aa1b\n");
+    for file in ["f.yaml", "g.yaml", "f.toml"] {
+        for words in [&["check", file][..], &["check", "--format", "json", file], &["run", file]] {
+            let outcome = project.run(words).exits(2);
+            require_hidden(&project, &outcome, TOKEN);
+            require_hidden(&project, &outcome, "77aa1b");
+        }
+        project.run(&["check", file]).exits(2).complains("***");
+    }
 }

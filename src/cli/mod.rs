@@ -12,6 +12,7 @@ mod run;
 mod runs;
 mod say;
 mod schema;
+mod tips;
 mod watchdog;
 
 use std::ffi::OsString;
@@ -88,7 +89,8 @@ fn dispatch() -> exit::Exit {
 }
 
 fn command() -> Result<exit::Exit, exit::Failure> {
-    let arguments = Arguments::parse();
+    let arguments =
+        Arguments::try_parse().unwrap_or_else(|error| tips::without_hidden(error).exit());
     match &arguments.command {
         Command::Run(args) => run::main(args),
         Command::Check(args) => check::main(args),

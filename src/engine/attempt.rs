@@ -240,10 +240,10 @@ impl Process {
             cpu_ms: end.cpu_ms,
             max_rss: end.max_rss,
             bytes: output.bytes,
+            unkept: run.logs.close(run, &output.log),
             tail: output.tail(),
             leaked: Vec::new(),
         };
-        run.logs.close(&output.log);
         if self.pipes.is_empty() {
             run.groups.reap(self.task, self.attempt, self.handle, self.exit);
         } else {

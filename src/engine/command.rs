@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::PARENT_GRACE;
 use super::local::Context;
+use super::mask::{SECRETS, secret_names};
 use crate::event::CANCEL_FILE;
 use crate::model::{Member, Reason, Shell, TaskId, Work, variable};
 
@@ -177,6 +178,9 @@ fn environment(run: &Context, id: TaskId, attempt: u32) -> Vec<(OsString, OsStri
     }
     if let Some(exe) = &run.surroundings.exe {
         set("PYOCO_EXE", exe.as_os_str());
+    }
+    if let Some(names) = secret_names(&run.plan, &run.surroundings) {
+        set(SECRETS, names.as_ref());
     }
     if let Some(parent) = run.parent {
         set("PYOCO_PARENT_RUN", parent.to_string().as_ref());

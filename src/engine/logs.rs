@@ -56,10 +56,12 @@ impl Logs {
         log
     }
 
-    /// Closes the log of an attempt that has ended; nothing comes after its own last words.
-    pub(super) fn close(&self, log: &Log) {
-        *lock(&log.to) = None;
+    /// Closes the log of an attempt that has ended; nothing comes after its own last words. Returns how
+    /// many bytes it could not keep.
+    pub(super) fn close(&self, run: &Context, log: &Log) -> u64 {
         lock(&self.0).remove(&(log.task, log.attempt));
+        let to = lock(&log.to).take();
+        to.map_or(0, |mut to| to.finish(run.clock.now().ms))
     }
 
     /// Says something in the log of an attempt, if it is under way. All of pyoco's own words in logs

@@ -14,18 +14,40 @@ use std::path::Path;
 
 use super::Surroundings;
 use crate::event::{CancelRequest, Measured, RunNoted, RunStarted, open_regular};
-use crate::model::{MIN_SECRET, Mask, Reason};
+use crate::model::{MIN_SECRET, Mask, Reason, Secrets, variable};
 use crate::scheduler::{Ended, Input, Plan, Started};
 
 /// The most that is looked through of a file of a few lines.
 const MAX_BLANKED: u64 = 64 << 20;
+/// The variable in which a run inside of a run finds the names of the outer one's secrets.
+pub(super) const SECRETS: &str = "PYOCO_SECRETS";
 /// How many names a warning shows.
 const MAX_NAMES: usize = 8;
 
 /// Returns what masks all values that tasks of this flow can see under the names of its secrets.
 pub(super) fn mask_of(plan: &Plan, surroundings: &Surroundings) -> Mask {
     let env = surroundings.env.iter().chain(plan.env.iter());
-    plan.flow.secrets().mask(env.map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+    secrets_of(plan, surroundings)
+        .mask(env.map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+}
+
+/// Returns the flow's secrets and those of the runs that it runs in: what their tasks hand on.
+fn secrets_of(plan: &Plan, surroundings: &Surroundings) -> Secrets {
+    let told = surroundings.env.iter().find(|(name, _)| name == SECRETS);
+    let names = told.and_then(|(_, names)| names.to_str()).unwrap_or_default();
+    plan.flow.secrets().and(names.split(',').filter(|name| !name.is_empty()))
+}
+
+/// Returns the names of all variables that hold secrets, for the runs that tasks start; `None` where
+/// there are none.
+pub(super) fn secret_names(plan: &Plan, surroundings: &Surroundings) -> Option<String> {
+    let secrets = secrets_of(plan, surroundings);
+    let variables = secrets.0.iter().map(|secret| match secret.name.strip_prefix("params.") {
+        Some(param) => variable("PYOCO_PARAM_", param),
+        None => secret.name.to_string(),
+    });
+    let names: Vec<String> = variables.collect();
+    (!names.is_empty()).then(|| names.join(","))
 }
 
 /// Returns what people should know of secrets that are not masked. What the file sets is not spoken
@@ -85,6 +107,7 @@ pub(super) fn mask_input(mask: &Mask, input: &mut Input) {
                 cpu_ms: _,
                 max_rss: _,
                 bytes: _,
+                unkept: _,
                 tail,
                 leaked: _,
             } = measured;

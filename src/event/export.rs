@@ -46,8 +46,8 @@ pub struct RunJson {
 pub struct TaskJson {
     /// The task's name.
     pub name: String,
-    /// Where it stands.
-    pub state: TaskState,
+    /// Where it stands; null where its run has ended and the record lacks how the task did.
+    pub state: Option<TaskState>,
     /// Why, where there is a reason.
     pub reason: Option<Reason>,
     /// How many attempts there were.
@@ -68,6 +68,8 @@ pub struct TaskJson {
     pub max_rss: Option<u64>,
     /// Bytes of output of the last attempt; null while it is not known.
     pub bytes: Option<u64>,
+    /// Bytes of it that could not be kept in the log; null while it is not known.
+    pub unkept: Option<u64>,
     /// What it handed on, by name.
     pub outputs: BTreeMap<String, String>,
     /// What it left as files.
@@ -118,10 +120,11 @@ impl TaskJson {
     pub fn new(task: &TaskView, start: Option<Wall>) -> TaskJson {
         let wall = |ms: Option<Ms>| Some(start?.plus(ms?));
         let last = task.last();
+        let ended = last.filter(|last| last.ended.is_some());
         let measured = last.map(|attempt| &attempt.measured);
         TaskJson {
             name: task.name.to_string(),
-            state: task.state(),
+            state: task.known(),
             reason: task.reason.clone(),
             attempts: u32::try_from(task.attempts.len()).unwrap_or(u32::MAX),
             started: wall(task.started()),
@@ -131,7 +134,8 @@ impl TaskJson {
             signal: measured.and_then(|m| m.signal).map(|signal| signal_name(signal).into_owned()),
             cpu_ms: measured.and_then(|m| m.cpu_ms),
             max_rss: measured.and_then(|m| m.max_rss),
-            bytes: last.filter(|last| last.ended.is_some()).map(|last| last.measured.bytes),
+            bytes: ended.map(|last| last.measured.bytes),
+            unkept: ended.map(|last| last.measured.unkept),
             outputs: BTreeMap::new(),
             artifacts: Vec::new(),
             leaked: measured.map(|m| m.leaked.clone()).unwrap_or_default(),

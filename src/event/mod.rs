@@ -257,6 +257,9 @@ pub struct Measured {
     /// Bytes of output, both streams.
     #[serde(skip_serializing_if = "is_zero")]
     pub bytes: u64,
+    /// Bytes of output that could not be kept in the log: a disk that was full for a while.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unkept: u64,
     /// The end of the output, at most [`MAX_TAIL`] bytes; only of attempts that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tail: Option<String>,

@@ -183,6 +183,11 @@ pub trait TaskLog: Send {
     ///
     /// Where they cannot be kept the chunk holds them itself, and the error is reported once.
     fn write(&mut self, stream: Stream, ms: Ms, bytes: &[u8]) -> (Chunk, Option<StoreError>);
+
+    /// Nothing follows; returns how many bytes could not be kept.
+    fn finish(&mut self, _ms: Ms) -> u64 {
+        0
+    }
 }
 
 /// Some output of a task: a place in its log. Holding it costs next to nothing, so that a reader

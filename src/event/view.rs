@@ -3,6 +3,8 @@
 //! Total on purpose: no log, however damaged or shuffled, makes it panic, and a final state never
 //! changes.
 
+mod settle;
+
 use std::sync::Arc;
 
 use super::{
@@ -33,6 +35,8 @@ pub struct RunView {
     cancel_text: Option<String>,
     first_failure: Option<Arc<str>>,
     counts: Counts,
+    /// What the run itself said at its end.
+    said: Option<Counts>,
     tasks: Vec<TaskView>,
     lists: Lists,
     seq: u64,
@@ -45,6 +49,8 @@ pub struct TaskView {
     /// The task's name; empty where the line that declared it is missing.
     pub name: Arc<str>,
     state: TaskState,
+    /// Whether it has ended in a way that nobody knows.
+    is_unknown: bool,
     /// Why it stands there, for final states.
     pub reason: Option<Reason>,
     /// What it needs, in [`RunView::list`].
@@ -87,9 +93,15 @@ pub struct AttemptView {
 }
 
 impl TaskView {
-    /// Returns where the task stands.
+    /// Returns where the task stands, as far as the lines tell.
     pub fn state(&self) -> TaskState {
         self.state
+    }
+
+    /// Returns where the task stands; `None` where its run has ended and nobody knows how the task
+    /// did, as [`RunView::settle`] has found.
+    pub fn known(&self) -> Option<TaskState> {
+        (!self.is_unknown).then_some(self.state)
     }
 
     /// Returns the last attempt.
@@ -372,6 +384,7 @@ impl RunView {
             self.reason.clone_from(&finished.reason);
             self.ended = Some(at);
             self.first_failure.clone_from(&finished.first_failure);
+            self.said = Some(finished.counts);
         }
     }
 

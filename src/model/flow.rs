@@ -160,6 +160,17 @@ pub struct Secret {
 }
 
 impl Secrets {
+    /// Returns these and the variables of these names.
+    pub fn and<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Secrets {
+        let mut secrets = self.0.to_vec();
+        for name in names {
+            if !secrets.iter().any(|secret| *secret.name == *name) {
+                secrets.push(Secret { name: name.into(), values: Vec::new() });
+            }
+        }
+        Secrets(secrets.into())
+    }
+
     /// Returns what masks the values that the file sets and those of this environment.
     pub fn mask<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &self,

@@ -12,10 +12,19 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Size(pub u64);
 
-/// Text that is no size; the message says what one looks like.
+/// Text that is no size, or too large; the message says what one looks like.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a size; write a number with a unit: `64KiB`, `20MiB`, `1GiB`, `500B`")]
-pub struct BadSize(pub String);
+pub enum BadSize {
+    /// It is not written as one.
+    #[error("`{0}` is not a size; write a number with a unit: `64KiB`, `20MiB`, `1GiB`, `500B`")]
+    NoSize(String),
+    /// It is larger than any can be.
+    #[error("`{0}` is too large; the largest size is `{LARGEST_SIZE}`")]
+    TooLarge(String),
+}
+
+/// The largest size, in its largest unit.
+pub const LARGEST_SIZE: &str = "16777215TiB";
 
 const UNITS: [(&str, u64); 8] = [
     ("KiB", 1 << 10),
@@ -32,7 +41,7 @@ impl FromStr for Size {
     type Err = BadSize;
 
     fn from_str(text: &str) -> Result<Size, BadSize> {
-        let bad = || BadSize(text.to_owned());
+        let bad = || BadSize::NoSize(text.to_owned());
         let (digits, unit) = UNITS
             .iter()
             .find_map(|(name, bytes)| text.strip_suffix(name).map(|digits| (digits, *bytes)))
@@ -41,8 +50,8 @@ impl FromStr for Size {
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(bad());
         }
-        let count: u64 = digits.parse().map_err(|_| bad())?;
-        count.checked_mul(unit).map(Size).ok_or_else(bad)
+        let size = digits.parse().ok().and_then(|count: u64| count.checked_mul(unit));
+        size.map(Size).ok_or_else(|| BadSize::TooLarge(text.to_owned()))
     }
 }
 
@@ -73,9 +82,13 @@ mod tests {
         assert_eq!("20MiB".parse(), Ok(Size(20 << 20)));
         assert_eq!("500B".parse(), Ok(Size(500)));
         assert_eq!("1kB".parse(), Ok(Size(1000)));
-        for bad in ["20", "MiB", "-1B", "1.5GiB", "99999999999TiB", "1 KiBs"] {
-            assert!(bad.parse::<Size>().is_err(), "{bad}");
+        for bad in ["20", "MiB", "-1B", "1.5GiB", "1 KiBs"] {
+            assert_eq!(bad.parse::<Size>(), Err(BadSize::NoSize(bad.into())), "{bad}");
         }
+        for large in ["99999999999TiB", "16777216TiB", "99999999999999999999B"] {
+            assert_eq!(large.parse::<Size>(), Err(BadSize::TooLarge(large.into())), "{large}");
+        }
+        assert!(LARGEST_SIZE.parse::<Size>().is_ok());
         assert_eq!(Size(812).to_string(), "812 B");
         assert_eq!(Size(4_187_593_114).to_string(), "3.9 GiB");
     }

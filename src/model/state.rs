@@ -76,10 +76,12 @@ impl FromStr for TaskState {
     type Err = String;
     /// Parses a state's name in either case.
     fn from_str(text: &str) -> Result<TaskState, String> {
-        TaskState::ALL
-            .into_iter()
-            .find(|state| state.name().eq_ignore_ascii_case(text))
-            .ok_or_else(|| format!("`{text}` is not a task state"))
+        TaskState::ALL.into_iter().find(|state| state.name().eq_ignore_ascii_case(text)).ok_or_else(
+            || {
+                let names = TaskState::ALL.map(TaskState::name).join(", ");
+                format!("a task's state is one of {names}")
+            },
+        )
     }
 }
 

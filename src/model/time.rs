@@ -17,10 +17,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[serde(transparent)]
 pub struct Ms(pub u64);
 
-/// Text that is no duration; the message says what one looks like.
+/// Text that is no duration, or too long; the message says what one looks like.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a duration; write numbers with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`")]
-pub struct BadDuration(pub String);
+pub enum BadDuration {
+    /// It is not written as one.
+    #[error(
+        "`{0}` is not a duration; write numbers with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`"
+    )]
+    NoDuration(String),
+    /// It is longer than any may be.
+    #[error("`{0}` is too long; the longest duration is a century, `{LONGEST_DURATION}`")]
+    TooLong(String),
+}
+
+/// The longest duration that can be written: additions to it stay in range.
+pub const LONGEST_DURATION: &str = "36500d";
+
+const LONGEST: Ms = Ms(36_500 * 86_400_000);
 
 const UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -63,10 +76,15 @@ impl FromStr for Ms {
     /// Parses `1h30m`: whole numbers with units, the largest first, each unit once; `1.5s` for a
     /// lone number of seconds, minutes, hours or days.
     fn from_str(text: &str) -> Result<Ms, BadDuration> {
-        parse(text).ok_or_else(|| BadDuration(text.to_owned()))
+        match parse(text) {
+            Some(duration) if duration <= LONGEST => Ok(duration),
+            Some(_) => Err(BadDuration::TooLong(text.to_owned())),
+            None => Err(BadDuration::NoDuration(text.to_owned())),
+        }
     }
 }
 
+/// What is too long for a number becomes the largest one.
 fn parse(text: &str) -> Option<Ms> {
     let mut rest = text;
     let mut total: u64 = 0;
@@ -81,22 +99,19 @@ fn parse(text: &str) -> Option<Ms> {
             return None;
         }
         smallest = *factor;
+        let is_digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
         let part = match number.split_once('.') {
-            None => number.parse::<u64>().ok()?.checked_mul(*factor)?,
+            None if !is_digits(number) => return None,
+            None => number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(*factor),
             Some((whole, fraction)) => {
                 let lone = digits + letters == text.len();
-                let digits_only = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-                if !lone || !digits_only(whole) || !digits_only(fraction) {
+                if !lone || !is_digits(whole) || !is_digits(fraction) {
                     return None;
                 }
-                let value = number.parse::<f64>().ok()? * *factor as f64;
-                if value > u32::MAX as f64 * 1000.0 {
-                    return None;
-                }
-                value.round() as u64
+                (number.parse::<f64>().ok()? * *factor as f64).round() as u64
             }
         };
-        total = total.checked_add(part)?;
+        total = total.saturating_add(part);
         rest = after;
     }
     (!text.is_empty()).then_some(Ms(total))
@@ -193,21 +208,15 @@ mod tests {
         for (text, ms) in good {
             assert_eq!(text.parse(), Ok(Ms(ms)), "{text}");
         }
-        for bad in [
-            "",
-            "10",
-            "s",
-            "-1s",
-            "1m1m",
-            "1s1m",
-            "1h1.5m",
-            "1 s",
-            ".s",
-            "1.s",
-            "9999999999999999d",
-        ] {
-            assert!(bad.parse::<Ms>().is_err(), "{bad}");
+        for bad in
+            ["", "10", "s", "-1s", "1m1m", "1s1m", "1h1.5m", "1 s", ".s", "1.s", "9999999999999999"]
+        {
+            assert_eq!(bad.parse::<Ms>(), Err(BadDuration::NoDuration(bad.into())), "{bad}");
         }
+        for long in ["9999999999999999d", "99999999999999999999h", "36500.5d", "36500d1ms"] {
+            assert_eq!(long.parse::<Ms>(), Err(BadDuration::TooLong(long.into())), "{long}");
+        }
+        assert_eq!(LONGEST_DURATION.parse(), Ok(LONGEST));
     }
 
     #[test]

@@ -147,6 +147,41 @@ impl JsonlStore {
         })
     }
 
+    /// Returns the links that stand where a run's folder would: nothing is read through them.
+    ///
+    /// # Errors
+    /// Where the folder of the runs cannot be read.
+    pub fn links(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let names = self.names()?;
+        Ok(names.links.into_iter().map(|id| self.run_dir(id)).collect())
+    }
+
+    fn names(&self) -> Result<Names, StoreError> {
+        let runs = self.runs()?;
+        let mut names = Names::default();
+        let entries = match fs::read_dir(&runs) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+            Err(error) => return Err(failed("read", &runs)(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed("read", &runs))?;
+            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // A link or a file that only has a run's name must not stand for the latest run.
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => names.runs.push(id),
+                Ok(kind) if kind.is_symlink() => names.links.push(id),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        for ids in [&mut names.runs, &mut names.links] {
+            ids.sort_unstable_by(|a: &RunId, b| b.cmp(a));
+        }
+        Ok(names)
+    }
+
     /// Returns the folder of a run that is there: a real folder, no link to one elsewhere.
     pub(super) fn existing(&self, run_id: RunId) -> Result<PathBuf, StoreError> {
         let dir = self.runs()?.join(run_id.to_string());
@@ -157,6 +192,13 @@ impl JsonlStore {
             Err(error) => Err(failed("read", &dir)(error)),
         }
     }
+}
+
+/// What stands in the folder of the runs under the name of a run, the newest first.
+#[derive(Default)]
+struct Names {
+    runs: Vec<RunId>,
+    links: Vec<RunId>,
 }
 
 impl StateStore for JsonlStore {
@@ -210,25 +252,7 @@ impl StateStore for JsonlStore {
     }
 
     fn list(&self) -> Result<Vec<RunId>, StoreError> {
-        let runs = self.runs()?;
-        let entries = match fs::read_dir(&runs) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed("read", &runs)(error)),
-        };
-        let mut ids = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(failed("read", &runs))?;
-            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-                continue;
-            };
-            // A link or a file that only has a run's name must not stand for the latest run.
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                ids.push(id);
-            }
-        }
-        ids.sort_unstable_by(|a: &RunId, b| b.cmp(a));
-        Ok(ids)
+        self.names().map(|names| names.runs)
     }
 
     fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {

@@ -97,6 +97,7 @@ impl Record {
                 report.torn_bytes = rest.torn_bytes;
             }
         }
+        view.settle();
         let seen = judge(view.status(), view.header(), lock, here);
         let newer_format = (newest > FORMAT_VERSION).then_some(newest);
         Ok(Record { run_id, view, seen, report, newer_format })

@@ -130,6 +130,9 @@ fn texts() -> Value {
 fn or_null(mut schema: Value) -> Value {
     let kind = schema["type"].take();
     schema["type"] = json!([kind, "null"]);
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
+    }
     schema
 }
 
@@ -188,6 +191,7 @@ fn measured() -> Vec<Field> {
         ("cpu_ms", Maybe, count(0), "Processor time, with that of children waited for."),
         ("max_rss", Maybe, count(0), "The most memory that one process held, in bytes."),
         ("bytes", Maybe, count(1), "Bytes of output, both streams; absent for none."),
+        ("unkept", Maybe, count(1), "Bytes of it that could not be kept in the log."),
         ("tail", Maybe, tail, "The end of the output of an attempt that failed."),
         ("leaked", Maybe, array(count(1)), "Processes that kept the output open."),
     ]
@@ -334,7 +338,7 @@ fn run_fields() -> Vec<Field> {
 fn task_fields() -> Vec<Field> {
     vec![
         ("name", Always, string(), "The task's name."),
-        ("state", Always, one_of(&TASK_STATES), "Where it stands."),
+        ("state", Always, or_null(one_of(&TASK_STATES)), "Where it stands; null: no line tells."),
         ("reason", Always, or_null(string()), "Why: `exit(2)`, `upstream(build)`."),
         ("attempts", Always, count(0), "How many attempts there were."),
         ("started", Always, or_null(moment()), "When the first attempt started."),
@@ -345,6 +349,7 @@ fn task_fields() -> Vec<Field> {
         ("cpu_ms", Always, or_null(count(0)), "Processor time of the last attempt."),
         ("max_rss", Always, or_null(count(0)), "The most memory of one process, in bytes."),
         ("bytes", Always, or_null(count(0)), "Bytes of output of the last attempt."),
+        ("unkept", Always, or_null(count(0)), "Bytes of it that could not be kept in the log."),
         ("outputs", Always, texts(), "What it handed on, by name."),
         ("artifacts", Always, array(string()), "What it left as files."),
         ("leaked", Always, array(count(1)), "Processes that outlived the last attempt."),

@@ -13,8 +13,9 @@ use serde_json::json;
 
 use super::Source;
 use super::secrets::Hidden;
+use super::spelling::in_toml;
 use super::tree::{LineIndex, Span};
-use crate::model::{MASKED, escape};
+use crate::model::{MASKED, Syntax, escape};
 
 const SHOWN: usize = 50; // what a person reads at once
 const KEPT: usize = 10_000; // of errors, and of warnings: a generated file may be wrong everywhere
@@ -136,6 +137,8 @@ pub(crate) struct Diagnostics {
     pub(crate) hidden: Option<Arc<Hidden>>,
     /// The caller's environment, where secrets may come from.
     pub(crate) env: Vec<(Vec<u8>, Vec<u8>)>,
+    /// In which remedies are spelt.
+    pub(crate) syntax: Syntax,
 }
 
 impl Diagnostics {
@@ -177,6 +180,10 @@ impl Diagnostics {
 
     /// Returns them sorted by place.
     pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+        if self.syntax == Syntax::Toml {
+            let helps = self.list.iter_mut().flat_map(|diagnostic| &mut diagnostic.help);
+            helps.for_each(|help| *help = in_toml(help).into_owned());
+        }
         if let Some(hidden) = &self.hidden {
             self.list.iter_mut().for_each(|diagnostic| diagnostic.hide(hidden));
         }

@@ -5,7 +5,7 @@ use super::fields::fields;
 use super::keys::{self, Place};
 use super::tree::Node;
 use super::values;
-use crate::model::{Kill, Ms, Records, Retry, signal_name};
+use crate::model::{Kill, Ms, Records, Retry, Size, signal_name};
 
 /// The numbers of signals that every Unix has.
 const STANDARD_SIGNALS: std::ops::Range<i32> = 1..32;
@@ -146,7 +146,15 @@ pub(crate) fn records(node: &Node<'_>, found: &mut Diagnostics) -> Records {
         .and_then(|entry| values::int(&entry.value, "keep_runs", (1, keys::MAX_RUNS), found));
     let keep_for =
         fields.get("keep_for").and_then(|entry| values::duration(&entry.value, "keep_for", found));
-    let max_log =
-        fields.get("max_log").and_then(|entry| values::size(&entry.value, "max_log", found));
+    let max_log = fields.get("max_log").and_then(|entry| {
+        let size = values::size(&entry.value, "max_log", found)?;
+        if size == Size(0) {
+            let message = "`max_log` cannot be 0: a log keeps the beginning and the end of what a task prints";
+            let help = "write a size, say `max_log: 1MiB`; `--no-record` keeps no logs at all";
+            let wrong = Diagnostic::error("wrong-value", message);
+            found.push(wrong.at(entry.value.span).help(help));
+        }
+        Some(size)
+    });
     Records { keep_runs, keep_for, max_log }
 }

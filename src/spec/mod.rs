@@ -19,10 +19,12 @@ mod matrix;
 mod names;
 mod notation;
 mod params;
+mod raw_secrets;
 mod schema;
 mod secrets;
 mod settings;
 mod source;
+mod spelling;
 mod task;
 mod toml;
 mod tree;
@@ -65,6 +67,7 @@ pub fn load(source: &Source) -> Loaded {
 pub fn load_with(source: &Source, settings: &Settings) -> Loaded {
     let mut found = Diagnostics::default();
     found.env.extend(settings.env.iter().cloned());
+    found.syntax = source.syntax;
     let tree = text(&source.bytes, &mut found).and_then(|text| {
         let tree = match source.syntax {
             Syntax::Yaml => yaml::read(text, &mut found),
@@ -75,6 +78,7 @@ pub fn load_with(source: &Source, settings: &Settings) -> Loaded {
         Some((text, tree))
     });
     let Some((text, tree)) = tree else {
+        raw_secrets::guess(&source.bytes, &mut found);
         if !found.has_error() {
             found.push(
                 Diagnostic::error("empty-file", format!("`{}` is empty", source.name))

@@ -27,6 +27,11 @@ pub(crate) struct Hidden {
 }
 
 impl Hidden {
+    /// Hides what the mask finds, and these places.
+    pub(crate) fn new(mask: Mask, spans: Vec<Span>) -> Hidden {
+        Hidden { mask, spans }
+    }
+
     /// Returns the text with `***` in the place of values.
     pub(crate) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.mask.text(text)
@@ -166,7 +171,7 @@ pub(crate) fn with_files(secrets: Secrets, files: &[Rc<[Variable]>]) -> Secrets 
 
 /// Returns a name of the list, where it is one.
 fn name<'n>(item: &'n Node<'_>, params: &[Entry<'_>], found: &mut Diagnostics) -> Option<&'n str> {
-    let name = values::text(item, "secrets", found)?;
+    let name = item.scalar().unwrap_or_default();
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
     let wrong = |message: String| Diagnostic::error("secret-name", message).at(item.span);

@@ -6,9 +6,7 @@ use std::collections::HashMap;
 use super::diag::{Diagnostic, Diagnostics};
 use super::hints::{quoted_list, suggest};
 use super::tree::{Kind, Node, Span};
-use crate::model::{Ms, Size};
-
-const LONGEST: Ms = Ms(100 * 365 * 86_400_000); // a century: additions to it stay in range
+use crate::model::{BadDuration, BadSize, LARGEST_SIZE, LONGEST_DURATION, Ms, Size};
 
 /// The environment, name by name in file order.
 pub(crate) type Env = Vec<(Box<str>, Box<str>)>;
@@ -197,14 +195,16 @@ pub(crate) fn bool(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Optio
 pub(crate) fn duration(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<Ms> {
     let text = expression_text(node, key, found)?;
     match text.parse::<Ms>() {
-        Ok(duration) if duration <= LONGEST => Some(duration),
-        Ok(_) => {
+        Ok(duration) => Some(duration),
+        Err(BadDuration::TooLong(_)) => {
             let message = format!("`{text}` is longer than a century");
-            let help = "write a shorter time, or remove the key";
+            let help = format!(
+                "write a shorter time (the longest is `{LONGEST_DURATION}`), or remove the key"
+            );
             found.push(Diagnostic::error("wrong-value", message).at(node.span).help(help));
             None
         }
-        Err(_) => {
+        Err(BadDuration::NoDuration(_)) => {
             let message = format!("`{text}` is not a duration");
             let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
             let help = if is_number {
@@ -221,18 +221,28 @@ pub(crate) fn duration(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> O
 /// Returns a size in bytes.
 pub(crate) fn size(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<Size> {
     let text = plain_text(node, key, found)?;
-    let size = text.parse().ok();
-    if size.is_none() {
-        let message = format!("`{text}` is not a size");
-        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let help = if is_number {
-            format!("give it a unit: `{text}B` for bytes, `{text}MiB` for 1024 times 1024 of them")
-        } else {
-            "write a number with a unit: `64KiB`, `20MiB`, `1GiB`".to_owned()
-        };
-        found.push(Diagnostic::error("size", message).at(node.span).help(help));
+    match text.parse() {
+        Ok(size) => Some(size),
+        Err(BadSize::TooLarge(_)) => {
+            let message = format!("`{text}` is larger than any size can be");
+            let help = format!("write a smaller size: the largest is `{LARGEST_SIZE}`");
+            found.push(Diagnostic::error("wrong-value", message).at(node.span).help(help));
+            None
+        }
+        Err(BadSize::NoSize(_)) => {
+            let message = format!("`{text}` is not a size");
+            let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let help = if is_number {
+                format!(
+                    "give it a unit: `{text}B` for bytes, `{text}MiB` for 1024 times 1024 of them"
+                )
+            } else {
+                "write a number with a unit: `64KiB`, `20MiB`, `1GiB`".to_owned()
+            };
+            found.push(Diagnostic::error("size", message).at(node.span).help(help));
+            None
+        }
     }
-    size
 }
 
 /// Returns which of some words it is.

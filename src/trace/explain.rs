@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::words;
 use crate::event::{AttemptView, TaskView};
-use crate::model::{Size, escape, signal_name};
+use crate::model::{Reason, Size, escape, signal_name};
 
 /// How many file names of the PATH are looked at for a near one.
 const MAX_NAMES: usize = 20_000;
@@ -16,8 +16,11 @@ const MAX_NAMES: usize = 20_000;
 ///
 /// `path` is the PATH of the task, in which a near program is looked for; empty: none is.
 pub fn explain_exit(task: &TaskView, path: &str) -> String {
-    let last = task.last();
-    let reason = task.reason.as_ref();
+    explain_end(task.reason.as_ref(), task.last(), path)
+}
+
+/// Returns the same of one attempt that ended for this reason.
+pub fn explain_end(reason: Option<&Reason>, last: Option<&AttemptView>, path: &str) -> String {
     let argument = reason.and_then(|reason| reason.argument());
     match (reason.map(|reason| reason.kind()), argument) {
         (Some("exit"), Some(code)) => match code.parse() {

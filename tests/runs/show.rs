@@ -123,7 +123,7 @@ attempt 1 of 2
   command   sh -e -c 'make test'
   dir       /src
   pid       101
-  exit      exit(2)
+  exit      exit 2
   retried   after 50 ms
   cpu       90 ms
   memory    3.0 MiB at most

@@ -3,7 +3,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::show::{current, own_words};
-use super::text::{command_line, explained, local, loss as loss_text, state_style, tail_lines};
+use super::text::{
+    command_line, explained_end, lacks_end, local, loss as loss_text, state_of, tail_lines,
+    took_of, unkept,
+};
 use crate::event::{AttemptView, RunView, TaskView};
 use crate::model::{Size, TaskId, escape, signal_name};
 use crate::record::{AttemptLog, End, Record};
@@ -19,7 +22,8 @@ pub(super) fn render(record: &Record, run_dir: &Path, id: TaskId) -> String {
     let view = &record.view;
     let Some(task) = view.task(id) else { return String::new() };
     let mut text = String::new();
-    let state = state_style(task.state()).apply_to(task.state());
+    let (state, style) = state_of(task);
+    let state = style.apply_to(state);
     let reason = task.reason.as_ref().map(|reason| format!("  {}", escape(reason.as_str())));
     let _ = writeln!(text, "task {}  {state}{}", escape(&task.name), reason.unwrap_or_default());
     for (name, list) in [("needs", task.needs), ("needs any", task.needs_any)] {
@@ -35,7 +39,7 @@ pub(super) fn render(record: &Record, run_dir: &Path, id: TaskId) -> String {
     if let Some(ended) = task.ended.and_then(moment) {
         line(&mut text, "ended", &ended);
     }
-    if let Some(took) = task.took(current(record)) {
+    if let Some(took) = took_of(view, task, current(record)) {
         line(&mut text, "took", &took.to_string());
     }
     for attempt in &task.attempts {
@@ -61,8 +65,10 @@ fn attempt_text(
         && let Some(start) = record.view.started()
     {
         line(text, "started", &local(start.plus(started)));
-        let end = attempt.ended.unwrap_or_else(|| current(record));
-        line(text, "took", &(end - started).to_string());
+        let end = attempt.ended.or((!lacks_end(&record.view, task)).then(|| current(record)));
+        if let Some(end) = end {
+            line(text, "took", &(end - started).to_string());
+        }
     }
     if !attempt.argv.is_empty() {
         line(text, "command", &command_line(&attempt.argv));
@@ -88,11 +94,16 @@ fn attempt_text(
     }
     let is_over = attempt.ended.is_some() || record.seen.is_over();
     // A log that cannot be read is told of by `runs logs`.
-    if is_over
-        && log.advance(End::Reached, &mut |_| Ok(())).is_ok()
-        && let Some(loss) = log.loss(attempt.measured.bytes)
-    {
-        line(text, "missing", &format!("{} of the log", loss_text(loss)));
+    if is_over && log.advance(End::Reached, &mut |_| Ok(())).is_ok() {
+        let unkept = unkept(Some(attempt), &log, "");
+        // Where it was not kept there need not be any of it.
+        let printed = if unkept.is_none() { attempt.measured.bytes } else { 0 };
+        if let Some(unkept) = unkept {
+            line(text, "not kept", &unkept);
+        }
+        if let Some(loss) = log.loss(printed) {
+            line(text, "missing", &format!("{} of the log", loss_text(loss)));
+        }
     }
 }
 
@@ -100,12 +111,12 @@ fn attempt_text(
 fn ended_text(text: &mut String, task: &TaskView, attempt: &AttemptView) {
     let measured = &attempt.measured;
     let is_last = task.last().is_some_and(|last| last.number == attempt.number);
-    let exit = match (is_last, &attempt.reason, measured.exit_code, measured.signal) {
-        (true, _, _, _) if task.reason.is_some() => explained(task),
-        (_, Some(reason), _, _) => escape(reason.as_str()).into_owned(),
-        (_, None, Some(code), _) => format!("exit {code}"),
-        (_, None, None, Some(signal)) => signal_name(signal).into_owned(),
-        (_, None, None, None) => String::new(),
+    let reason = if is_last { task.reason.as_ref() } else { attempt.reason.as_ref() };
+    let exit = match (reason, measured.exit_code, measured.signal) {
+        (Some(reason), _, _) => explained_end(reason, attempt),
+        (None, Some(code), _) => format!("exit {code}"),
+        (None, None, Some(signal)) => signal_name(signal).into_owned(),
+        (None, None, None) => String::new(),
     };
     if !exit.is_empty() {
         line(text, "exit", &exit);

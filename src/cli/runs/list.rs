@@ -8,6 +8,7 @@ use super::StateArgs;
 use super::text::{self, Table, ago, now};
 use crate::cli::exit::{Exit, Failure, written};
 use crate::cli::say::say;
+use crate::cli::tips::whole;
 use crate::event::{RunJson, StateStore};
 use crate::model::{Counts, Ms, TaskState, Wall, escape};
 use crate::record::Summary;
@@ -33,7 +34,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "K=V", value_parser = label)]
     label: Vec<(String, String)>,
     /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole::<usize>)]
     limit: usize,
     /// Print JSON
     #[arg(long)]
@@ -57,6 +58,10 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
     let store = args.state.store()?;
     let now = now();
     let ids = store.list()?;
+    for link in store.links()? {
+        let link = link.display().to_string();
+        say(format_args!("warning: `{}` is a link, and is not read", escape(&link)));
+    }
     let mut runs = Vec::new();
     let mut more = false;
     for id in &ids {

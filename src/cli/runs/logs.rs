@@ -11,6 +11,7 @@ use super::show::find;
 use super::{IdArgs, StateArgs, text};
 use crate::cli::exit::{Exit, Failure, written};
 use crate::cli::say::say;
+use crate::cli::tips::whole;
 use crate::event::{RunLog, RunView, StateStore, Stream, TaskView};
 use crate::model::{RunId, TaskId, TaskState, escape};
 use crate::record::{AttemptLog, End, JsonlStore, Piece, Seen};
@@ -32,10 +33,10 @@ pub(crate) struct LogsArgs {
     #[arg(short, long)]
     follow: bool,
     /// Only the last N lines of each task
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     tail: Option<u64>,
     /// Which attempt [default: the last one]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>)]
     attempt: Option<u32>,
     /// Only what the tasks wrote there, or what pyoco itself has to say: what ran at a timeout
     #[arg(long, value_name = "STREAM")]
@@ -192,6 +193,7 @@ impl<'a> Follower<'a> {
         };
         if self.seen.is_over() {
             self.log.read(view.seq() + 1, &mut |line| view.apply(&line))?;
+            view.settle();
         }
         Ok(())
     }
@@ -329,20 +331,26 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    /// Says on standard error what of the output was kept once and is there no more.
+    /// Says on standard error what of the output was not kept, or was kept once and is there no more.
     fn warn_of_loss(&self, (id, number): Attempt, log: &AttemptLog) {
         let Some(task) = self.view.task(id) else { return };
         let attempt = task.attempts.iter().find(|known| known.number == number);
-        let printed = attempt.map_or(0, |attempt| attempt.measured.bytes);
+        let name = escape(&task.name);
+        let unkept = text::unkept(attempt, log, &format!(" of `{name}`"));
+        if let Some(unkept) = &unkept {
+            say(format_args!("warning: {unkept} could not be kept"));
+        }
+        // Where it was not kept there need not be any of it.
+        let printed = attempt.filter(|_| unkept.is_none()).map_or(0, |it| it.measured.bytes);
         if let Some(loss) = log.loss(printed) {
-            let (loss, name) = (text::loss(loss), escape(&task.name));
+            let loss = text::loss(loss);
             say(format_args!("warning: {loss} of the log of `{name}` are missing"));
         }
     }
 
     fn block_head(&self, (task, number): Attempt) -> String {
         let Some(task) = self.view.task(task) else { return String::new() };
-        let mut head = format!("=== {}  {}", escape(&task.name), task.state());
+        let mut head = format!("=== {}  {}", escape(&task.name), text::state_of(task).0);
         if let Some(reason) = &task.reason {
             head.push_str(&format!("  {}", escape(reason.as_str())));
         }

@@ -76,6 +76,7 @@ impl Output {
             Piece::Cut { bytes: Some(bytes) } => self.gap(&format!("{} cut", Size(bytes)), to),
             Piece::Cut { bytes: None } => self.gap("output cut", to),
             Piece::Lost { bytes } => self.gap(&format!("{} missing", Size(bytes)), to),
+            Piece::Unkept { bytes } => self.gap(&format!("{} not kept", Size(bytes)), to),
             Piece::Bytes { stream, .. } if self.style.stream.is_some_and(|s| s != stream) => Ok(()),
             Piece::Bytes { stream, bytes, .. } if self.is_raw() => {
                 // Our own words begin a line, whatever the task left unfinished.

@@ -8,6 +8,7 @@ use super::StateArgs;
 use super::text::{candidate, now, plural};
 use crate::cli::exit::{Exit, Failure, written};
 use crate::cli::say::say;
+use crate::cli::tips::whole;
 use crate::event::{Retention, StateStore};
 use crate::model::{Ms, RunId, Size};
 
@@ -16,7 +17,7 @@ use crate::model::{Ms, RunId, Size};
 #[command(after_help = "Example: pyoco runs prune --keep 50 --older-than 30d --dry-run")]
 pub(crate) struct PruneArgs {
     /// Remove all but the newest N
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>)]
     keep: Option<u32>,
     /// Remove those that ended longer ago than this: `30d`
     #[arg(long, value_name = "TIME")]

@@ -10,6 +10,7 @@ use super::text::explained;
 use super::text::{self, Table, ago, command_line, counts, local, now, plural, tail_lines};
 use super::{IdArgs, StateArgs, detail, timeline, why};
 use crate::cli::exit::{Exit, Failure, written};
+use crate::cli::tips::whole;
 use crate::event::{AttemptView, RunJson, RunView, StoreError, TaskView};
 use crate::model::{Counts, Ms, TaskId, TaskState, Wall, escape};
 use crate::record::{AttemptLog, JsonlStore, Record, Seen, children};
@@ -49,7 +50,7 @@ pub(crate) struct ShowArgs {
     #[arg(long, group = "view")]
     json: bool,
     /// At most so many tasks in the table and the timeline
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole::<usize>)]
     limit: usize,
     #[command(flatten)]
     state: StateArgs,
@@ -135,7 +136,8 @@ fn events(store: &JsonlStore, run_id: crate::model::RunId) -> Result<Exit, Failu
 }
 
 fn names(view: &RunView, states: &[TaskState]) -> String {
-    let wanted = view.tasks().iter().filter(|task| states.contains(&task.state()));
+    let is_wanted = |task: &&TaskView| task.known().is_some_and(|state| states.contains(&state));
+    let wanted = view.tasks().iter().filter(is_wanted);
     wanted.fold(String::new(), |text, task| text + &escape(&task.name) + "\n")
 }
 
@@ -156,7 +158,11 @@ fn header(record: &Record, children: &[crate::record::Child], now: Wall) -> Stri
         line("started", format!("{} ({})", local(started), ago(started, now)));
         line("took", took(record, started, now));
     }
-    line("tasks", counts(view.counts()));
+    let n_unknown = match view.status().is_final() {
+        true => view.tasks().len().saturating_sub(view.counts().ended() as usize),
+        false => 0,
+    };
+    line("tasks", counts(view.counts(), n_unknown));
     if let Some(cancel) = text::cancelled(view) {
         line("cancelled", cancel);
     }
@@ -271,7 +277,7 @@ pub(super) fn failure(
     }
     let (n, s) = plural(task.attempts.len() as u64);
     let says_when = task.reason.as_ref().is_some_and(|reason| reason.kind() == "timeout");
-    let took = task.took(task.ended.unwrap_or_default()).filter(|_| !says_when || n > 1);
+    let took = task.ended.and_then(|ended| task.took(ended)).filter(|_| !says_when || n > 1);
     let took = took.map(|ms| format!(", after {ms}"));
     let attempts = if n > 1 { format!(", {n} attempt{s}") } else { String::new() };
     let _ = writeln!(text, "  {}{}{attempts}", explained(task), took.unwrap_or_default());
@@ -292,19 +298,22 @@ fn table(record: &Record, limit: usize) -> String {
     if n_tasks == 0 {
         return String::new();
     }
-    let mut hidden = Counts::default();
+    let (mut hidden, mut n_unknown) = (Counts::default(), 0);
     if n_tasks > limit {
-        order.sort_by_key(|task| weight(task.state()));
-        order[limit..].iter().for_each(|task| *hidden.slot(task.state()) += 1);
+        order.sort_by_key(|task| weight(task.known()));
+        order[limit..].iter().for_each(|task| match task.known() {
+            Some(state) => *hidden.slot(state) += 1,
+            None => n_unknown += 1,
+        });
         order.truncate(limit);
     }
     let mut table = Table::new(&["STATE", "TASK", "TOOK", "TRIES", "REASON"]);
     for task in order {
-        table.row(0, text::state_style(task.state()), row(task, record));
+        table.row(0, text::state_of(task).1, row(task, record));
     }
     let mut text = format!("\n{}", table.render());
     if n_tasks > limit {
-        let _ = writeln!(text, "… and {}; --limit {n_tasks} shows all", counts(hidden));
+        let _ = writeln!(text, "… and {}; --limit {n_tasks} shows all", counts(hidden, n_unknown));
     }
     text
 }
@@ -319,9 +328,9 @@ fn row(task: &TaskView, record: &Record) -> Vec<String> {
         (None, None) => String::new(),
     };
     vec![
-        task.state().to_string(),
+        text::state_of(task).0.to_owned(),
         escape(&task.name).into_owned(),
-        task.took(now).map(|ms| ms.to_string()).unwrap_or_default(),
+        text::took_of(&record.view, task, now).map(|ms| ms.to_string()).unwrap_or_default(),
         if task.attempts.is_empty() { String::new() } else { task.attempts.len().to_string() },
         reason,
     ]
@@ -336,14 +345,14 @@ pub(super) fn current(record: &Record) -> Ms {
 }
 
 /// What needs a look comes first.
-fn weight(state: TaskState) -> u8 {
+fn weight(state: Option<TaskState>) -> u8 {
     match state {
-        TaskState::Failed => 0,
-        TaskState::Running => 1,
-        TaskState::Cancelled => 2,
-        TaskState::Queued => 3,
-        TaskState::Skipped => 4,
-        TaskState::Pending => 5,
-        TaskState::Succeeded => 6,
+        Some(TaskState::Failed) => 0,
+        Some(TaskState::Running) | None => 1,
+        Some(TaskState::Cancelled) => 2,
+        Some(TaskState::Queued) => 3,
+        Some(TaskState::Skipped) => 4,
+        Some(TaskState::Pending) => 5,
+        Some(TaskState::Succeeded) => 6,
     }
 }

@@ -6,10 +6,10 @@ use console::{Style, measure_text_width};
 use jiff::tz::TimeZone;
 
 use crate::cli::say::say;
-use crate::event::{RunView, TaskView};
-use crate::model::{Counts, Ms, RunId, TaskState, Wall, escape, shell_word};
-use crate::record::{Loss, Record, Seen, Summary};
-use crate::trace::explain_exit;
+use crate::event::{AttemptView, RunView, TaskView};
+use crate::model::{Counts, Ms, Reason, RunId, TaskState, Wall, escape, shell_word};
+use crate::record::{AttemptLog, Loss, Record, Seen, Summary};
+use crate::trace::{explain_end, explain_exit};
 
 /// Returns the time of day, for what is told relative to it.
 pub(super) fn now() -> Wall {
@@ -37,13 +37,17 @@ pub(super) fn local(moment: Wall) -> String {
         .to_string()
 }
 
-/// Returns how many tasks are in which state, states without a task left out.
-pub(super) fn counts(counts: Counts) -> String {
-    let parts: Vec<String> = TaskState::ALL
+/// Returns how many tasks are in which state, states without a task left out, and of how many nobody
+/// knows.
+pub(super) fn counts(counts: Counts, n_unknown: usize) -> String {
+    let mut parts: Vec<String> = TaskState::ALL
         .into_iter()
         .filter(|state| counts.of(*state) > 0)
         .map(|state| format!("{} {state}", counts.of(state)))
         .collect();
+    if n_unknown > 0 {
+        parts.push(format!("{n_unknown} ?"));
+    }
     if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }
 
@@ -52,9 +56,20 @@ pub(super) fn seen_style(seen: Seen) -> Style {
     style_of(seen.name())
 }
 
-/// Returns the colour of a task's state.
-pub(super) fn state_style(state: TaskState) -> Style {
-    style_of(state.name())
+/// Returns a task's state as a word, and its colour; `?` where the record lacks how it ended.
+pub(super) fn state_of(task: &TaskView) -> (&'static str, Style) {
+    let word = task.known().map_or("?", TaskState::name);
+    (word, style_of(word))
+}
+
+/// Returns how long a task took; `None` also where the record lacks when it ended.
+pub(super) fn took_of(view: &RunView, task: &TaskView, now: Ms) -> Option<Ms> {
+    task.took(now).filter(|_| !lacks_end(view, task))
+}
+
+/// Returns whether a run has ended and its record lacks the end of this task.
+pub(super) fn lacks_end(view: &RunView, task: &TaskView) -> bool {
+    view.status().is_final() && task.ended.is_none()
 }
 
 fn style_of(name: &str) -> Style {
@@ -91,13 +106,18 @@ pub(super) fn warn_of(record: &Record) {
     let short = record.run_id.short();
     warn_of_damage(record.run_id, record.report.damaged);
     let view = &record.view;
-    let n_open = view.tasks().len() - view.counts().ended() as usize;
-    if view.status().is_final() && n_open > 0 {
-        let (n, s) = plural(n_open as u64);
-        say(format_args!(
-            "warning: the record of run {short} lacks the end of {n} task{s}: it is shown as it was \
-             last recorded"
-        ));
+    let lacking = || view.tasks().iter().filter(|task| lacks_end(view, task));
+    let n_unknown = lacking().filter(|task| task.known().is_none()).count();
+    let n_told = lacking().count() - n_unknown;
+    for (n, what) in
+        [(n_told, "the end of the run tells how it came"), (n_unknown, "nobody knows how it came")]
+    {
+        let (n, s) = plural(n as u64);
+        if n > 0 {
+            say(format_args!(
+                "warning: the record of run {short} lacks the end of {n} task{s}: {what}"
+            ));
+        }
     }
     if view.started().is_none() && record.report.lines > 0 {
         say(format_args!("warning: the record of run {short} lacks its beginning"));
@@ -124,6 +144,17 @@ pub(super) fn loss(loss: Loss) -> String {
         true => format!("all {} bytes", loss.of),
         false => format!("{} of {} bytes", loss.bytes, loss.of),
     }
+}
+
+/// Says what of the output could not be kept; `None` where all was.
+pub(super) fn unkept(
+    attempt: Option<&AttemptView>,
+    log: &AttemptLog,
+    whose: &str,
+) -> Option<String> {
+    let recorded = attempt.map_or(0, |attempt| attempt.measured.unkept);
+    let (n, s) = plural(recorded.max(log.unkept()));
+    (n > 0).then(|| format!("{n} byte{s} of the output{whose}"))
 }
 
 /// Returns the number and the ending of its noun.
@@ -212,6 +243,11 @@ impl Table {
 /// not recorded.
 pub(super) fn explained(task: &TaskView) -> String {
     explain_exit(task, &std::env::var("PATH").unwrap_or_default())
+}
+
+/// Returns the same of one attempt.
+pub(super) fn explained_end(reason: &Reason, attempt: &AttemptView) -> String {
+    explain_end(Some(reason), Some(attempt), &std::env::var("PATH").unwrap_or_default())
 }
 
 #[cfg(test)]

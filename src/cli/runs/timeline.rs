@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use console::{Term, measure_text_width, truncate_str};
 
-use super::text::state_style;
+use super::text::{lacks_end, state_of, took_of};
 use crate::event::{RunView, TaskView};
 use crate::model::{Ms, escape};
 
@@ -28,9 +28,10 @@ pub(super) fn render(view: &RunView, now: Ms, limit: usize) -> String {
         let name = escape(&task.name);
         let name = truncate_str(&name, names, "…");
         let gap = names - measure_text_width(&name);
-        let bar = bar(task, now, span, bars);
-        let bar = state_style(task.state()).apply_to(format!("{bar:<bars$}"));
-        let took = task.took(now).unwrap_or_default();
+        let is_open = lacks_end(view, task);
+        let bar = bar(task, now, span, bars, if is_open { '?' } else { '█' });
+        let bar = state_of(task).1.apply_to(format!("{bar:<bars$}"));
+        let took = took_of(view, task, now).map_or("?".to_owned(), |took| took.to_string());
         let line = format!("{name}{:gap$} {bar} {took}", "");
         let _ = writeln!(text, "{}", line.trim_end());
     }
@@ -44,8 +45,9 @@ pub(super) fn render(view: &RunView, now: Ms, limit: usize) -> String {
     text
 }
 
-/// Returns the bar of one task: every attempt, and the waits before and between.
-fn bar(task: &TaskView, now: Ms, span: u64, width: usize) -> String {
+/// Returns the bar of one task: every attempt, and the waits before and between. One whose end nobody
+/// knows goes on as `open`.
+fn bar(task: &TaskView, now: Ms, span: u64, width: usize, open: char) -> String {
     let column = |ms: Ms| (ms.0.min(span) as u128 * width as u128 / u128::from(span)) as usize;
     let mut cells = vec![' '; width];
     let end = task.ended.unwrap_or(now);
@@ -56,7 +58,7 @@ fn bar(task: &TaskView, now: Ms, span: u64, width: usize) -> String {
         let Some(started) = attempt.started else { continue };
         let from = column(started).min(width - 1);
         let to = column(attempt.ended.unwrap_or(end)).min(width);
-        cells[from..to.max(from + 1)].fill('█');
+        cells[from..to.max(from + 1)].fill(if attempt.ended.is_some() { '█' } else { open });
     }
     cells.into_iter().collect::<String>().trim_end().to_owned()
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::show::failure;
-use super::text::{self, state_style};
+use super::text::{self, state_of};
 use crate::event::{RunView, TaskView};
 use crate::model::{Reason, TaskId, TaskState, escape};
 use crate::record::Record;
@@ -35,14 +35,17 @@ pub(super) fn render(record: &Record, run_dir: &Path, task: TaskId) -> String {
             continue;
         }
         let because = if step == 0 { "" } else { "because " };
-        let shown = match task.state() {
-            TaskState::Failed => failure(record, run_dir, (id, task), TAIL),
-            TaskState::Pending
-            | TaskState::Queued
-            | TaskState::Running
-            | TaskState::Succeeded
-            | TaskState::Cancelled
-            | TaskState::Skipped => stands(task),
+        let shown = match task.known() {
+            Some(TaskState::Failed) => failure(record, run_dir, (id, task), TAIL),
+            Some(
+                TaskState::Pending
+                | TaskState::Queued
+                | TaskState::Running
+                | TaskState::Succeeded
+                | TaskState::Cancelled
+                | TaskState::Skipped,
+            )
+            | None => stands(task),
         };
         let shown = shown.trim_end().replace('\n', &format!("\n{indent}"));
         let _ = writeln!(text, "{indent}{because}{shown}");
@@ -56,7 +59,8 @@ pub(super) fn render(record: &Record, run_dir: &Path, task: TaskId) -> String {
 
 /// A task in one line: its state and the reason for it.
 fn stands(task: &TaskView) -> String {
-    let state = state_style(task.state()).apply_to(task.state());
+    let (state, style) = state_of(task);
+    let state = style.apply_to(state);
     let reason = task.reason.as_ref().map(|reason| format!("  {}", escape(reason.as_str())));
     format!("{state} {}{}", escape(&task.name), reason.unwrap_or_default())
 }
@@ -97,7 +101,8 @@ enum Next {
 
 fn next(view: &RunView, by_name: &ByName<'_>, task: &TaskView) -> Next {
     let words = |words: &str| Next::Words(words.to_owned());
-    match task.state() {
+    let Some(state) = task.known() else { return words("the record lacks its end") };
+    match state {
         TaskState::Succeeded => words("it ended as it should"),
         TaskState::Running => words("it is under way"),
         TaskState::Queued => words("it is ready and waits for a slot"),

@@ -71,10 +71,7 @@ fn values_are_checked() {
         "4:12 wrong-type `needs` takes a task's name or a list of names, not a map; write `needs: [a, b]`",
     );
     check("needs:", "4:10 no-value `needs` has no value; give it one, or remove the key");
-    check(
-        "needs: 'b[x=1]'",
-        "4:12 unknown-task unknown task `b`; the tasks are `a`",
-    );
+    check("needs: 'b[x=1]'", "4:12 unknown-task unknown task `b`; the tasks are `a`");
     check("env: {A: ~}", "4:14 no-value `A` has no value; write `A: \"\"` for an empty text");
     check(
         "env: {'A=B': x}",
@@ -263,7 +260,7 @@ fn toml_has_the_same_mistakes() {
     check(
         "tasks = 3\n",
         &[
-            "1:9 wrong-type `tasks` takes a map of names to tasks, not one word or text; write each task as `name: SCRIPT`, or `name:` with keys below it",
+            "1:9 wrong-type `tasks` takes a map of names to tasks, not one word or text; write each task as `name = \"SCRIPT\"`, or `[tasks.name]` with keys below it",
         ],
     );
     assert_eq!(short("[tasks\na = 1\n", Syntax::Toml).len(), 1);
