@@ -13,7 +13,8 @@ mod suspend;
 mod watched;
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -24,7 +25,8 @@ use rustix::process::{
 };
 
 use super::lock;
-use super::os::{ExitWatch, Remnant, ended_children, is_in_our_group, living_groups, members};
+use super::look::SharedLook;
+use super::os::{self, ExitWatch, Holders, Remnant, ended_children, is_in_our_group};
 use super::watchdog::{Message, Watchdog};
 use crate::model::{SIGKILL, TaskId};
 
@@ -39,8 +41,9 @@ pub(super) struct Groups {
     table: Mutex<Table>,
     gate: suspend::Gate,
     killed: AtomicBool,
-    /// The groups that had a living process at the latest look, and when that began.
-    living: Mutex<Option<(Instant, HashSet<Pid>)>>,
+    /// The living processes of every group.
+    living: SharedLook<HashMap<Pid, Vec<Pid>>>,
+    holders: SharedLook<Holders>,
 }
 
 #[derive(Debug, Default)]
@@ -194,29 +197,45 @@ impl Groups {
         }
     }
 
-    /// Returns whether a group has a living process, as far as can be seen. A look goes through all
-    /// processes: one serves everybody who asked before it began, since many end at the same moment.
-    pub(super) fn has_living(&self, group: Pid) -> bool {
-        let asked = Instant::now();
-        let mut living = lock(&self.living);
-        let (_, groups) = match &*living {
-            Some(look) if look.0 >= asked => look,
-            Some(_) | None => living.insert((Instant::now(), living_groups())),
-        };
-        groups.contains(&group)
+    /// Returns the living processes of a group, as far as can be seen, as descriptors that become
+    /// readable when one exits.
+    ///
+    /// # Errors
+    /// Where there are some, and none of them can be watched.
+    pub(super) fn members(&self, group: Pid) -> io::Result<Vec<OwnedFd>> {
+        loop {
+            let living = self.living.fresh(os::living);
+            let Some(pids) = living.get(&group) else { return Ok(Vec::new()) };
+            let found = watched(pids, group)?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+            // All have gone meanwhile, and may have left others.
+        }
+    }
+
+    /// Returns the processes that belong to a group or hold one of its pipes open.
+    pub(super) fn holders(&self, group: Pid, pipes: &[BorrowedFd<'_>]) -> Vec<u32> {
+        self.holders.fresh(Holders::look).of(group, pipes)
     }
 
     /// Returns the living processes of the groups that outlived their leaders.
     pub(super) fn leaked_members(&self) -> Vec<OwnedFd> {
         let leaders: HashSet<Pid> = lock(&self.table).outlived().collect();
-        let found = members(&leaders); // without the lock: it takes its time where many processes are
+        if leaders.is_empty() {
+            return Vec::new(); // a look costs as much as there are processes
+        }
+        let living = self.living.fresh(os::living); // without the lock of the table: it takes its time
+        let of_one = |leader: &Pid| watched(living.get(leader)?, *leader).ok();
+        let found: Vec<_> =
+            leaders.iter().filter_map(|leader| Some((*leader, of_one(leader)?))).collect();
         let table = lock(&self.table);
         // Who still is what it was has had its number during the look, too.
         let remnants = table.remnants.iter().filter(|remnant| remnant.is_there());
         let leaked = table.leaked.iter().map(|(leader, _)| *leader);
         let there: HashSet<Pid> = leaked.chain(remnants.map(Remnant::leader)).collect();
         let ours = found.into_iter().filter(|(group, _)| there.contains(group));
-        ours.map(|(_, member)| member).collect()
+        ours.flat_map(|(_, members)| members).collect()
     }
 
     /// Lets go of the groups that outlived their leaders; at stop and kill they are killed.
@@ -318,10 +337,10 @@ impl Table {
         }
         // Most are gone soon, and each costs a descriptor. The doubling keeps the looks few.
         if self.remnants.len() >= self.most_remnants {
-            let living = living_groups();
+            let living = os::living();
             let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.remnants)
                 .into_iter()
-                .partition(|remnant| living.contains(&remnant.leader()));
+                .partition(|remnant| living.contains_key(&remnant.leader()));
             self.remnants = kept;
             for leader in gone.iter().map(Remnant::leader) {
                 // Its number may be that of another group of ours by now, a dead one that is known.
@@ -333,6 +352,19 @@ impl Table {
         }
         self.remnants.push(remnant);
     }
+}
+
+/// Returns descriptors of those of a group that are still there, as many as can be had.
+fn watched(pids: &[Pid], group: Pid) -> io::Result<Vec<OwnedFd>> {
+    let mut found = Vec::new();
+    for pid in pids {
+        match os::member(*pid, group) {
+            Ok(member) => found.extend(member),
+            Err(error) if found.is_empty() => return Err(error),
+            Err(_) => break, // those that are watched are enough to know that some are there
+        }
+    }
+    Ok(found)
 }
 
 /// Sends a signal to a whole group. A group that is already gone is no error.

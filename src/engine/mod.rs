@@ -18,6 +18,7 @@ mod group;
 mod leaks;
 mod local;
 mod logs;
+mod look;
 mod mask;
 mod os;
 mod post_mortem;
