@@ -14,9 +14,9 @@ use super::secrets;
 use super::task::{TaskReader, defaults, on_failure};
 use super::tree::{Entry, Kind, LineIndex, Node, Span};
 use super::values::{self, Env};
-use super::wiring::{Names, Part, Wiring};
+use super::wiring::{Names, Wiring};
 use super::{Loaded, MAX_FLOW_NAME};
-use crate::model::{Flow, Syntax, Task, TaskId};
+use crate::model::{Flow, Part, Syntax, Task, TaskId};
 
 const MAX_NAME: usize = 128; // bytes: names become parts of file names
 

@@ -10,7 +10,7 @@ use super::notation::{self, Group};
 use super::tree::{Entry, Kind, Node, Span, places_in};
 use super::values;
 use crate::graph::find_cycles;
-use crate::model::{ListId, Lists, Task, TaskId};
+use crate::model::{ListId, Lists, Part, Task, TaskId};
 
 const COMPARED: usize = 1_000_000; // names that are looked through for suggestions, in all
 const WRONG: usize = 10_000; // mistakes in one graph that are looked up
@@ -21,15 +21,6 @@ pub(crate) type Names<'n> = HashMap<&'n str, TaskId>;
 
 /// A line of the notation: of each group whether one of it is enough, and its tasks with their bytes.
 type Resolved = Vec<(bool, Vec<(TaskId, usize)>)>;
-
-/// A part of a file whose tasks may need one another, and none of the other part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Part {
-    /// `tasks`.
-    Tasks,
-    /// `finally`.
-    Finally,
-}
 
 /// Makes the lists of a flow.
 pub(crate) struct Wiring<'n> {
