@@ -83,6 +83,16 @@ fn in_shell(project: &Project) -> (Terminal, Pid) {
     (shell, pyoco)
 }
 
+/// The same, stopped by Ctrl-Z: the shell waits for a command.
+fn stopped_in_shell(project: &Project) -> (Terminal, Pid) {
+    let (mut shell, pyoco) = in_shell(project);
+    shell.press_control('z');
+    shell.expect("Stopped");
+    shell.expect(PROMPT);
+    wait_for_all_stopped(project, pyoco);
+    (shell, pyoco)
+}
+
 /// Returns how long the run's clock stood still.
 fn stood_still(project: &Project) -> Duration {
     let record = project.record();
@@ -94,11 +104,7 @@ fn stood_still(project: &Project) -> Duration {
 #[test]
 fn ctrl_z_stops_tasks_and_clock_and_fg_resumes_both() {
     let project = Project::with(WAITING);
-    let (mut shell, pyoco) = in_shell(&project);
-    shell.press_control('z');
-    shell.expect("Stopped");
-    shell.expect(PROMPT);
-    wait_for_all_stopped(&project, pyoco);
+    let (mut shell, pyoco) = stopped_in_shell(&project);
     let stopped_at = Instant::now();
     // Another run, from its start to its end: so much the world moves on meanwhile.
     let other = Project::with("tasks: {a: 'sleep 0.1'}");
@@ -121,11 +127,7 @@ fn ctrl_z_stops_tasks_and_clock_and_fg_resumes_both() {
 #[test]
 fn the_screen_is_clean_while_it_is_stopped() {
     let project = Project::with(WAITING);
-    let (mut shell, pyoco) = in_shell(&project);
-    shell.press_control('z');
-    shell.expect("Stopped");
-    shell.expect(PROMPT);
-    wait_for_all_stopped(&project, pyoco);
+    let (mut shell, pyoco) = stopped_in_shell(&project);
     // What comes after that is none of the screen's: it ends without another line.
     kill_process(pyoco, Signal::KILL).expect("it is stopped");
     project.file("go", "");
@@ -141,11 +143,7 @@ fn the_screen_is_clean_while_it_is_stopped() {
 #[test]
 fn in_the_background_it_goes_on_without_a_live_view() {
     let project = Project::with(WAITING);
-    let (mut shell, pyoco) = in_shell(&project);
-    shell.press_control('z');
-    shell.expect("Stopped");
-    shell.expect(PROMPT);
-    wait_for_all_stopped(&project, pyoco);
+    let (mut shell, pyoco) = stopped_in_shell(&project);
     shell.type_line("bg");
     shell.expect(PROMPT);
     wait_for_going(&project, pyoco);
