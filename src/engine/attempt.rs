@@ -15,10 +15,10 @@ use tempfile::NamedTempFile;
 use super::command::{Command, refusal};
 use super::foreground::{LOOK_AT_INTERACTIVE, LOOK_AT_OTHERS, Loan};
 use super::group::stop_signal;
-use super::leaks::readable;
 use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
+use super::poll::readable;
 use crate::event::{MAX_TAIL, Measured, StoreError, Stream};
 use crate::model::{Mask, MaskStream, Ms, Reason, TaskId, escape};
 use crate::scheduler::{Ended, Input, Started};
@@ -87,16 +87,11 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         Some(loan) => loan.begin_start(run)?,
         None => run.groups.begin_start(),
     };
-    run.groups.starting();
-    let handle = expression.start().inspect_err(|_| run.groups.not_started()).map_err(cannot)?;
+    let handle = expression.start().map_err(cannot)?;
     drop(expression); // it holds the write ends, and the pipes end only when all of those are closed
     let pid = handle.pids().first().and_then(|pid| Pid::from_raw(*pid as i32));
-    let Some(pid) = pid else {
-        run.groups.not_started();
-        return Err(Reason::spawn("no process"));
-    };
-    run.groups.enter(task, attempt, pid);
-    drop(starting); // the table knows it now
+    let Some(pid) = pid else { return Err(Reason::spawn("no process")) };
+    starting.entered(task, attempt, pid);
     if let Some(loan) = &mut loan {
         loan.is_held_by(run, pid);
     }

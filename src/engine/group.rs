@@ -9,24 +9,23 @@
 //! What comes and goes here is told to the run's watchdog, where it has one, under the same lock: it
 //! hears that a group is gone before it can hear of another one with that number.
 
+mod orphans;
 mod suspend;
 mod watched;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
 use duct::Handle;
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, getpgid, kill_process, kill_process_group, waitid,
-};
+use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 
 use super::lock;
 use super::look::SharedLook;
-use super::os::{self, ExitWatch, Holders, Remnant, ended_children, is_in_our_group};
+use super::os::{self, ExitWatch, Holders, Remnant};
 use super::watchdog::{Message, Watchdog};
 use crate::model::{SIGKILL, TaskId};
 
@@ -39,7 +38,8 @@ const MOST_REMNANTS: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     table: Mutex<Table>,
-    gate: suspend::Gate,
+    /// Something came to pass that a start or a suspension may wait for.
+    changed: Condvar,
     killed: AtomicBool,
     /// The living processes of every group.
     living: SharedLook<HashMap<Pid, Vec<Pid>>>,
@@ -57,8 +57,9 @@ struct Table {
     to_leaked: Option<i32>,
     /// How many remnants there may be before it is looked which of them are gone.
     most_remnants: usize,
-    /// How many tasks are being started.
-    starting: usize,
+    /// Processes that are being started, and are not in the table yet.
+    n_starting: usize,
+    is_suspended: bool,
     watchdog: Option<Watchdog>,
     /// Children that are out of the table, and that a thread waits for.
     awaited: Vec<Pid>,
@@ -79,15 +80,15 @@ struct Live {
 
 impl Groups {
     /// Enters the group of an attempt right after its start.
-    pub(super) fn enter(&self, task: TaskId, attempt: u32, leader: Pid) {
+    fn enter(&self, task: TaskId, attempt: u32, leader: Pid) {
         let mut table = lock(&self.table);
-        table.starting -= 1;
+        table.n_starting -= 1;
         table.tell_group(leader);
         let is_killed = self.killed.load(Ordering::SeqCst);
         if is_killed {
             send(leader, SIGKILL); // the kill came while this one was being started
         }
-        let is_held = !is_killed && self.gate.is_suspended();
+        let is_held = !is_killed && table.is_suspended;
         if is_held {
             let _ = kill_process_group(leader, Signal::STOP); // one that has exited is no error
         }
@@ -100,6 +101,8 @@ impl Groups {
             is_held,
         };
         table.live.insert((task, attempt), live);
+        drop(table);
+        self.changed.notify_all();
     }
 
     /// Sends a signal to the group of an attempt, if it is still there.
@@ -138,13 +141,15 @@ impl Groups {
     /// Kills every group, and all that will still be entered.
     pub(super) fn kill_all(&self) {
         self.killed.store(true, Ordering::SeqCst);
-        self.gate.open();
         let mut table = lock(&self.table);
+        table.is_suspended = false; // nothing waits any longer: what still starts is killed as it comes
         for live in table.live.values_mut() {
             live.is_killed = true;
             send(live.leader, SIGKILL);
         }
         table.signal_leaked(SIGKILL);
+        drop(table);
+        self.changed.notify_all();
     }
 
     /// Returns whether everything was killed.
@@ -255,59 +260,12 @@ impl Groups {
     }
 }
 
-impl Groups {
-    /// Reaps the children that have ended and that nobody here waits for: this process inherited them
-    /// from others. Returns whether there may be more in a moment.
-    pub(super) fn reap_orphans(&self) -> bool {
-        loop {
-            let looks: Vec<Look> = ended_children().into_iter().map(|pid| self.look(pid)).collect();
-            if !looks.contains(&Look::Orphan) {
-                return looks.contains(&Look::Unclear);
-            }
-        }
-    }
-
-    /// Looks at a child that has ended; reaps an orphan.
-    fn look(&self, pid: Pid) -> Look {
-        // Under the lock no leader is entered or reaped. A child that has ended was either started by
-        // us before we look whether something is being started, and then that is so or it is in the
-        // table; or we inherited it. Or it is a helper such as `git`, which stays in our own group.
-        let table = lock(&self.table);
-        let is_somebodys = || table.has_leaked(pid) || table.awaited.contains(&pid);
-        if !has_ended(pid, WaitIdOptions::NOWAIT) || is_somebodys() || is_in_our_group(pid) {
-            return Look::Kept;
-        }
-        match table.watchdog_is(pid) {
-            Some(true) => return Look::Kept,
-            None => return Look::Unclear,
-            Some(false) => {}
-        }
-        if self.gate.is_starting() || table.is_live(pid) {
-            return Look::Unclear;
-        }
-        has_ended(pid, WaitIdOptions::empty());
-        Look::Orphan
-    }
-}
-
-/// What a child that has ended is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Look {
-    /// One of ours that stays, or none any more.
-    Kept,
-    /// Perhaps one of ours that is reaped in a moment.
-    Unclear,
-    /// An orphan, which is reaped now.
-    Orphan,
-}
-
-/// Returns whether a child has ended; unless told not to, this reaps it.
-fn has_ended(pid: Pid, options: WaitIdOptions) -> bool {
-    let options = options | WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_)))
-}
-
 impl Table {
+    /// Returns whether there may be processes that the table does not hold yet.
+    fn is_starting(&self) -> bool {
+        self.n_starting > 0
+    }
+
     fn is_live(&self, pid: Pid) -> bool {
         self.live.values().any(|live| live.leader == pid)
     }

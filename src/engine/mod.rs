@@ -21,6 +21,7 @@ mod logs;
 mod look;
 mod mask;
 mod os;
+mod poll;
 mod post_mortem;
 mod runner;
 mod shared;
