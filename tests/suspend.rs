@@ -26,17 +26,24 @@ fn wait_for_all_stopped(project: &Project, pyoco: Pid) {
 }
 
 fn is_all_stopped(project: &Project, pyoco: Pid) -> bool {
-    // A shell that waits in the kernel for a child to load its program stands still with it (`D`); so
-    // does for a moment who waits for a disk, and a second look tells the two apart.
-    (0..2).all(|_| {
-        let all = project.processes();
-        // Not the watchdogs: should a suspended pyoco be killed, they must be awake.
-        let ours = all.iter().filter(|(pid, _)| is_of(*pid, pyoco) && !is_watchdog(*pid));
-        let others: Vec<char> = ours.map(|(_, state)| *state).collect();
-        let is_stopped = |state: &char| matches!(state, 'T' | 't'); // the latter where it is traced
-        let mut stopped = others.iter().filter(|state| is_stopped(state)).peekable();
-        stopped.peek().is_some() && others.iter().all(|state| is_stopped(state) || *state == 'D')
-    })
+    // Not the watchdogs: should a suspended pyoco be killed, they must be awake.
+    let ours: Vec<(i32, char)> = project
+        .processes()
+        .into_iter()
+        .filter(|(pid, _)| is_of(*pid, pyoco) && !is_watchdog(*pid))
+        .collect();
+    !ours.is_empty() && ours.iter().all(|one| stands_still(*one, &ours))
+}
+
+/// Returns whether a process is stopped, or waits in the kernel for a child that is: as a shell does until
+/// the child has loaded its program. Who waits for a disk is in the same state, and goes on.
+fn stands_still((pid, state): (i32, char), all: &[(i32, char)]) -> bool {
+    let is_child = |other: i32| leftovers::parent(other) == Some(pid);
+    match state {
+        'T' | 't' => true, // the latter where it is traced
+        'D' => all.iter().any(|other| is_child(other.0) && stands_still(*other, all)),
+        _ => false,
+    }
 }
 
 fn is_watchdog(pid: i32) -> bool {
