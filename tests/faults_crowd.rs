@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyoco::model::{RunId, RunStatus};
 use rustix::process::Signal;
-use support::faults::with_runs;
-use support::{Project, Running, wait_for, wait_for_file};
+use support::faults::{can_inject, with_runs};
+use support::{Project, Running, SEES_PROCESSES, wait_for, wait_for_file};
 
 #[test]
 fn fifty_runs_with_readers_cancels_and_prunes_lose_nothing() {
@@ -123,4 +123,31 @@ fn a_follower_of_a_run_that_is_pruned_ends_with_a_word() {
     let outcome = follower.wait();
     assert!(matches!(outcome.code, Some(0 | 2)), "{outcome:?}");
     assert!(!outcome.stderr.is_empty() && !outcome.stderr.contains("panicked"), "{outcome:?}");
+}
+
+#[test]
+fn tasks_that_end_at_the_same_moment_share_the_looks_for_what_is_left_of_them() {
+    const N_TASKS: usize = 64;
+    if !(SEES_PROCESSES && can_inject()) {
+        return;
+    }
+    // Of each somebody is left who does not want to end.
+    let left = "(trap \"\" TERM; exec sleep 86400) & wait";
+    let task = |n: usize| format!("  t{n}: ': > ready-{n}; {left}'\n");
+    let tasks: String = (0..N_TASKS).map(task).collect();
+    let project = Project::with(&format!("jobs: {N_TASKS}\ntasks:\n{tasks}"));
+    let mut command = project.command_of("strace");
+    command.args(["-D", "-f", "-o", "log", "-e", "trace=openat", "-P", "/proc"]);
+    command.args([env!("CARGO_BIN_EXE_pyoco"), "run", "-q"]);
+    let running = Running::spawn(command);
+    (0..N_TASKS).for_each(|n| wait_for_file(&project.dir().join(format!("ready-{n}"))));
+    running.signal(Signal::TERM);
+    running.wait().dies_of(15);
+    let record = project.record();
+    for n in 0..N_TASKS {
+        assert_eq!(record.state(&format!("t{n}")).to_string(), "CANCELLED");
+    }
+    let log = project.read("log");
+    let n_looks = log.lines().filter(|line| line.contains("openat(")).count();
+    assert!((1..N_TASKS / 2).contains(&n_looks), "{n_looks} looks:\n{log}");
 }

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 
 use pyoco::model::{RunStatus, TaskState};
 use rustix::process::Signal;
-use support::{
-    Outcome, Project, Running, Terminal, has_tool, wait_for, wait_for_end, wait_for_file,
-};
+use support::faults::can_inject;
+use support::{Outcome, Project, Running, Terminal, wait_for, wait_for_end, wait_for_file};
 
 /// Holds how pyoco ended against what its record says: see the table of exit codes.
 #[track_caller]
@@ -138,12 +137,7 @@ fn runs_cancel_at_any_moment() {
 
 /// Starts a run whose first fsync takes that long: no task starts before it.
 fn slow_disk(project: &Project, seconds: u32) -> Option<Running> {
-    if !has_tool("strace") {
-        return None;
-    }
-    let tried = project.command_of("strace").args(["-o", "/dev/null", "true"]).output();
-    if !tried.is_ok_and(|tried| tried.status.success()) {
-        eprintln!("skipped: nothing can be traced here");
+    if !can_inject() {
         return None;
     }
     let mut command = project.command_of("strace");

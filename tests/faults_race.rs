@@ -8,7 +8,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use support::{Project, has_tool, strace};
+use support::{Project, has_tool, is_allowed, strace};
 
 fn is_long() -> bool {
     std::env::var("PYOCO_SOAK").is_ok_and(|value| value == "long")
@@ -41,11 +41,8 @@ fn bash(project: &Project, script: &str) -> Option<Command> {
         command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]);
         command
     };
-    let tried = unshare().args(["strace", "-o", "/dev/null", "true"]).output();
-    let tried = tried.expect("it is there");
-    if !tried.status.success() {
-        let said = String::from_utf8_lossy(&tried.stderr);
-        eprintln!("skipped: nothing can be traced in a namespace: {said}");
+    let trial = ["strace", "-o", "/dev/null", "true"];
+    if !is_allowed("strace in a namespace", unshare().args(trial)) {
         return None;
     }
     let mut command = unshare();

@@ -7,7 +7,7 @@ use std::fs;
 
 use pyoco::model::{RunStatus, TaskState};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Project, Running, has_tool, proc, wait_for, wait_for_file};
+use support::{Project, Running, has_tool, is_allowed, proc, wait_for, wait_for_file};
 
 fn shell(project: &Project, shell: &str, script: &str) -> Running {
     let mut command = project.command_of(shell);
@@ -164,12 +164,7 @@ fn alone(project: &Project, own_proc: bool) -> Option<std::process::Command> {
         command.args(own_proc.then_some("--mount-proc"));
         command
     };
-    let tried = unshare().arg("true").output().expect("it is there");
-    if !tried.status.success() {
-        eprintln!("skipped: no namespaces: {}", String::from_utf8_lossy(&tried.stderr));
-        return None;
-    }
-    Some(unshare())
+    is_allowed("a process namespace", unshare().arg("true")).then(unshare)
 }
 
 /// Tasks that make orphans which end at once and tasks that end meanwhile, each with its own code.

@@ -6,6 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 
+use support::faults::can_inject;
 use support::{Project, Record, has_tool, same};
 
 /// Whether the system tells about processes, and this build asks it.
@@ -293,19 +294,14 @@ tasks:
 /// Runs a project with every write at a place in a file, of which its tasks must cause none, held up
 /// for longer than a signal waits; `None` where that is not possible here.
 fn run_with_slow_logs(project: &Project) -> Option<support::Outcome> {
-    if !has_tool("strace") {
+    if !can_inject() {
         return None;
     }
     let mut command = project.command_of("strace");
     let slow = "inject=pwrite64:delay_enter=3000000";
     command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", slow]);
     command.arg(env!("CARGO_BIN_EXE_pyoco")).args(["run", "-q"]);
-    let outcome = support::Running::spawn(command).wait();
-    if outcome.code != Some(1) && outcome.stderr.contains("ptrace") {
-        eprintln!("passed over: strace is refused here");
-        return None;
-    }
-    Some(outcome.exits(1))
+    Some(support::Running::spawn(command).wait().exits(1))
 }
 
 #[test]

@@ -26,17 +26,24 @@ fn wait_for_all_stopped(project: &Project, pyoco: Pid) {
 }
 
 fn is_all_stopped(project: &Project, pyoco: Pid) -> bool {
-    // A shell that waits in the kernel for a child to load its program stands still with it (`D`); so
-    // does for a moment who waits for a disk, and a second look tells the two apart.
-    (0..2).all(|_| {
-        let all = project.processes();
-        // Not the watchdogs: should a suspended pyoco be killed, they must be awake.
-        let ours = all.iter().filter(|(pid, _)| is_of(*pid, pyoco) && !is_watchdog(*pid));
-        let others: Vec<char> = ours.map(|(_, state)| *state).collect();
-        let is_stopped = |state: &char| matches!(state, 'T' | 't'); // the latter where it is traced
-        let mut stopped = others.iter().filter(|state| is_stopped(state)).peekable();
-        stopped.peek().is_some() && others.iter().all(|state| is_stopped(state) || *state == 'D')
-    })
+    // Not the watchdogs: should a suspended pyoco be killed, they must be awake.
+    let ours: Vec<(i32, char)> = project
+        .processes()
+        .into_iter()
+        .filter(|(pid, _)| is_of(*pid, pyoco) && !is_watchdog(*pid))
+        .collect();
+    !ours.is_empty() && ours.iter().all(|one| stands_still(*one, &ours))
+}
+
+/// Returns whether a process is stopped, or waits in the kernel for a child that is: as a shell does until
+/// the child has loaded its program. Who waits for a disk is in the same state, and goes on.
+fn stands_still((pid, state): (i32, char), all: &[(i32, char)]) -> bool {
+    let is_child = |other: i32| leftovers::parent(other) == Some(pid);
+    match state {
+        'T' | 't' => true, // the latter where it is traced
+        'D' => all.iter().any(|other| is_child(other.0) && stands_still(*other, all)),
+        _ => false,
+    }
 }
 
 fn is_watchdog(pid: i32) -> bool {
@@ -83,6 +90,16 @@ fn in_shell(project: &Project) -> (Terminal, Pid) {
     (shell, pyoco)
 }
 
+/// The same, stopped by Ctrl-Z: the shell waits for a command.
+fn stopped_in_shell(project: &Project) -> (Terminal, Pid) {
+    let (mut shell, pyoco) = in_shell(project);
+    shell.press_control('z');
+    shell.expect("Stopped");
+    shell.expect(PROMPT);
+    wait_for_all_stopped(project, pyoco);
+    (shell, pyoco)
+}
+
 /// Returns how long the run's clock stood still.
 fn stood_still(project: &Project) -> Duration {
     let record = project.record();
@@ -94,11 +111,7 @@ fn stood_still(project: &Project) -> Duration {
 #[test]
 fn ctrl_z_stops_tasks_and_clock_and_fg_resumes_both() {
     let project = Project::with(WAITING);
-    let (mut shell, pyoco) = in_shell(&project);
-    shell.press_control('z');
-    shell.expect("Stopped");
-    shell.expect(PROMPT);
-    wait_for_all_stopped(&project, pyoco);
+    let (mut shell, pyoco) = stopped_in_shell(&project);
     let stopped_at = Instant::now();
     // Another run, from its start to its end: so much the world moves on meanwhile.
     let other = Project::with("tasks: {a: 'sleep 0.1'}");
@@ -121,11 +134,7 @@ fn ctrl_z_stops_tasks_and_clock_and_fg_resumes_both() {
 #[test]
 fn the_screen_is_clean_while_it_is_stopped() {
     let project = Project::with(WAITING);
-    let (mut shell, pyoco) = in_shell(&project);
-    shell.press_control('z');
-    shell.expect("Stopped");
-    shell.expect(PROMPT);
-    wait_for_all_stopped(&project, pyoco);
+    let (mut shell, pyoco) = stopped_in_shell(&project);
     // What comes after that is none of the screen's: it ends without another line.
     kill_process(pyoco, Signal::KILL).expect("it is stopped");
     project.file("go", "");
@@ -141,11 +150,7 @@ fn the_screen_is_clean_while_it_is_stopped() {
 #[test]
 fn in_the_background_it_goes_on_without_a_live_view() {
     let project = Project::with(WAITING);
-    let (mut shell, pyoco) = in_shell(&project);
-    shell.press_control('z');
-    shell.expect("Stopped");
-    shell.expect(PROMPT);
-    wait_for_all_stopped(&project, pyoco);
+    let (mut shell, pyoco) = stopped_in_shell(&project);
     shell.type_line("bg");
     shell.expect(PROMPT);
     wait_for_going(&project, pyoco);

@@ -14,8 +14,9 @@ use pyoco::engine::{Engine, WATCHDOG};
 use pyoco::model::{RunId, RunStatus};
 use pyoco::spec::{FlowBuilder, TaskBuilder};
 use rustix::process::{Pid, Signal, kill_process};
+use support::faults::can_inject;
 use support::proc::Stat;
-use support::{Project, Running, has_tool, wait_for, wait_for_file};
+use support::{Project, Running, wait_for, wait_for_file};
 
 const PYOCO: &str = env!("CARGO_BIN_EXE_pyoco");
 
@@ -421,10 +422,10 @@ fn a_program_that_was_replaced_meanwhile_matters_to_nobody() {
     kill(running);
 }
 
-/// Returns the arguments of all programs that are executed in a run, by `strace`; `None` where there
-/// is none and this is no CI.
+/// Returns the arguments of all programs that are executed in a run, by `strace`; `None` where that
+/// cannot be had.
 fn executed(project: &Project, file: &str) -> Option<String> {
-    if !has_tool("strace") {
+    if !can_inject() {
         return None;
     }
     let mut command = project.command_of("strace");

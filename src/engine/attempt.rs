@@ -1,9 +1,8 @@
 //! One attempt of a task, from its start to the moment when its process has exited and its output is
 //! drained. Runs on a worker thread of its own.
 
-use std::collections::HashSet;
 use std::io::{self, PipeReader, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::sync::Arc;
@@ -16,10 +15,10 @@ use tempfile::NamedTempFile;
 use super::command::{Command, refusal};
 use super::foreground::{LOOK_AT_INTERACTIVE, LOOK_AT_OTHERS, Loan};
 use super::group::stop_signal;
-use super::leaks::readable;
 use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
+use super::poll::readable;
 use crate::event::{MAX_TAIL, Measured, StoreError, Stream};
 use crate::model::{Mask, MaskStream, Ms, Reason, TaskId, escape};
 use crate::scheduler::{Ended, Input, Started};
@@ -30,6 +29,8 @@ const LEAK_GRACE: Ms = Ms::secs(1);
 const LEAK_GRACE_KILLED: Ms = Ms(200);
 /// How often it is looked whether a group still has its grace; its end is noticed at once.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How many bytes a pipe holds, as long as nobody asked for a larger one.
+const MAX_IN_PIPE: usize = 64 << 10;
 /// The most that one event says of a command.
 const MAX_ARGV: usize = 4096;
 /// The longest reason: it is shown on one line.
@@ -86,16 +87,11 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         Some(loan) => loan.begin_start(run)?,
         None => run.groups.begin_start(),
     };
-    run.groups.starting();
-    let handle = expression.start().inspect_err(|_| run.groups.not_started()).map_err(cannot)?;
+    let handle = expression.start().map_err(cannot)?;
     drop(expression); // it holds the write ends, and the pipes end only when all of those are closed
     let pid = handle.pids().first().and_then(|pid| Pid::from_raw(*pid as i32));
-    let Some(pid) = pid else {
-        run.groups.not_started();
-        return Err(Reason::spawn("no process"));
-    };
-    run.groups.enter(task, attempt, pid);
-    drop(starting); // the table knows it now
+    let Some(pid) = pid else { return Err(Reason::spawn("no process")) };
+    starting.entered(task, attempt, pid);
     if let Some(loan) = &mut loan {
         loan.is_held_by(run, pid);
     }
@@ -158,24 +154,26 @@ impl Process {
         let mut exited_at: Option<Ms> = None;
         let look_every = self.look_every(run);
         let mut looked_at = Instant::now();
-        let group = HashSet::from([self.pid]);
+        let mut left = Left::Unseen;
         loop {
-            // Who was asked to end has time for it, whether or not the leader has gone before.
-            let has_grace = exited_at.is_some() && run.groups.has_grace(self.task, self.attempt);
-            let has_members = has_grace && run.groups.has_living(self.pid);
-            let members = if has_members { os::members(&group) } else { Vec::new() };
+            if exited_at.is_some() && left.look(run, &self) {
+                exited_at = Some(run.clock.ms()); // a look may take its time, and others come first
+            }
             let at_most = match exited_at {
                 None => look_every,
-                Some(_) if !members.is_empty() => Some(LOOK_AGAIN),
+                Some(_) if left.is_there() => Some(LOOK_AGAIN),
                 Some(_) if self.pipes.is_empty() => break,
                 Some(at) => match leak_grace(run) - (run.clock.ms() - at) {
-                    Ms(0) => break,
+                    Ms(0) => {
+                        self.take_the_rest(&mut output, buffer);
+                        break;
+                    }
                     left => Some(left.duration()),
                 },
             };
             let mut descriptors: Vec<BorrowedFd<'_>> =
                 self.pipes.iter().map(|(_, pipe)| pipe.as_fd()).collect();
-            descriptors.extend(members.iter().map(|(_, member)| member.as_fd()));
+            descriptors.extend(left.members().iter().map(AsFd::as_fd));
             if exited_at.is_none() {
                 descriptors.push(self.exit.as_fd());
             }
@@ -186,8 +184,10 @@ impl Process {
                 index += 1;
                 !is_ready || output.take(*stream, pipe, buffer)
             });
+            let mut has_ended = ready[index..].iter();
+            left.retain(|| has_ended.next() == Some(&false));
             // What a kill leaves behind has its moment too.
-            if !members.is_empty() || (exited_at.is_none() && ready[index]) {
+            if left.is_there() || has_ended.next() == Some(&true) {
                 exited_at = Some(run.clock.ms());
                 if self.loan.take().is_some() {
                     // It is wanted back at once.
@@ -201,6 +201,24 @@ impl Process {
             }
         }
         self.finish(run, output)
+    }
+
+    /// Takes what lies in the pipes already: where the machine or the disk is slow, the time that output
+    /// may stay open is over before it was all read.
+    fn take_the_rest(&mut self, output: &mut Output<'_>, buffer: &mut [u8]) {
+        self.pipes.retain_mut(|(stream, pipe)| {
+            let mut n_reads = MAX_IN_PIPE.div_ceil(buffer.len()) + 1; // the end is one too
+            while readable(&[pipe.as_fd()], Some(Duration::ZERO)).is_ok_and(|it| it == [true]) {
+                if n_reads == 0 {
+                    return true; // somebody writes on
+                }
+                n_reads -= 1;
+                if !output.take(*stream, pipe, buffer) {
+                    return false;
+                }
+            }
+            true
+        });
     }
 
     /// Returns how often it is to be looked whether the process was stopped: never without a terminal.
@@ -249,11 +267,61 @@ impl Process {
         } else {
             let pipes: Vec<BorrowedFd<'_>> =
                 self.pipes.iter().map(|(_, pipe)| pipe.as_fd()).collect();
-            measured.leaked = os::holders(self.pid, &pipes);
+            measured.leaked = run.groups.holders(self.pid, &pipes);
             run.groups.keep_leaked(self.task, self.attempt, self.handle);
             run.drains.add(self.pipes.into_iter().map(|(_, pipe)| pipe).collect());
         }
         measured
+    }
+}
+
+/// What is left of a group that was asked to end, and whose leader has exited.
+enum Left {
+    /// It was not looked, or it is of no interest: the group has no grace.
+    Unseen,
+    /// Some are there: these, as long as they have not ended. Where it is none, it is to be looked.
+    There(Vec<OwnedFd>),
+    /// Nobody: that is for ever.
+    Gone,
+}
+
+impl Left {
+    /// Looks whether the group has its grace still, and who is left of it, unless one is there who was
+    /// so before: a look is dear. Returns whether it was looked.
+    fn look(&mut self, run: &Context, process: &Process) -> bool {
+        // Who was asked to end has time for it, whether or not the leader has gone before.
+        if !run.groups.has_grace(process.task, process.attempt) {
+            *self = Left::Unseen;
+            return false;
+        }
+        if matches!(self, Left::Gone) || !self.members().is_empty() {
+            return false;
+        }
+        *self = match run.groups.members(process.pid) {
+            Ok(members) if members.is_empty() => Left::Gone,
+            Ok(members) => Left::There(members),
+            // Who cannot be watched is there all the same.
+            Err(_) => Left::There(Vec::new()),
+        };
+        true
+    }
+
+    fn is_there(&self) -> bool {
+        matches!(self, Left::There(_))
+    }
+
+    fn members(&self) -> &[OwnedFd] {
+        match self {
+            Left::There(members) => members,
+            Left::Unseen | Left::Gone => &[],
+        }
+    }
+
+    fn retain(&mut self, mut has_stayed: impl FnMut() -> bool) {
+        match self {
+            Left::There(members) => members.retain(|_| has_stayed()),
+            Left::Unseen | Left::Gone => {}
+        }
     }
 }
 

@@ -10,19 +10,23 @@
 //! task the order always stays.
 //!
 //! All of this happens under one lock, which the runner takes too when it tells its lines. What is done
-//! meanwhile is short and in memory, but for one thing: where a task changes its stream tens of
-//! thousands of times while the console is behind, its notes go to the private file in one write of
-//! [`MAX_NOTED`] bytes. Output is copied before, without that lock: see [`Copies`].
+//! meanwhile is short and in memory. Output is copied before, and notes are put into a file after,
+//! without that lock: see [`Copies`].
 
+mod copies;
+mod turns;
+
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Weak};
 
-use crate::event::{Chunk, Line, Stream, TerminalUse};
+use crate::event::{Chunk, FileId, Line, TerminalUse};
 use crate::model::TaskId;
+
+pub(super) use copies::Copies;
+use turns::{Block, Turns};
 
 /// From here on output joins what waits of its task: some hundred KiB of items.
 const MAX_ITEMS: usize = 4096;
@@ -33,12 +37,6 @@ const MAX_PIECE: u64 = 1 << 20;
 /// The most files that output waits in: each is a descriptor, and with it the disk holds what was
 /// already cut from a log. What comes then is copied into one file.
 const MAX_FILES: usize = 100;
-/// How long a file of copies becomes, in bytes, before another one is begun: so the disk holds at most
-/// about two of these more than what still waits, and a descriptor is good for much.
-const MAX_COPIES: u64 = 256 << 20;
-/// How much is noted in memory of the turns of two streams, in bytes.
-const MAX_NOTED: usize = 128 << 10;
-
 /// An attempt of a task.
 pub(super) type Attempt = (TaskId, u32);
 
@@ -74,8 +72,8 @@ pub(super) struct Backlog {
     newest: HashMap<Attempt, u64>,
     /// Bytes that wait in memory.
     in_memory: u64,
-    /// In how many files output waits.
-    n_files: usize,
+    /// The files that output waits in, and how many items do so in each.
+    files: HashMap<FileId, usize>,
 }
 
 impl Backlog {
@@ -91,40 +89,32 @@ impl Backlog {
 
     /// Returns whether output waits in so many files that more of it is copied first.
     pub(super) fn wants_copies(&self) -> bool {
-        self.n_files >= MAX_FILES
+        self.files.len() >= MAX_FILES
     }
 
-    /// Adds output.
-    pub(super) fn output(&mut self, attempt: Attempt, chunk: Chunk) {
+    /// Adds output; returns notes that should be put into a file.
+    pub(super) fn output(&mut self, attempt: Attempt, chunk: Chunk) -> Option<Arc<Block>> {
         let last = self.items.len().checked_sub(1);
         let newest = self.newest.get(&attempt).map(|at| (*at - self.taken) as usize);
         let is_near = newest.is_some() && (newest == last || self.items.len() >= MAX_ITEMS);
         if is_near
             && let Some(Item::Output(_, stretch)) = newest.and_then(|at| self.items.get_mut(at))
-            && stretch.push(&chunk)
+            && let Joined::Taken { notes } = stretch.push(&chunk)
         {
-            return;
+            return notes;
         }
         let in_memory = chunk.in_memory_len();
         if self.in_memory + in_memory > MAX_IN_MEMORY {
-            return self.lose(attempt.0, in_memory);
+            self.lose(attempt.0, in_memory);
+            return None;
         }
         self.in_memory += in_memory;
-        let begins_file = match newest.and_then(|at| self.items.get(at)) {
-            Some(Item::Output(_, stretch)) => !stretch.whole.shares_file(&chunk),
-            Some(
-                Item::Lines(_)
-                | Item::Lost(..)
-                | Item::Notice(_)
-                | Item::Terminal { .. }
-                | Item::Finish,
-            )
-            | None => true,
-        };
-        let begins_file = begins_file && in_memory == 0;
-        self.n_files += usize::from(begins_file);
+        if let Some(file) = chunk.file_id() {
+            *self.files.entry(file).or_default() += 1;
+        }
         self.newest.insert(attempt, self.taken + self.items.len() as u64);
-        self.items.push_back(Item::Output(attempt, Stretch::new(chunk, begins_file)));
+        self.items.push_back(Item::Output(attempt, Stretch::new(chunk)));
+        None
     }
 
     fn lose(&mut self, task: TaskId, bytes: u64) {
@@ -146,56 +136,21 @@ impl Backlog {
                 self.newest.remove(attempt);
             }
             self.in_memory -= stretch.whole.in_memory_len();
-            self.n_files -= usize::from(stretch.begins_file);
+            self.leave(&stretch.whole);
         }
         self.taken += 1;
         Some(item)
     }
-}
 
-/// Where output is copied to once it waits in too many files: private files without a name. Each is
-/// gone with the last of what waits in it.
-///
-/// They have a lock of their own, for a disk may hang: then it holds up the tasks' workers, which write
-/// their logs anyhow, and not the runner.
-#[derive(Debug)]
-pub(super) struct Copies {
-    /// The newest, while anything waits in it.
-    file: Weak<File>,
-    end: u64,
-    /// At which length another one is begun.
-    most: u64,
-}
-
-impl Default for Copies {
-    fn default() -> Copies {
-        Copies { file: Weak::new(), end: 0, most: MAX_COPIES }
-    }
-}
-
-impl Copies {
-    /// Returns the same output in a file of these; as it is where that fails: rather one more file than
-    /// less output.
-    pub(super) fn copy(&mut self, chunk: Chunk) -> Chunk {
-        self.try_copy(&chunk).unwrap_or(chunk)
-    }
-
-    fn try_copy(&mut self, chunk: &Chunk) -> io::Result<Chunk> {
-        let file = match self.file.upgrade().filter(|_| self.end < self.most) {
-            Some(file) => file,
-            None => {
-                let file = Arc::new(tempfile::tempfile()?);
-                (self.file, self.end) = (Arc::downgrade(&file), 0);
-                file
+    /// Counts a chunk less that waits in its file.
+    fn leave(&mut self, chunk: &Chunk) {
+        let Some(file) = chunk.file_id() else { return };
+        if let Entry::Occupied(mut n_items) = self.files.entry(file) {
+            *n_items.get_mut() -= 1;
+            if *n_items.get() == 0 {
+                n_items.remove();
             }
-        };
-        let start = self.end;
-        chunk.read(&mut |bytes| {
-            file.write_all_at(bytes, self.end)?;
-            self.end += bytes.len() as u64;
-            Ok(())
-        })?;
-        Ok(Chunk::in_file(chunk.stream, file, start, self.end - start))
+        }
     }
 }
 
@@ -206,31 +161,37 @@ pub(super) struct Stretch {
     whole: Chunk,
     /// Whose the bytes are, where they are not all of one stream.
     turns: Option<Box<Turns>>,
-    /// Whether it is the first of its attempt that waits in its file.
-    begins_file: bool,
+}
+
+/// What became of output that might lie right behind some.
+enum Joined {
+    Apart,
+    /// It is part of it now; the notes should be put into a file.
+    Taken {
+        notes: Option<Arc<Block>>,
+    },
 }
 
 impl Stretch {
-    fn new(whole: Chunk, begins_file: bool) -> Stretch {
-        Stretch { whole, turns: None, begins_file }
+    fn new(whole: Chunk) -> Stretch {
+        Stretch { whole, turns: None }
     }
 
-    /// Takes `next` in where it lies right behind; returns whether it did.
-    fn push(&mut self, next: &Chunk) -> bool {
+    /// Takes `next` in where it lies right behind.
+    fn push(&mut self, next: &Chunk) -> Joined {
         let before = self.whole.len();
         if !self.whole.extend(next) {
-            return false;
+            return Joined::Apart;
         }
-        match &mut self.turns {
+        let notes = match &mut self.turns {
             Some(turns) => turns.push(next.stream, next.len()),
-            None if next.stream == self.whole.stream => {}
+            None if next.stream == self.whole.stream => None,
             None => {
-                let mut turns = Turns::starting(self.whole.stream, before);
-                turns.push(next.stream, next.len());
-                self.turns = Some(Box::new(turns));
+                let turns = Turns::starting(self.whole.stream, before);
+                self.turns.insert(Box::new(turns)).push(next.stream, next.len())
             }
-        }
-        true
+        };
+        Joined::Taken { notes }
     }
 
     /// Takes the next piece of one stream off; `None` where nothing is left.
@@ -251,142 +212,15 @@ impl Stretch {
     }
 }
 
-/// How many bytes of which stream in turn: first in, first out.
-#[derive(Debug)]
-struct Turns {
-    /// What is taken next.
-    next: Option<(Stream, u64)>,
-    /// What follows it, as it is noted, from `at` on.
-    head: Vec<u8>,
-    at: usize,
-    /// What follows that, in blocks of these lengths.
-    blocks: Option<Blocks>,
-    /// What follows that.
-    tail: Vec<u8>,
-    /// At which length the tail becomes a block.
-    most: usize,
-    /// The newest, which may still grow.
-    last: (Stream, u64),
-}
-
-/// Blocks in a private file without a name.
-#[derive(Debug)]
-struct Blocks {
-    file: File,
-    from: u64,
-    lengths: VecDeque<usize>,
-}
-
-impl Turns {
-    fn starting(stream: Stream, len: u64) -> Turns {
-        let (head, tail) = (Vec::new(), Vec::new());
-        let last = (stream, len);
-        Turns { next: None, head, at: 0, blocks: None, tail, most: MAX_NOTED, last }
-    }
-
-    fn push(&mut self, stream: Stream, len: u64) {
-        if self.last.0 == stream {
-            self.last.1 += len;
-            return;
-        }
-        let (before, n) = std::mem::replace(&mut self.last, (stream, len));
-        note(before, n, &mut self.tail);
-        if self.tail.len() < self.most {
-            return;
-        }
-        match self.add_block() {
-            Ok(()) => self.tail.clear(),
-            // It stays in memory then, and the next try is far off.
-            Err(_) => self.most *= 2,
-        }
-    }
-
-    fn add_block(&mut self) -> io::Result<()> {
-        let blocks = match &mut self.blocks {
-            Some(blocks) => blocks,
-            None => {
-                let file = tempfile::tempfile()?;
-                self.blocks.insert(Blocks { file, from: 0, lengths: VecDeque::new() })
-            }
-        };
-        let end = blocks.from + blocks.lengths.iter().sum::<usize>() as u64;
-        blocks.file.write_all_at(&self.tail, end)?;
-        blocks.lengths.push_back(self.tail.len());
-        Ok(())
-    }
-
-    /// Takes the next turn off, or the first `most` bytes of it.
-    fn take(&mut self, most: u64) -> io::Result<(Stream, u64)> {
-        let (stream, len) = match self.next.take() {
-            Some(next) => next,
-            None => self.following()?,
-        };
-        if len > most {
-            self.next = Some((stream, len - most));
-        }
-        Ok((stream, len.min(most)))
-    }
-
-    fn following(&mut self) -> io::Result<(Stream, u64)> {
-        if self.at == self.head.len() {
-            self.refill()?;
-        }
-        if self.at == self.head.len() {
-            return Ok((self.last.0, std::mem::take(&mut self.last.1)));
-        }
-        let (turn, n_bytes) = noted(&self.head[self.at..]);
-        self.at += n_bytes;
-        Ok(turn)
-    }
-
-    fn refill(&mut self) -> io::Result<()> {
-        self.head.clear();
-        self.at = 0;
-        if let Some(blocks) = &mut self.blocks
-            && let Some(length) = blocks.lengths.pop_front()
-        {
-            self.head.resize(length, 0);
-            blocks.file.read_exact_at(&mut self.head, blocks.from)?;
-            blocks.from += length as u64;
-        } else {
-            std::mem::swap(&mut self.head, &mut self.tail);
-        }
-        Ok(())
-    }
-}
-
-/// Notes a turn: seven bits a byte, the lowest first, the highest bit where more follow; the lowest
-/// two bits of the number are the stream.
-fn note(stream: Stream, len: u64, to: &mut Vec<u8>) {
-    let stream = match stream {
-        Stream::Out => 0,
-        Stream::Err => 1,
-        Stream::Pyoco => 2,
-    };
-    let mut rest = len << 2 | stream;
-    while rest >= 0x80 {
-        to.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    to.push(rest as u8);
-}
-
-/// Reads a turn back; returns how many bytes it took, too.
-fn noted(bytes: &[u8]) -> ((Stream, u64), usize) {
-    let end = bytes.iter().position(|byte| byte & 0x80 == 0).expect("turns are noted whole");
-    let fold = |number, byte: &u8| number << 7 | u64::from(byte & 0x7f);
-    let number = bytes[..=end].iter().rev().fold(0, fold);
-    let stream = match number & 3 {
-        0 => Stream::Out,
-        1 => Stream::Err,
-        _ => Stream::Pyoco,
-    };
-    ((stream, number >> 2), end + 1)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::FileExt;
+    use std::sync::Weak;
+
+    use super::turns::MAX_NOTED;
     use super::*;
+    use crate::event::Stream;
 
     /// Where the output of a task is kept, as the log of a run does it.
     struct Log {
@@ -482,7 +316,7 @@ mod tests {
         let mut a = Log::new();
         let chunk = a.write(Stream::Out, &vec![b'x'; 2_000_000]);
         let mut rest = chunk;
-        let mut backlog = Backlog::default();
+        let (mut backlog, mut copies) = (Backlog::default(), Copies::default());
         let mut expected = Vec::new();
         let mut n = 0u64;
         while !rest.is_empty() {
@@ -490,12 +324,13 @@ mod tests {
             let mut piece = rest.take_front(if n.is_multiple_of(1000) { 300 } else { 1 });
             piece.stream = if n.is_multiple_of(2) { Stream::Err } else { Stream::Out };
             expected.push((piece.stream, piece.len()));
-            backlog.output(A, piece);
+            send(&mut backlog, &mut copies, A, piece);
         }
         assert_eq!(backlog.items.len(), 1);
         let Some(Item::Output(_, mut stretch)) = backlog.take() else { panic!("it is output") };
         let turns = stretch.turns.as_ref().expect("both streams");
-        assert!(turns.tail.len() < MAX_NOTED && turns.blocks.as_ref().is_some());
+        assert!(turns.tail.len() < MAX_NOTED && turns.blocks.len() > 2);
+        assert!(turns.blocks.iter().all(|block| block.in_memory().is_none()));
         let mut taken = Vec::new();
         while let Some(piece) = stretch.take().expect("all is known") {
             taken.push((piece.stream, piece.len()));
@@ -506,7 +341,9 @@ mod tests {
     /// Sends output as the channel does.
     fn send(backlog: &mut Backlog, copies: &mut Copies, attempt: Attempt, chunk: Chunk) {
         let chunk = if backlog.wants_copies() { copies.copy(chunk) } else { chunk };
-        backlog.output(attempt, chunk);
+        if let Some(block) = backlog.output(attempt, chunk) {
+            copies.keep(&block);
+        }
     }
 
     #[test]
@@ -525,13 +362,42 @@ mod tests {
         assert_eq!((held, copies.file.strong_count() > 0), (MAX_FILES, true));
         let told = told(&mut backlog).concat().replace("0o:", "");
         assert_eq!(told, expected);
-        assert_eq!((copies.file.strong_count(), backlog.n_files), (0, 0));
+        assert_eq!((copies.file.strong_count(), backlog.files.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_file_counts_until_the_last_of_its_output_is_taken() {
+        let (mut a, mut b) = (Log::new(), Log::new());
+        let mut backlog = Backlog::default();
+        for _ in 0..2 {
+            backlog.output(A, a.write(Stream::Out, b"a"));
+            backlog.output(B, b.write(Stream::Out, b"b"));
+        }
+        let mut counted = Vec::new();
+        while backlog.take().is_some() {
+            counted.push(backlog.files.len());
+        }
+        assert_eq!(counted, [2, 2, 1, 0]);
+    }
+
+    #[test]
+    fn notes_that_no_file_takes_are_read_from_memory() {
+        let mut a = Log::new();
+        let mut rest = a.write(Stream::Out, &vec![b'x'; 2 * MAX_NOTED + 2]);
+        let mut backlog = Backlog::default();
+        let mut n_pieces = 0;
+        while !rest.is_empty() {
+            let mut piece = rest.take_front(1);
+            piece.stream = if n_pieces % 2 == 0 { Stream::Out } else { Stream::Err };
+            backlog.output(A, piece); // what it returns is lost, as on a full disk
+            n_pieces += 1;
+        }
+        assert_eq!(told(&mut backlog).len(), n_pieces);
     }
 
     #[test]
     fn copies_are_let_go_while_a_steady_reader_stays_behind() {
-        let (mut backlog, mut copies) =
-            (Backlog::default(), Copies { most: 1000, ..Copies::default() });
+        let (mut backlog, mut copies) = (Backlog::default(), Copies::up_to(1000));
         let mut files: Vec<Weak<File>> = Vec::new();
         let mut n_taken = 0;
         for n in 0..5000 {
@@ -574,17 +440,5 @@ mod tests {
         assert_eq!(backlog.in_memory, 0);
         backlog.output(A, Chunk::in_memory(Stream::Out, &bytes));
         assert_eq!(backlog.items.len(), 1);
-    }
-
-    #[test]
-    fn turns_are_read_as_they_were_noted() {
-        for stream in [Stream::Out, Stream::Err, Stream::Pyoco] {
-            for len in [1, 31, 32, 4095, 4096, u64::MAX >> 2] {
-                let mut bytes = Vec::new();
-                note(stream, len, &mut bytes);
-                bytes.push(0x81);
-                assert_eq!(noted(&bytes), ((stream, len), bytes.len() - 1));
-            }
-        }
     }
 }

@@ -113,7 +113,11 @@ impl Channel {
     fn output(&self, attempt: Attempt, chunk: Chunk) {
         let wants_copies = lock(&self.backlog).as_ref().is_some_and(Backlog::wants_copies);
         let chunk = if wants_copies { lock(&self.copies).copy(chunk) } else { chunk };
-        self.send(|backlog| backlog.output(attempt, chunk));
+        let mut notes = None;
+        self.send(|backlog| notes = backlog.output(attempt, chunk));
+        if let Some(notes) = notes {
+            lock(&self.copies).keep(&notes);
+        }
     }
 
     /// Returns the next item, `None` where none came in time.

@@ -9,22 +9,23 @@
 //! What comes and goes here is told to the run's watchdog, where it has one, under the same lock: it
 //! hears that a group is gone before it can hear of another one with that number.
 
+mod orphans;
 mod suspend;
 mod watched;
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::OwnedFd;
-use std::sync::Mutex;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
 use duct::Handle;
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, getpgid, kill_process, kill_process_group, waitid,
-};
+use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 
 use super::lock;
-use super::os::{ExitWatch, Remnant, ended_children, is_in_our_group, living_groups, members};
+use super::look::SharedLook;
+use super::os::{self, ExitWatch, Holders, Remnant};
 use super::watchdog::{Message, Watchdog};
 use crate::model::{SIGKILL, TaskId};
 
@@ -37,10 +38,12 @@ const MOST_REMNANTS: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     table: Mutex<Table>,
-    gate: suspend::Gate,
+    /// Something came to pass that a start or a suspension may wait for.
+    changed: Condvar,
     killed: AtomicBool,
-    /// The groups that had a living process at the latest look, and when that began.
-    living: Mutex<Option<(Instant, HashSet<Pid>)>>,
+    /// The living processes of every group.
+    living: SharedLook<HashMap<Pid, Vec<Pid>>>,
+    holders: SharedLook<Holders>,
 }
 
 #[derive(Debug, Default)]
@@ -54,8 +57,9 @@ struct Table {
     to_leaked: Option<i32>,
     /// How many remnants there may be before it is looked which of them are gone.
     most_remnants: usize,
-    /// How many tasks are being started.
-    starting: usize,
+    /// Processes that are being started, and are not in the table yet.
+    n_starting: usize,
+    is_suspended: bool,
     watchdog: Option<Watchdog>,
     /// Children that are out of the table, and that a thread waits for.
     awaited: Vec<Pid>,
@@ -76,15 +80,15 @@ struct Live {
 
 impl Groups {
     /// Enters the group of an attempt right after its start.
-    pub(super) fn enter(&self, task: TaskId, attempt: u32, leader: Pid) {
+    fn enter(&self, task: TaskId, attempt: u32, leader: Pid) {
         let mut table = lock(&self.table);
-        table.starting -= 1;
+        table.n_starting -= 1;
         table.tell_group(leader);
         let is_killed = self.killed.load(Ordering::SeqCst);
         if is_killed {
             send(leader, SIGKILL); // the kill came while this one was being started
         }
-        let is_held = !is_killed && self.gate.is_suspended();
+        let is_held = !is_killed && table.is_suspended;
         if is_held {
             let _ = kill_process_group(leader, Signal::STOP); // one that has exited is no error
         }
@@ -97,6 +101,8 @@ impl Groups {
             is_held,
         };
         table.live.insert((task, attempt), live);
+        drop(table);
+        self.changed.notify_all();
     }
 
     /// Sends a signal to the group of an attempt, if it is still there.
@@ -135,13 +141,15 @@ impl Groups {
     /// Kills every group, and all that will still be entered.
     pub(super) fn kill_all(&self) {
         self.killed.store(true, Ordering::SeqCst);
-        self.gate.open();
         let mut table = lock(&self.table);
+        table.is_suspended = false; // nothing waits any longer: what still starts is killed as it comes
         for live in table.live.values_mut() {
             live.is_killed = true;
             send(live.leader, SIGKILL);
         }
         table.signal_leaked(SIGKILL);
+        drop(table);
+        self.changed.notify_all();
     }
 
     /// Returns whether everything was killed.
@@ -194,29 +202,45 @@ impl Groups {
         }
     }
 
-    /// Returns whether a group has a living process, as far as can be seen. A look goes through all
-    /// processes: one serves everybody who asked before it began, since many end at the same moment.
-    pub(super) fn has_living(&self, group: Pid) -> bool {
-        let asked = Instant::now();
-        let mut living = lock(&self.living);
-        let (_, groups) = match &*living {
-            Some(look) if look.0 >= asked => look,
-            Some(_) | None => living.insert((Instant::now(), living_groups())),
-        };
-        groups.contains(&group)
+    /// Returns the living processes of a group, as far as can be seen, as descriptors that become
+    /// readable when one exits.
+    ///
+    /// # Errors
+    /// Where there are some, and none of them can be watched.
+    pub(super) fn members(&self, group: Pid) -> io::Result<Vec<OwnedFd>> {
+        loop {
+            let living = self.living.fresh(os::living);
+            let Some(pids) = living.get(&group) else { return Ok(Vec::new()) };
+            let found = watched(pids, group)?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+            // All have gone meanwhile, and may have left others.
+        }
+    }
+
+    /// Returns the processes that belong to a group or hold one of its pipes open.
+    pub(super) fn holders(&self, group: Pid, pipes: &[BorrowedFd<'_>]) -> Vec<u32> {
+        self.holders.fresh(Holders::look).of(group, pipes)
     }
 
     /// Returns the living processes of the groups that outlived their leaders.
     pub(super) fn leaked_members(&self) -> Vec<OwnedFd> {
         let leaders: HashSet<Pid> = lock(&self.table).outlived().collect();
-        let found = members(&leaders); // without the lock: it takes its time where many processes are
+        if leaders.is_empty() {
+            return Vec::new(); // a look costs as much as there are processes
+        }
+        let living = self.living.fresh(os::living); // without the lock of the table: it takes its time
+        let of_one = |leader: &Pid| watched(living.get(leader)?, *leader).ok();
+        let found: Vec<_> =
+            leaders.iter().filter_map(|leader| Some((*leader, of_one(leader)?))).collect();
         let table = lock(&self.table);
         // Who still is what it was has had its number during the look, too.
         let remnants = table.remnants.iter().filter(|remnant| remnant.is_there());
         let leaked = table.leaked.iter().map(|(leader, _)| *leader);
         let there: HashSet<Pid> = leaked.chain(remnants.map(Remnant::leader)).collect();
         let ours = found.into_iter().filter(|(group, _)| there.contains(group));
-        ours.map(|(_, member)| member).collect()
+        ours.flat_map(|(_, members)| members).collect()
     }
 
     /// Lets go of the groups that outlived their leaders; at stop and kill they are killed.
@@ -236,59 +260,12 @@ impl Groups {
     }
 }
 
-impl Groups {
-    /// Reaps the children that have ended and that nobody here waits for: this process inherited them
-    /// from others. Returns whether there may be more in a moment.
-    pub(super) fn reap_orphans(&self) -> bool {
-        loop {
-            let looks: Vec<Look> = ended_children().into_iter().map(|pid| self.look(pid)).collect();
-            if !looks.contains(&Look::Orphan) {
-                return looks.contains(&Look::Unclear);
-            }
-        }
-    }
-
-    /// Looks at a child that has ended; reaps an orphan.
-    fn look(&self, pid: Pid) -> Look {
-        // Under the lock no leader is entered or reaped. A child that has ended was either started by
-        // us before we look whether something is being started, and then that is so or it is in the
-        // table; or we inherited it. Or it is a helper such as `git`, which stays in our own group.
-        let table = lock(&self.table);
-        let is_somebodys = || table.has_leaked(pid) || table.awaited.contains(&pid);
-        if !has_ended(pid, WaitIdOptions::NOWAIT) || is_somebodys() || is_in_our_group(pid) {
-            return Look::Kept;
-        }
-        match table.watchdog_is(pid) {
-            Some(true) => return Look::Kept,
-            None => return Look::Unclear,
-            Some(false) => {}
-        }
-        if self.gate.is_starting() || table.is_live(pid) {
-            return Look::Unclear;
-        }
-        has_ended(pid, WaitIdOptions::empty());
-        Look::Orphan
-    }
-}
-
-/// What a child that has ended is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Look {
-    /// One of ours that stays, or none any more.
-    Kept,
-    /// Perhaps one of ours that is reaped in a moment.
-    Unclear,
-    /// An orphan, which is reaped now.
-    Orphan,
-}
-
-/// Returns whether a child has ended; unless told not to, this reaps it.
-fn has_ended(pid: Pid, options: WaitIdOptions) -> bool {
-    let options = options | WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_)))
-}
-
 impl Table {
+    /// Returns whether there may be processes that the table does not hold yet.
+    fn is_starting(&self) -> bool {
+        self.n_starting > 0
+    }
+
     fn is_live(&self, pid: Pid) -> bool {
         self.live.values().any(|live| live.leader == pid)
     }
@@ -318,10 +295,10 @@ impl Table {
         }
         // Most are gone soon, and each costs a descriptor. The doubling keeps the looks few.
         if self.remnants.len() >= self.most_remnants {
-            let living = living_groups();
+            let living = os::living();
             let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.remnants)
                 .into_iter()
-                .partition(|remnant| living.contains(&remnant.leader()));
+                .partition(|remnant| living.contains_key(&remnant.leader()));
             self.remnants = kept;
             for leader in gone.iter().map(Remnant::leader) {
                 // Its number may be that of another group of ours by now, a dead one that is known.
@@ -333,6 +310,19 @@ impl Table {
         }
         self.remnants.push(remnant);
     }
+}
+
+/// Returns descriptors of those of a group that are still there, as many as can be had.
+fn watched(pids: &[Pid], group: Pid) -> io::Result<Vec<OwnedFd>> {
+    let mut found = Vec::new();
+    for pid in pids {
+        match os::member(*pid, group) {
+            Ok(member) => found.extend(member),
+            Err(error) if found.is_empty() => return Err(error),
+            Err(_) => break, // those that are watched are enough to know that some are there
+        }
+    }
+    Ok(found)
 }
 
 /// Sends a signal to a whole group. A group that is already gone is no error.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::leaks::readable;
 use super::local::LocalExecutor;
 use super::mask::{mask_input, mask_request};
+use super::poll::readable;
 use super::shared::{Message, Origin, Shared};
 use super::watchdog::Watch;
 use super::{LevelHook, lock};

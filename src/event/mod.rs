@@ -37,6 +37,7 @@ pub use audit::{Rules, audit};
 pub use export::{RunJson, TaskJson};
 pub(crate) use files::{open_regular, open_wary};
 pub use memory::{MemoryQueue, MemoryStore};
+pub(crate) use port::FileId;
 pub use port::{
     Chunk, NewRun, QueueBackend, QueueItem, ReadReport, Requests, Retention, RunLog, StateStore,
     StoreError, Stream, TaskLog, TerminalUse, Trace,

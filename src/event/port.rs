@@ -199,6 +199,10 @@ pub struct Chunk {
     source: Source,
 }
 
+/// A file that chunks lie in: another one than that of any other chunk that is there meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FileId(usize);
+
 #[derive(Clone, Debug)]
 enum Source {
     File { file: Arc<File>, offset: u64, len: u64 },
@@ -282,6 +286,14 @@ impl Chunk {
                 Arc::ptr_eq(file, other)
             }
             (Source::Memory(_), _) | (_, Source::Memory(_)) => false,
+        }
+    }
+
+    /// Returns which file it lies in; `None` where it is in memory.
+    pub(crate) fn file_id(&self) -> Option<FileId> {
+        match &self.source {
+            Source::File { file, .. } => Some(FileId(Arc::as_ptr(file).addr())),
+            Source::Memory(_) => None,
         }
     }
 

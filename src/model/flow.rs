@@ -258,6 +258,15 @@ pub struct Task {
     pub(crate) finally: bool,
 }
 
+/// A part of a flow: its tasks may need one another, and none of the other part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// `tasks`: what the run is for.
+    Tasks,
+    /// `finally`: what runs at its end, whatever the outcome.
+    Finally,
+}
+
 impl Task {
     /// Returns the task's name.
     pub fn name(&self) -> &str {
@@ -282,6 +291,11 @@ impl Task {
     /// Returns whether the task is one of `finally`, which run after all of `tasks` have ended.
     pub fn is_finally(&self) -> bool {
         self.finally
+    }
+
+    /// Returns the part that the task belongs to.
+    pub(crate) fn part(&self) -> Part {
+        if self.finally { Part::Finally } else { Part::Tasks }
     }
 
     /// Returns what the task does.

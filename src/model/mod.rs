@@ -15,6 +15,7 @@ mod state;
 mod text;
 mod time;
 
+pub(crate) use flow::Part;
 pub use flow::{
     Flow, InheritEnv, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Records,
     Retry, Secret, Secrets, Shell, Syntax, Task, Work,

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::plan::Part;
 use super::retry::Timer;
 use super::{Action, Announced, Overdue, Phase, Scheduler, Turn};
 use crate::event::{CancelRequest, Event, RunCancelling, TaskStopping};
-use crate::model::{Level, Ms, OnCancel, Reason, SIGKILL, SIGTERM, TaskId, TaskState, signal_name};
+use crate::model::{
+    Level, Ms, OnCancel, Part, Reason, SIGKILL, SIGTERM, TaskId, TaskState, signal_name,
+};
 
 /// Why a running task is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

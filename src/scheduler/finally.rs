@@ -1,14 +1,13 @@
 //! The tasks of `finally`: they wait for all of `tasks`, and then run whatever the outcome was. What
 //! they need of one another is an order and no condition.
 
-use super::plan::Part;
 use super::{Action, Scheduler, Turn, cancel::Why};
-use crate::model::{Reason, RunStatus, TaskId, TaskState};
+use crate::model::{Part, Reason, RunStatus, TaskId, TaskState};
 
 impl Scheduler {
     /// Returns the part that a task belongs to.
     pub(super) fn part_of(&self, id: TaskId) -> Part {
-        Part::of(self.plan.flow.task(id))
+        self.plan.flow.task(id).part()
     }
 
     /// Returns the tasks of a part.

@@ -15,8 +15,6 @@ mod ready;
 mod retry;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_terminal;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

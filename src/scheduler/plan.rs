@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::graph::Selected;
-use crate::model::{Flow, Ms, OnCancel, OnFailure, OnTaskFailure, Task, TaskId};
+use crate::model::{Flow, Ms, OnCancel, OnFailure, OnTaskFailure, Part, TaskId};
 
 /// The deadline of level stop: GitHub leaves 2.5 s between TERM and KILL.
 pub const STOP_GRACE: Ms = Ms(2000);
@@ -12,22 +12,6 @@ pub const STOP_GRACE: Ms = Ms(2000);
 /// From which deadline on level stop leaves time for `finally`: systemd, Kubernetes and GitLab leave 30 s
 /// between TERM and KILL.
 const FINALLY_AT_STOP: Ms = Ms(4000);
-
-/// The two parts of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// What the run is for.
-    Tasks,
-    /// What runs at its end, whatever the outcome.
-    Finally,
-}
-
-impl Part {
-    /// Returns the part that a task belongs to.
-    pub(super) fn of(task: &Task) -> Part {
-        if task.finally { Part::Finally } else { Part::Tasks }
-    }
-}
 
 /// A run before it begins.
 #[derive(Clone, Debug)]
@@ -113,7 +97,7 @@ impl Plan {
     /// Returns how long level stop leaves a task between its first signal and its end.
     pub(crate) fn stop_grace(&self, id: TaskId) -> Ms {
         let task = self.flow.task(id);
-        self.grace_of(Part::of(task)).min(task.options.kill.after)
+        self.grace_of(task.part()).min(task.options.kill.after)
     }
 
     /// Returns what the first level of a cancel does to `task`.

@@ -2,10 +2,9 @@
 
 use std::cmp::Reverse;
 
-use super::plan::Part;
 use super::{Action, Phase, Scheduler, Turn, cancel::Why};
 use crate::event::{Event, TaskQueued};
-use crate::model::{Flow, ListId, OnFailure, OnTaskFailure, Reason, TaskId, TaskState};
+use crate::model::{Flow, ListId, OnFailure, OnTaskFailure, Part, Reason, TaskId, TaskState};
 
 /// How far a list of needs has come. One count serves all the tasks that need the list.
 #[derive(Clone, Debug)]

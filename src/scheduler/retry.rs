@@ -3,10 +3,9 @@
 use std::cmp::Reverse;
 
 use super::cancel::Why;
-use super::plan::Part;
 use super::{Action, Phase, Scheduler, Turn};
 use crate::event::{Event, Measured, TaskRetrying};
-use crate::model::{Ms, Reason, SIGKILL, TaskId, TaskState};
+use crate::model::{Ms, Part, Reason, SIGKILL, TaskId, TaskState};
 
 /// What a moment brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -17,9 +17,9 @@ use super::settings::Settings;
 use super::task::{TaskReader, defaults, on_failure};
 use super::tree::{Entry, Kind, LineIndex, Node, Span};
 use super::values::{self, Env};
-use super::wiring::{Part, Wiring};
+use super::wiring::Wiring;
 use super::{Loaded, MAX_FLOW_NAME};
-use crate::model::{Flow, Param, Syntax, Task, TaskId};
+use crate::model::{Flow, Param, Part, Syntax, Task, TaskId};
 
 const MAX_NAME: usize = 128; // bytes: names become parts of file names
 

@@ -12,7 +12,7 @@ use super::notation::{self, Group};
 use super::tree::{Kind, Node, Span, places_in};
 use super::values;
 use crate::graph::find_cycles;
-use crate::model::{EntryName, ListId, Lists, Task, TaskId};
+use crate::model::{EntryName, ListId, Lists, Part, Task, TaskId};
 
 const WRONG: usize = 10_000; // mistakes in one graph that are looked up
 const CYCLE_SHOWN: usize = 50; // tasks of one cycle: those that people write are shown whole
@@ -28,15 +28,6 @@ struct ResolvedGroup<'t> {
     tasks: Vec<(TaskId, usize)>,
     /// The entries that mean other tasks for each one that needs them; `tasks` has all of these.
     own: Vec<(&'t str, usize)>,
-}
-
-/// A part of a file whose tasks may need one another, and none of the other part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Part {
-    /// `tasks`.
-    Tasks,
-    /// `finally`.
-    Finally,
 }
 
 /// Makes the lists of a flow.

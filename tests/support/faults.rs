@@ -1,57 +1,19 @@
 //! Ways to make the machine misbehave: system calls that fail (`strace`), another user (`setpriv`),
 //! limits (`prlimit`), a small or a read-only disk (`unshare` and `mount`).
 //!
-//! What a machine lacks is told on standard error and the test is passed over; a tool that is only
-//! not installed fails the test where `CI` is set. What is refused (no `ptrace` in a container, no
-//! mounts) is passed over everywhere: no CI can do anything about it.
+//! Whether a machine lets us do so say [`can_inject`], [`can_mount`] and [`can_be_nobody`].
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::Command;
 
 use pyoco::model::RunId;
 
-use super::{Outcome, Project, Record, Running, has_tool};
-
-/// Returns whether a trial of a tool works here; says so where it is refused.
-fn is_allowed(known: &OnceLock<bool>, what: &str, words: &[&str]) -> bool {
-    let allowed = *known.get_or_init(|| {
-        let mut command = Command::new(words[0]);
-        let trial = command.args(&words[1..]).stdin(Stdio::null()).stderr(Stdio::null()).status();
-        trial.is_ok_and(|status| status.success())
-    });
-    if !allowed {
-        eprintln!("passed over: {what} is refused here");
-    }
-    allowed
-}
-
-/// Returns whether system calls can be made to fail.
-#[track_caller]
-pub(crate) fn can_inject() -> bool {
-    static KNOWN: OnceLock<bool> = OnceLock::new();
-    has_tool("strace") && is_allowed(&KNOWN, "strace", &["strace", "-o", "/dev/null", "true"])
-}
-
-/// Returns whether a disk of our own can be mounted.
-#[track_caller]
-pub(crate) fn can_mount() -> bool {
-    static KNOWN: OnceLock<bool> = OnceLock::new();
-    let trial = ["unshare", "-m", "sh", "-c", "mount -t tmpfs -o size=64k none /tmp"];
-    has_tool("unshare") && is_allowed(&KNOWN, "mounting", &trial)
-}
-
-/// Returns whether programs can be run as a user without any rights.
-#[track_caller]
-pub(crate) fn can_be_nobody() -> bool {
-    static KNOWN: OnceLock<bool> = OnceLock::new();
-    let trial = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "true"];
-    has_tool("setpriv") && is_allowed(&KNOWN, "another user", &trial)
-}
+pub(crate) use super::tools::{can_be_nobody, can_inject, can_mount};
+use super::{Outcome, Project, Record, Running};
 
 /// System calls that shall fail, in the words of strace.
 #[derive(Debug)]

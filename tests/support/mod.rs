@@ -19,6 +19,7 @@ mod running;
 mod schema;
 pub(crate) mod strace;
 mod terminal;
+mod tools;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub(crate) use redact::{redact, same};
 pub(crate) use running::{Outcome, Running, wait_for_end, wait_for_file};
 pub(crate) use schema::Schema;
 pub(crate) use terminal::Terminal;
+pub(crate) use tools::{has_tool, is_allowed};
 
 /// The longest that anything in a test may take before the test gives it up.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -39,18 +41,6 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// Whether pyoco was built with what only Linux has: it sees the members of a group then, and who
 /// holds a pipe open.
 pub(crate) const SEES_PROCESSES: bool = cfg!(all(target_os = "linux", not(pyoco_portable)));
-
-/// Returns whether the tests can use this tool. A CI must have it.
-#[track_caller]
-pub(crate) fn has_tool(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    if !is_there {
-        assert!(std::env::var_os("CI").is_none(), "a CI has `{name}`: please install it");
-        eprintln!("skipped: there is no `{name}`");
-    }
-    is_there
-}
 
 /// What the shell of [`Project::shell`] shows when it waits for a command.
 pub(crate) const PROMPT: &str = "your turn> ";

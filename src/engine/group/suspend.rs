@@ -5,13 +5,14 @@
 //!
 //! Whoever stopped itself before is left so: it did not ask to be continued.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::{Groups, lock};
 use crate::engine::os;
+use crate::engine::watchdog::Message;
 use crate::model::TaskId;
 
 /// How long SIGTSTP has to do what it should.
@@ -22,69 +23,49 @@ const STARTING_AT_MOST: Duration = Duration::from_millis(500);
 /// The pause between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(3);
 
-/// How the groups of a run stand to being suspended.
-#[derive(Debug, Default)]
-pub(super) struct Gate {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    is_suspended: bool,
-    /// Processes that are being started, and are not in the table yet.
-    n_starting: usize,
-}
-
-/// While it is there, a process may be started and entered.
+/// While it is there, a process may be started: [`Start::entered`] says that it was. Where that does not
+/// come, there is none.
 #[derive(Debug)]
-pub(in crate::engine) struct Start<'a>(&'a Gate);
+pub(in crate::engine) struct Start<'a> {
+    groups: &'a Groups,
+    is_entered: bool,
+}
+
+impl Start<'_> {
+    /// Enters the group of an attempt, whose leader was just started.
+    pub(in crate::engine) fn entered(mut self, task: TaskId, attempt: u32, leader: Pid) {
+        self.is_entered = true;
+        self.groups.enter(task, attempt, leader);
+    }
+}
 
 impl Drop for Start<'_> {
     fn drop(&mut self) {
-        lock(&self.0.state).n_starting -= 1;
-        self.0.changed.notify_all();
-    }
-}
-
-impl Gate {
-    pub(super) fn is_suspended(&self) -> bool {
-        lock(&self.state).is_suspended
-    }
-
-    /// Returns whether there may be processes that the table does not hold yet.
-    pub(super) fn is_starting(&self) -> bool {
-        lock(&self.state).n_starting > 0
-    }
-
-    /// Lets nothing start, if that is still wanted; returns whether it is. A kill says that it is not
-    /// before it opens the gate, and so cannot be missed.
-    fn close(&self, is_wanted: impl FnOnce() -> bool) -> bool {
-        let mut state = lock(&self.state);
-        let is_wanted = is_wanted();
-        state.is_suspended |= is_wanted;
-        is_wanted
-    }
-
-    /// Lets nothing wait any longer: what still starts is killed as it comes.
-    pub(super) fn open(&self) {
-        lock(&self.state).is_suspended = false;
-        self.changed.notify_all();
+        if self.is_entered {
+            return;
+        }
+        let mut table = lock(&self.groups.table);
+        table.n_starting -= 1;
+        table.tell(Message::NotStarted);
+        drop(table);
+        self.groups.changed.notify_all();
     }
 }
 
 impl Groups {
     /// Asks to start a process; waits while the run is suspended.
     pub(in crate::engine) fn begin_start(&self) -> Start<'_> {
-        let state = lock(&self.gate.state);
-        let state = self.gate.changed.wait_while(state, |state| state.is_suspended);
-        state.unwrap_or_else(PoisonError::into_inner).n_starting += 1;
-        Start(&self.gate)
+        let table = lock(&self.table);
+        let table = self.changed.wait_while(table, |table| table.is_suspended);
+        let mut table = table.unwrap_or_else(PoisonError::into_inner);
+        table.n_starting += 1;
+        table.tell(Message::Starting);
+        Start { groups: self, is_entered: false }
     }
 
     /// Returns whether the groups are suspended.
     pub(in crate::engine) fn is_suspended(&self) -> bool {
-        self.gate.is_suspended()
+        lock(&self.table).is_suspended
     }
 
     /// Stops every group, and all that will still be entered before [`Groups::resume`]; a killed run is
@@ -95,12 +76,12 @@ impl Groups {
         while Instant::now() < deadline && !are_stopped(&stopped) {
             std::thread::sleep(LOOK_AGAIN);
         }
-        let while_any = |state: &mut State| state.n_starting > 0;
-        let state = lock(&self.gate.state);
-        // One that takes longer is stopped as it is entered.
-        drop(self.gate.changed.wait_timeout_while(state, STARTING_AT_MOST, while_any));
         let table = lock(&self.table);
-        if !self.gate.is_suspended() {
+        // One that takes longer is stopped as it is entered.
+        let waited =
+            self.changed.wait_timeout_while(table, STARTING_AT_MOST, |table| table.is_starting());
+        let (table, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if !table.is_suspended {
             return; // a kill or a resume came meanwhile
         }
         for live in table.live.values().filter(|live| live.is_held) {
@@ -110,14 +91,15 @@ impl Groups {
         table.remnants.iter().for_each(|remnant| remnant.send(Signal::STOP));
     }
 
-    /// Closes the gate and sends SIGTSTP to all; returns the leaders of the groups that shall stop, or
+    /// Lets nothing start any more and sends SIGTSTP to all; returns the leaders of the groups that shall stop, or
     /// `None` where everything was killed.
     fn stop_politely(&self, with: impl FnOnce()) -> Option<Vec<Pid>> {
-        // The gate too is closed under this lock: whoever resumes sees both or neither.
         let mut table = lock(&self.table);
-        if !self.gate.close(|| !self.is_killed()) {
+        // A kill says that it comes before it asks for the table, and so cannot be missed.
+        if self.is_killed() {
             return None;
         }
+        table.is_suspended = true;
         with();
         let mut told = Vec::new();
         for live in table.live.values_mut().filter(|live| stop_signal(live.leader).is_none()) {
@@ -139,16 +121,18 @@ impl Groups {
     pub(in crate::engine) fn resume(&self, with: impl FnOnce()) {
         let mut table = lock(&self.table);
         with();
-        if !self.gate.is_suspended() {
+        if !table.is_suspended {
             return;
         }
-        self.gate.open();
+        table.is_suspended = false;
         for live in table.live.values_mut().filter(|live| live.is_held && !live.has_terminal) {
             live.is_held = false;
             go_on(live.leader);
         }
         table.leaked.iter().for_each(|(leader, _)| go_on(*leader));
         table.remnants.iter().for_each(|remnant| remnant.send(Signal::CONT));
+        drop(table);
+        self.changed.notify_all();
     }
 
     /// Notes that a group has the terminal.
@@ -161,9 +145,10 @@ impl Groups {
     /// Notes that the terminal was taken from a group: who is left of it needs none to go on.
     pub(in crate::engine) fn lost_terminal(&self, task: TaskId, attempt: u32) {
         let mut table = lock(&self.table);
+        let is_suspended = table.is_suspended;
         let Some(live) = table.live.get_mut(&(task, attempt)) else { return };
         live.has_terminal = false;
-        if live.is_held && !self.gate.is_suspended() {
+        if live.is_held && !is_suspended {
             live.is_held = false; // it was resumed, and left to the worker
             go_on(live.leader);
         }
@@ -211,37 +196,11 @@ pub(in crate::engine) fn stop_signal(pid: Pid) -> Option<i32> {
 }
 
 #[cfg(test)]
-#[cfg(target_os = "linux")]
 mod tests {
-    use std::path::Path;
     use std::sync::mpsc::channel;
     use std::thread;
 
     use super::*;
-
-    #[test]
-    fn nothing_comes_between_the_gate_and_the_table() {
-        let groups = Groups::default();
-        let table = lock(&groups.table);
-        let (tell, told) = channel();
-        thread::scope(|scope| {
-            let suspension = scope.spawn(|| {
-                let own = std::fs::read_link("/proc/thread-self").expect("there is a /proc");
-                tell.send(own).expect("it is awaited");
-                groups.suspend(|| {});
-            });
-            let stat = Path::new("/proc").join(told.recv().expect("it was sent")).join("stat");
-            // It sleeps once it waits for the table.
-            let sleeps = || std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") S "));
-            while !sleeps() && !suspension.is_finished() {
-                thread::yield_now();
-            }
-            let is_suspended = groups.is_suspended();
-            drop(table);
-            assert!(!is_suspended, "a resume would find nothing stopped, and leave it so");
-        });
-        assert!(groups.is_suspended());
-    }
 
     #[test]
     fn what_is_killed_is_not_suspended() {
@@ -249,5 +208,25 @@ mod tests {
         groups.kill_all();
         groups.suspend(|| panic!("it stands still for ever"));
         assert!(!groups.is_suspended());
+    }
+
+    #[test]
+    fn a_start_waits_for_the_end_of_a_suspension() {
+        for ends in [|groups: &Groups| groups.resume(|| {}), Groups::kill_all] {
+            let groups = Groups::default();
+            groups.suspend(|| {});
+            let (tell, told) = channel();
+            thread::scope(|scope| {
+                let groups = &groups;
+                scope.spawn(move || {
+                    let start = groups.begin_start();
+                    tell.send(groups.is_suspended()).expect("it is awaited");
+                    drop(start);
+                });
+                ends(groups);
+                assert_eq!(told.recv(), Ok(false));
+            });
+            assert!(!lock(&groups.table).is_starting(), "a start that came to nothing is over");
+        }
     }
 }

@@ -11,21 +11,6 @@ use crate::engine::os::start_time;
 use crate::engine::watchdog::{Health, Message, Watchdog};
 
 impl Groups {
-    /// Says that a process is about to be started: [`Groups::enter`] or [`Groups::not_started`] says
-    /// what came of it.
-    pub(in crate::engine) fn starting(&self) {
-        let mut table = lock(&self.table);
-        table.starting += 1;
-        table.tell(Message::Starting);
-    }
-
-    /// Says that a start has failed.
-    pub(in crate::engine) fn not_started(&self) {
-        let mut table = lock(&self.table);
-        table.starting -= 1;
-        table.tell(Message::NotStarted);
-    }
-
     /// Returns since when the oldest of the live groups runs.
     pub(in crate::engine) fn oldest(&self) -> Option<Instant> {
         lock(&self.table).live.values().map(|live| live.since).min()
@@ -89,7 +74,7 @@ impl Table {
         let leaders = self.live.values().map(|live| live.leader);
         let leaders: Vec<Pid> = leaders.chain(self.outlived()).collect();
         leaders.into_iter().for_each(|leader| self.tell_group(leader));
-        (0..self.starting).for_each(|_| self.tell(Message::Starting));
+        (0..self.n_starting).for_each(|_| self.tell(Message::Starting));
     }
 
     /// Returns whether a child is the watchdog, which is reaped by who ends it; `None` where that is

@@ -2,22 +2,24 @@
 //! reaped, and who holds a pipe open.
 
 mod belonging;
+mod holders;
 mod proc;
 mod processes;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use self::proc::Stat;
 use super::{End, first_ended_child};
 
 pub(in crate::engine) use belonging::{belonging, kill_started_at, start_time, untold_groups};
+pub(in crate::engine) use holders::Holders;
 pub(in crate::engine) use processes::{look_closer, processes};
 
 /// Becomes readable when a process has exited.
@@ -153,31 +155,26 @@ fn own_peak() -> Option<u64> {
     Some(in_kib * 1024)
 }
 
-/// Returns the processes that belong to `group` or hold one of `pipes` open, this one excepted.
-///
-/// A look into `/proc`, so that it can miss who comes and goes meanwhile.
-pub(in crate::engine) fn holders(group: Pid, pipes: &[BorrowedFd<'_>]) -> Vec<u32> {
-    let names: Vec<String> = pipes.iter().filter_map(|pipe| pipe_name(*pipe)).collect();
-    let own = getpid();
-    let is_holder = |pid: &Pid| *pid != own && (is_in_group(*pid, group) || holds(*pid, &names));
-    let found = proc::all().filter(is_holder);
-    let mut found: Vec<u32> = found.map(|pid| pid.as_raw_nonzero().get().cast_unsigned()).collect();
-    found.sort_unstable();
-    found
+/// Returns the living processes of every group.
+pub(in crate::engine) fn living() -> HashMap<Pid, Vec<Pid>> {
+    let mut living: HashMap<Pid, Vec<Pid>> = HashMap::new();
+    for pid in proc::all() {
+        if let Some(group) = living_group_of(pid) {
+            living.entry(group).or_default().push(pid);
+        }
+    }
+    living
 }
 
-/// Returns the living processes of `groups`, each with its group, as descriptors that become readable
-/// when one exits.
-pub(in crate::engine) fn members(groups: &HashSet<Pid>) -> Vec<(Pid, OwnedFd)> {
-    if groups.is_empty() {
-        return Vec::new(); // a look costs as much as there are processes
+/// Returns a descriptor of a process that becomes readable when it exits; `None` where it is no living
+/// member of the group any more.
+pub(in crate::engine) fn member(pid: Pid, group: Pid) -> io::Result<Option<OwnedFd>> {
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        // Only now: the number cannot have become another's between the two.
+        Ok(process) => Ok(Some(process).filter(|_| is_in_group(pid, group))),
+        Err(Errno::SRCH) => Ok(None),
+        Err(error) => Err(error.into()),
     }
-    let member = |pid: Pid| {
-        let group = living_group_of(pid).filter(|group| groups.contains(group))?;
-        // One that has gone meanwhile, and whose number is another's by now, costs a second look.
-        Some((group, pidfd_open(pid, PidfdFlags::empty()).ok()?))
-    };
-    proc::all().filter_map(member).collect()
 }
 
 /// Returns the groups that have a process which is neither stopped nor dead; `None` where they cannot
@@ -186,16 +183,6 @@ pub(in crate::engine) fn running_groups() -> Option<HashSet<Pid>> {
     let runs = |stat: &Stat| stat.is_alive() && !matches!(stat.state, 'T' | 't' | 'D');
     let group = |pid: Pid| Stat::of(pid).filter(runs)?.group;
     proc::is_ours().then(|| proc::all().filter_map(group).collect())
-}
-
-fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
-    let file = fs::File::from(pipe.try_clone_to_owned().ok()?);
-    Some(format!("pipe:[{}]", file.metadata().ok()?.ino()))
-}
-
-/// Returns the groups that have a living process.
-pub(in crate::engine) fn living_groups() -> HashSet<Pid> {
-    proc::all().filter_map(living_group_of).collect()
 }
 
 /// Returns children that have ended and are not reaped yet: all of them, where `/proc` is that of our
@@ -216,13 +203,4 @@ fn is_in_group(pid: Pid, group: Pid) -> bool {
 
 fn living_group_of(pid: Pid) -> Option<Pid> {
     Stat::of(pid).filter(Stat::is_alive)?.group
-}
-
-fn holds(pid: Pid, names: &[String]) -> bool {
-    let Ok(descriptors) = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())) else {
-        return false;
-    };
-    descriptors
-        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
-        .any(|target| target.to_str().is_some_and(|target| names.iter().any(|name| name == target)))
 }

@@ -11,13 +11,13 @@ pub(super) use session::{session_of, spawn_apart};
 
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
 pub(super) use linux::{
-    ExitWatch, Remnant, belonging, ended_children, holders, kill_started_at, living_groups,
-    look_closer, members, peek_end, processes, running_groups, start_time, untold_groups,
+    ExitWatch, Holders, Remnant, belonging, ended_children, kill_started_at, living, look_closer,
+    member, peek_end, processes, running_groups, start_time, untold_groups,
 };
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 pub(super) use portable::{
-    ExitWatch, Remnant, belonging, ended_children, holders, kill_started_at, living_groups,
-    look_closer, members, peek_end, processes, running_groups, start_time, untold_groups,
+    ExitWatch, Holders, Remnant, belonging, ended_children, kill_started_at, living, look_closer,
+    member, peek_end, processes, running_groups, start_time, untold_groups,
 };
 
 use crate::model::Ms;

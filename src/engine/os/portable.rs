@@ -1,7 +1,7 @@
 //! Any Unix: a thread waits for the exit and closes a pipe; resource usage and the holders of a pipe
 //! are unknown.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -51,14 +51,30 @@ pub(in crate::engine) fn peek_end(pid: Pid) -> io::Result<End> {
     }
 }
 
-/// Returns nobody: there is no portable way to find them.
-pub(in crate::engine) fn holders(_group: Pid, _pipes: &[BorrowedFd<'_>]) -> Vec<u32> {
-    Vec::new()
+/// Nobody: there is no portable way to find who holds a pipe open.
+#[derive(Debug)]
+pub(in crate::engine) struct Holders;
+
+impl Holders {
+    /// Looks at nothing.
+    pub(in crate::engine) fn look() -> Holders {
+        Holders
+    }
+
+    /// Returns nobody.
+    pub(in crate::engine) fn of(&self, _group: Pid, _pipes: &[BorrowedFd<'_>]) -> Vec<u32> {
+        Vec::new()
+    }
 }
 
 /// Returns nobody: there is no portable way to find them.
-pub(in crate::engine) fn members(_groups: &HashSet<Pid>) -> Vec<(Pid, OwnedFd)> {
-    Vec::new()
+pub(in crate::engine) fn living() -> HashMap<Pid, Vec<Pid>> {
+    HashMap::new()
+}
+
+/// Returns nothing: nobody was found.
+pub(in crate::engine) fn member(_pid: Pid, _group: Pid) -> io::Result<Option<OwnedFd>> {
+    Ok(None)
 }
 
 /// Does nothing: without its start time it cannot be known to be that process.
@@ -135,11 +151,6 @@ impl Remnant {
     pub(in crate::engine) fn is_there(&self) -> bool {
         match *self {}
     }
-}
-
-/// Returns none: nobody asks where there are no remnants.
-pub(in crate::engine) fn living_groups() -> HashSet<Pid> {
-    HashSet::new()
 }
 
 /// Returns children that have ended and are not reaped yet, not always all of them.

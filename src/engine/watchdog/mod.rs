@@ -28,8 +28,8 @@ pub use keep::{Watched, keep_watch};
 pub(super) use protocol::Message;
 
 use super::group::Groups;
-use super::leaks::readable;
 use super::os::{ExitWatch, session_of, spawn_apart};
+use super::poll::readable;
 use crate::model::RunId;
 
 /// The hidden subcommand of the program `pyoco` that is a watchdog. Its arguments are the run's id

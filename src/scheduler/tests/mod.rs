@@ -3,6 +3,7 @@
 mod cancel;
 mod finally;
 mod retry;
+mod terminal;
 mod timeout;
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::*;
+use super::super::*;
 use crate::event::{Rules, audit};
 use crate::spec::{FlowBuilder, TaskBuilder};
 
