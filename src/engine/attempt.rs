@@ -20,6 +20,7 @@ use super::leaks::readable;
 use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
+use super::signal_mask;
 use crate::event::{MAX_TAIL, Measured, StoreError, Stream};
 use crate::model::{Mask, MaskStream, Ms, Reason, TaskId, escape};
 use crate::scheduler::{Ended, Input, Started};
@@ -87,7 +88,8 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         None => run.groups.begin_start(),
     };
     run.groups.starting();
-    let handle = expression.start().inspect_err(|_| run.groups.not_started()).map_err(cannot)?;
+    let handle = start_unmasked(&expression);
+    let handle = handle.inspect_err(|_| run.groups.not_started()).map_err(cannot)?;
     drop(expression); // it holds the write ends, and the pipes end only when all of those are closed
     let pid = handle.pids().first().and_then(|pid| Pid::from_raw(*pid as i32));
     let Some(pid) = pid else {
@@ -116,6 +118,13 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         dir: Some(cut(&run.mask.text(&command.dir.to_string_lossy()), MAX_ARGV).to_owned()),
     })));
     Ok(Process { task, attempt, pid, handle, exit, pipes, loan, _script: command.script })
+}
+
+/// Starts it so that Ctrl-Z reaches it: pyoco keeps that signal from its threads, and the mask is
+/// inherited. A start that sets it otherwise would have to fork.
+fn start_unmasked(expression: &Expression) -> io::Result<Handle> {
+    let _mask = signal_mask::unblock(&signal_mask::KEPT);
+    expression.start()
 }
 
 /// Lets what is started write into pipes; returns their other ends.

@@ -24,6 +24,7 @@ use super::clock::Clock;
 use super::console::ConsoleSender;
 use super::group::Start;
 use super::local::Context;
+use super::signal_mask;
 use crate::model::{Reason, TaskId};
 
 /// How often a task that has the terminal is looked at: a person waits for Ctrl-Z to take effect.
@@ -286,29 +287,6 @@ fn stop_this_process(clock: &Clock) {
 
 /// Does something to the terminal that stops whoever does it in the background.
 fn past_ttou<T>(act: impl FnOnce() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
-    let before = block_ttou();
-    let result = act();
-    set_mask(&before);
-    result
-}
-
-#[expect(unsafe_code, reason = "no crate in use wraps this call safely")]
-fn block_ttou() -> libc::sigset_t {
-    // SAFETY: the sets are made before they are used, and the call touches this thread alone.
-    unsafe {
-        let mut before: libc::sigset_t = std::mem::zeroed();
-        let mut only: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut only);
-        libc::sigaddset(&raw mut only, libc::SIGTTOU);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const only, &raw mut before);
-        before
-    }
-}
-
-#[expect(unsafe_code, reason = "no crate in use wraps this call safely")]
-fn set_mask(mask: &libc::sigset_t) {
-    // SAFETY: the set was filled by the system.
-    unsafe {
-        libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::from_ref(mask), std::ptr::null_mut());
-    }
+    let _mask = signal_mask::block(&[libc::SIGTTOU]);
+    act()
 }

@@ -23,6 +23,7 @@ mod os;
 mod post_mortem;
 mod runner;
 mod shared;
+pub(crate) mod signal_mask;
 mod start;
 mod watchdog;
 
