@@ -198,8 +198,9 @@ impl Process {
             // What a kill leaves behind has its moment too.
             if !members.is_empty() || (exited_at.is_none() && ready[index]) {
                 exited_at = Some(run.clock.ms());
-                if self.loan.take().is_some() {
-                    // It is wanted back at once.
+                if let Some(mut loan) = self.loan.take() {
+                    loan.ended(run, &os::peek_end(self.pid).unwrap_or_default());
+                    drop(loan); // it is wanted back at once
                     run.groups.lost_terminal(self.task, self.attempt);
                 }
             }
