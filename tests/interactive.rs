@@ -171,6 +171,34 @@ tasks:
 }
 
 #[test]
+fn a_task_that_makes_itself_the_foreground_has_it_until_its_end() {
+    if !has_tool("perl") {
+        return;
+    }
+    let take = "POSIX::tcsetpgrp(fileno($t), getpgrp()) or die $!;";
+    let scripts = [
+        take.to_owned(),
+        // A group of its own that is gone by then.
+        format!("my $p = fork // die; if (!$p) {{ setpgrp; {take} exit }} wait; exit $? >> 8;"),
+    ];
+    for script in scripts {
+        let project = Project::with(&format!(
+            "
+tasks:
+  before: \"{LOOK}\"
+  takes: {{cmd: [perl, -MPOSIX, task], needs: [before]}}
+  after: {{run: \"{LOOK}\", needs: [takes]}}
+"
+        ));
+        let open = "$SIG{TTOU} = 'IGNORE'; open(my $t, '+<', '/dev/tty') or die $!;";
+        project.file("task", format!("{open} {script}\n"));
+        project.terminal(&["run"]).finish().exits(0);
+        let before = modes_where_pyoco_has_it(&project, "before");
+        assert_eq!(modes_where_pyoco_has_it(&project, "after"), before);
+    }
+}
+
+#[test]
 fn a_cancel_from_outside_gives_the_terminal_back_to_the_shell() {
     let project = Project::with(
         "tasks: {a: {run: 'stty -echo -icanon; : > ready; exec sleep 86400', interactive: true}}",

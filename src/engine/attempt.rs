@@ -14,7 +14,7 @@ use rustix::process::Pid;
 use tempfile::NamedTempFile;
 
 use super::command::{Command, refusal};
-use super::foreground::{LOOK_AT_INTERACTIVE, LOOK_AT_OTHERS, Loan};
+use super::foreground::{Held, LOOK_AT_INTERACTIVE, LOOK_AT_OTHERS, Loan};
 use super::group::stop_signal;
 use super::leaks::readable;
 use super::local::Context;
@@ -55,6 +55,8 @@ struct Process {
     pipes: Vec<(Stream, PipeReader)>,
     /// The terminal, where the task has it.
     loan: Option<Loan>,
+    /// The foreground, where it is to stay ours.
+    held: Option<Held>,
     /// What the interpreter reads, perhaps as it goes: it goes away with the process.
     _script: Option<NamedTempFile>,
 }
@@ -87,6 +89,7 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         Some(loan) => loan.begin_start(run)?,
         None => run.groups.begin_start(),
     };
+    let held = if loan.is_none() { Held::now(run) } else { None };
     run.groups.starting();
     let handle = start_unmasked(&expression);
     let handle = handle.inspect_err(|_| run.groups.not_started()).map_err(cannot)?;
@@ -117,7 +120,7 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         argv_cut,
         dir: Some(cut(&run.mask.text(&command.dir.to_string_lossy()), MAX_ARGV).to_owned()),
     })));
-    Ok(Process { task, attempt, pid, handle, exit, pipes, loan, _script: command.script })
+    Ok(Process { task, attempt, pid, handle, exit, pipes, loan, held, _script: command.script })
 }
 
 /// Starts it so that Ctrl-Z reaches it: pyoco keeps that signal from its threads, and the mask is
@@ -198,6 +201,9 @@ impl Process {
             // What a kill leaves behind has its moment too.
             if !members.is_empty() || (exited_at.is_none() && ready[index]) {
                 exited_at = Some(run.clock.ms());
+                if let Some(held) = self.held.take() {
+                    held.keep(run, self.pid);
+                }
                 if let Some(mut loan) = self.loan.take() {
                     loan.ended(run, &os::peek_end(self.pid).unwrap_or_default());
                     drop(loan); // it is wanted back at once

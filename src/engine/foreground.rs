@@ -7,6 +7,8 @@
 //! Ctrl-Z stops the task, since it has the terminal. Its worker sees that, takes the terminal back
 //! and stops this process's own group, as a shell would stop the whole job; when that is continued
 //! in the foreground, the task gets the terminal again.
+//!
+//! A task that is not `interactive` can make itself the foreground. That too is undone at its end.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -18,7 +20,8 @@ use std::time::{Duration, Instant};
 
 use duct::Expression;
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process_group};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process_group, test_kill_process_group};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
 
 use super::clock::Clock;
@@ -120,6 +123,36 @@ impl Terminal {
     fn stream(&self, ours: impl AsFd + IsTerminal) -> io::Result<File> {
         let fd = if ours.is_terminal() { ours.as_fd() } else { self.0.as_fd() };
         Ok(fd.try_clone_to_owned()?.into())
+    }
+}
+
+/// The foreground, which was ours when a task started that has no business with it.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// How often the run had been suspended by then: each time a shell takes it from us.
+    n_pauses: u64,
+}
+
+impl Held {
+    /// Returns it, where we have a terminal and are in its foreground.
+    pub(super) fn now(run: &Context) -> Option<Held> {
+        let is_ours = run.terminal.as_ref().is_some_and(Terminal::is_ours);
+        is_ours.then(|| Held { n_pauses: run.clock.n_pauses() })
+    }
+
+    /// Takes the foreground back from the task with this leader, which has ended, or from a group of
+    /// nobody. Any other group is that of another task or of a shell.
+    pub(super) fn keep(self, run: &Context, leader: Pid) {
+        let Some(terminal) = &run.terminal else { return };
+        let Some(foreground) = terminal.foreground().filter(|group| *group != getpgrp()) else {
+            return;
+        };
+        let is_nobodys = || test_kill_process_group(foreground) == Err(Errno::SRCH);
+        let was_taken = foreground == leader || is_nobodys();
+        if was_taken && self.n_pauses == run.clock.n_pauses() {
+            // Where it has hung up there is nothing to take.
+            let _ = terminal.give(getpgrp());
+        }
     }
 }
 
