@@ -171,6 +171,34 @@ tasks:
 }
 
 #[test]
+fn a_task_that_makes_itself_the_foreground_has_it_until_its_end() {
+    if !has_tool("perl") {
+        return;
+    }
+    let take = "POSIX::tcsetpgrp(fileno($t), getpgrp()) or die $!;";
+    let scripts = [
+        take.to_owned(),
+        // A group of its own that is gone by then.
+        format!("my $p = fork // die; if (!$p) {{ setpgrp; {take} exit }} wait; exit $? >> 8;"),
+    ];
+    for script in scripts {
+        let project = Project::with(&format!(
+            "
+tasks:
+  before: \"{LOOK}\"
+  takes: {{cmd: [perl, -MPOSIX, task], needs: [before]}}
+  after: {{run: \"{LOOK}\", needs: [takes]}}
+"
+        ));
+        let open = "$SIG{TTOU} = 'IGNORE'; open(my $t, '+<', '/dev/tty') or die $!;";
+        project.file("task", format!("{open} {script}\n"));
+        project.terminal(&["run"]).finish().exits(0);
+        let before = modes_where_pyoco_has_it(&project, "before");
+        assert_eq!(modes_where_pyoco_has_it(&project, "after"), before);
+    }
+}
+
+#[test]
 fn a_cancel_from_outside_gives_the_terminal_back_to_the_shell() {
     let project = Project::with(
         "tasks: {a: {run: 'stty -echo -icanon; : > ready; exec sleep 86400', interactive: true}}",
@@ -375,5 +403,52 @@ tasks:
     let shown = screen.screen().contents();
     for text in ["start node=full", "done node=full", "last\n", "done flow="] {
         assert!(shown.contains(text), "{shown}");
+    }
+}
+
+#[test]
+fn what_a_killed_terminal_program_left_on_the_screen_is_undone() {
+    let spoil = "printf '\\033[?1049h\\033[?25l\\033[31m\\033[?2004h\\033[?1000hedit'";
+    let endings = [
+        (format!("{spoil}; kill -KILL $$"), true),
+        (format!("sh -c '{}; kill -TERM $$'; exit $?", spoil.replace('\'', "\"")), true),
+        (format!("{spoil}; exec sleep 86400"), true),
+        ("exit 3".to_owned(), false),
+    ];
+    for (script, is_undone) in endings {
+        let mut project = Project::with("");
+        project.file("task", &script);
+        project.file(
+            "pyoco.yaml",
+            "
+on_failure: isolate
+tasks:
+  first: 'echo first'
+  full: {cmd: [sh, task], interactive: true, needs: [first], timeout: 1s}
+  last: 'echo last'
+",
+        );
+        for term in ["xterm", "dumb"] {
+            project.env("TERM", term);
+            let args = ["run", "-j", "1", "--color", "never"];
+            let outcome = project.terminal(&args).finish().exits(1);
+            let is_undone = is_undone && term != "dumb";
+            assert_eq!(outcome.stdout.contains("\x1b[?1049l"), is_undone, "{script} {outcome:?}");
+            if !is_undone {
+                continue;
+            }
+            let size = |n| std::num::NonZeroU16::new(n).expect("not 0");
+            let mut parser = vt100::Parser::new(size(24), size(80), 0);
+            parser.process(&outcome.bytes);
+            let screen = parser.screen();
+            assert!(!screen.alternate_screen() && !screen.hide_cursor(), "{outcome:?}");
+            assert!(!screen.bracketed_paste(), "{outcome:?}");
+            assert_eq!(screen.fgcolor(), vt100::Color::Default, "{outcome:?}");
+            assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+            let shown = screen.contents();
+            assert!(!shown.contains("edit"), "{shown}");
+            let lines = ["first\n", "start node=full", "last\n"].map(|text| shown.find(text));
+            assert!(lines[0].is_some() && lines.is_sorted(), "{shown}");
+        }
     }
 }

@@ -321,6 +321,40 @@ fn tasks_of_inner_runs_are_suspended_too() {
 }
 
 #[test]
+fn a_stop_that_is_overtaken_is_none_any_more() {
+    // Once while nothing else happens, once while tasks are started all the time.
+    let short: String = (0..300).map(|n| format!("  t{n}: 'true'\n")).collect();
+    for others in [String::new(), short] {
+        let project = Project::with(&format!("jobs: 3\n{}{others}", WAITING.trim_start()));
+        let pyoco = project.spawn(&["run"]);
+        wait_for_file(&project.dir().join("ready"));
+        for _ in 0..100 {
+            pyoco.signal(Signal::TSTP);
+            pyoco.signal(Signal::CONT);
+            wait_for_going(&project, pyoco.pid());
+        }
+        pyoco.signal(Signal::HUP);
+        pyoco.signal(Signal::TSTP);
+        pyoco.signal(Signal::CONT);
+        pyoco.wait().dies_of(1);
+        assert_eq!(project.record().state("wait"), TaskState::Cancelled);
+    }
+}
+
+#[test]
+fn a_task_is_kept_from_no_signal() {
+    if !std::path::Path::new("/proc/self/status").exists() {
+        return;
+    }
+    let project = Project::with("tasks: {a: 'grep SigBlk /proc/self/status'}");
+    project.run(&["run"]).exits(0).says("SigBlk:\t0000000000000000\n");
+    let project =
+        Project::with("tasks: {a: {run: 'grep SigBlk /proc/self/status', interactive: true}}");
+    let shown = project.terminal(&["run"]).finish().exits(0);
+    shown.says("SigBlk:\t0000000000000000\r\n");
+}
+
+#[test]
 fn a_task_that_ignores_the_polite_signal_is_stopped_all_the_same() {
     let project = Project::with(
         "tasks: {a: \"trap '' TSTP; : > ready; until [ -e go ]; do sleep 0.01; done\"}",
@@ -340,6 +374,7 @@ fn what_is_just_being_started_is_stopped_too() {
     let project = Project::with(&format!("tasks:\n{tasks}"));
     let mut pyoco = project.spawn(&["run", "-j", "8"]);
     wait_for("a run", || project.records().len() == 1);
+    let own = pyoco.pid().as_raw_nonzero().get();
     let mut n_stops = 0;
     while !pyoco.has_ended() {
         pyoco.signal(Signal::TSTP);
@@ -352,6 +387,8 @@ fn what_is_just_being_started_is_stopped_too() {
         }
         n_stops += 1;
         pyoco.signal(Signal::CONT);
+        // Stopped at once again nothing would ever be started.
+        wait_for("it to go on", || !project.processes().contains(&(own, 'T')));
     }
     pyoco.wait().exits(0);
     assert!(n_stops > 1);

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
-use crate::engine::{DEAF_TO, WATCHDOG, Watched, keep_watch};
+use crate::engine::{DEAF_TO, WATCHDOG, Watched, keep_watch, signal_mask};
 
 /// Returns the arguments of the subcommand, where it is the one that was called.
 pub(crate) fn words() -> Option<Vec<OsString>> {
@@ -47,18 +47,14 @@ fn watched(words: &[OsString]) -> Option<Watched> {
     })
 }
 
-#[expect(unsafe_code, reason = "no crate in use wraps these calls safely")]
+#[expect(unsafe_code, reason = "no crate in use ignores a signal without a handler")]
 fn be_deaf() {
-    // SAFETY: to be ignored is a disposition of its own, and the set is made before it is used.
-    unsafe {
-        let mut none: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut none);
-        for signal in DEAF_TO {
-            libc::signal(signal, libc::SIG_IGN);
-        }
-        // What came until now was blocked, and is forgotten with the first of the two.
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    for signal in DEAF_TO {
+        // SAFETY: to be ignored is a disposition of its own, and no handler of ours is installed.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
+    // What came until now was blocked, and is forgotten with the loop.
+    signal_mask::clear().forget();
 }
 
 /// Closes what the caller of pyoco left open on purpose: it is meant for tasks. Held here it would

@@ -13,12 +13,13 @@ use rustix::process::Pid;
 use tempfile::NamedTempFile;
 
 use super::command::{Command, refusal};
-use super::foreground::{LOOK_AT_INTERACTIVE, LOOK_AT_OTHERS, Loan};
+use super::foreground::{Held, LOOK_AT_INTERACTIVE, LOOK_AT_OTHERS, Loan};
 use super::group::stop_signal;
 use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
 use super::poll::readable;
+use super::signal_mask;
 use crate::event::{MAX_TAIL, Measured, StoreError, Stream};
 use crate::model::{Mask, MaskStream, Ms, Reason, TaskId, escape};
 use crate::scheduler::{Ended, Input, Started};
@@ -55,6 +56,8 @@ struct Process {
     pipes: Vec<(Stream, PipeReader)>,
     /// The terminal, where the task has it.
     loan: Option<Loan>,
+    /// The foreground, where it is to stay ours.
+    held: Option<Held>,
     /// What the interpreter reads, perhaps as it goes: it goes away with the process.
     _script: Option<NamedTempFile>,
 }
@@ -87,7 +90,8 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         Some(loan) => loan.begin_start(run)?,
         None => run.groups.begin_start(),
     };
-    let handle = expression.start().map_err(cannot)?;
+    let held = if loan.is_none() { Held::now(run) } else { None };
+    let handle = start_unmasked(&expression).map_err(cannot)?;
     drop(expression); // it holds the write ends, and the pipes end only when all of those are closed
     let pid = handle.pids().first().and_then(|pid| Pid::from_raw(*pid as i32));
     let Some(pid) = pid else { return Err(Reason::spawn("no process")) };
@@ -111,7 +115,14 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         argv_cut,
         dir: Some(cut(&run.mask.text(&command.dir.to_string_lossy()), MAX_ARGV).to_owned()),
     })));
-    Ok(Process { task, attempt, pid, handle, exit, pipes, loan, _script: command.script })
+    Ok(Process { task, attempt, pid, handle, exit, pipes, loan, held, _script: command.script })
+}
+
+/// Starts it so that Ctrl-Z reaches it: pyoco keeps that signal from its threads, and the mask is
+/// inherited. A start that sets it otherwise would have to fork.
+fn start_unmasked(expression: &Expression) -> io::Result<Handle> {
+    let _mask = signal_mask::unblock(&signal_mask::KEPT);
+    expression.start()
 }
 
 /// Lets what is started write into pipes; returns their other ends.
@@ -189,8 +200,12 @@ impl Process {
             // What a kill leaves behind has its moment too.
             if left.is_there() || has_ended.next() == Some(&true) {
                 exited_at = Some(run.clock.ms());
-                if self.loan.take().is_some() {
-                    // It is wanted back at once.
+                if let Some(held) = self.held.take() {
+                    held.keep(run, self.pid);
+                }
+                if let Some(mut loan) = self.loan.take() {
+                    loan.ended(run, &os::peek_end(self.pid).unwrap_or_default());
+                    drop(loan); // it is wanted back at once
                     run.groups.lost_terminal(self.task, self.attempt);
                 }
             }

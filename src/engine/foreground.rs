@@ -7,7 +7,10 @@
 //! Ctrl-Z stops the task, since it has the terminal. Its worker sees that, takes the terminal back
 //! and stops this process's own group, as a shell would stop the whole job; when that is continued
 //! in the foreground, the task gets the terminal again.
+//!
+//! A task that is not `interactive` can make itself the foreground. That too is undone at its end.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,13 +20,16 @@ use std::time::{Duration, Instant};
 
 use duct::Expression;
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process_group};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process_group, test_kill_process_group};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
 
 use super::clock::Clock;
 use super::console::ConsoleSender;
 use super::group::Start;
 use super::local::Context;
+use super::os::End;
+use super::signal_mask;
 use crate::model::{Reason, TaskId};
 
 /// How often a task that has the terminal is looked at: a person waits for Ctrl-Z to take effect.
@@ -37,6 +43,12 @@ const CLAIMS: u32 = 3;
 const BEFORE_CLAIM: Duration = Duration::from_millis(200);
 /// How long the system has to stop us, or a shell to give us the terminal.
 const CLAIM_AT_MOST: Duration = Duration::from_secs(1);
+/// What a program that draws on a whole terminal undoes at its end: colours, the hidden cursor, the keys'
+/// other meaning, reports of pastes, of the mouse and of the focus, and last the other screen. Where
+/// that is not shown, some terminals go to the place that was last saved, so it is saved before.
+const AS_BEFORE: &[u8] =
+    b"\x1b[0m\x1b[?25h\x1b[?1l\x1b>\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\
+    \x1b[?1006l\x1b[?1004l\x1b7\x1b[?1049l";
 /// The pause between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -64,6 +76,15 @@ impl Terminal {
     fn set_modes(&self, modes: &Termios) {
         // It may have hung up; then there is nothing to set.
         let _ = past_ttou(|| tcsetattr(&*self.0, OptionalActions::Now, modes));
+    }
+
+    /// Shows it as it was before a program that could not do so itself.
+    fn clean(&self) {
+        // On a description of its own: one that waits for Ctrl-Q must not hold us up.
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let Ok(tty) = rustix::fs::open("/dev/tty", flags, Mode::empty()) else { return };
+        // It may have hung up; then there is nothing to clean.
+        let _ = past_ttou(|| rustix::io::write(&tty, AS_BEFORE));
     }
 
     fn is_ours(&self) -> bool {
@@ -105,6 +126,36 @@ impl Terminal {
     }
 }
 
+/// The foreground, which was ours when a task started that has no business with it.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// How often the run had been suspended by then: each time a shell takes it from us.
+    n_pauses: u64,
+}
+
+impl Held {
+    /// Returns it, where we have a terminal and are in its foreground.
+    pub(super) fn now(run: &Context) -> Option<Held> {
+        let is_ours = run.terminal.as_ref().is_some_and(Terminal::is_ours);
+        is_ours.then(|| Held { n_pauses: run.clock.n_pauses() })
+    }
+
+    /// Takes the foreground back from the task with this leader, which has ended, or from a group of
+    /// nobody. Any other group is that of another task or of a shell.
+    pub(super) fn keep(self, run: &Context, leader: Pid) {
+        let Some(terminal) = &run.terminal else { return };
+        let Some(foreground) = terminal.foreground().filter(|group| *group != getpgrp()) else {
+            return;
+        };
+        let is_nobodys = || test_kill_process_group(foreground) == Err(Errno::SRCH);
+        let was_taken = foreground == leader || is_nobodys();
+        if was_taken && self.n_pauses == run.clock.n_pauses() {
+            // Where it has hung up there is nothing to take.
+            let _ = terminal.give(getpgrp());
+        }
+    }
+}
+
 /// The terminal in the hands of a task; taken back with the value.
 #[derive(Debug)]
 pub(super) struct Loan {
@@ -113,6 +164,10 @@ pub(super) struct Loan {
     attempt: u32,
     /// The modes that the terminal had before.
     modes: Option<Termios>,
+    /// Whether it understands what [`AS_BEFORE`] says.
+    has_escapes: bool,
+    /// Whether the task had no chance to leave it as it was.
+    was_cut_short: bool,
     /// Who has it.
     group: Option<Pid>,
     /// How often the run had been suspended when it was given: each time a shell takes it from us.
@@ -142,6 +197,8 @@ impl Loan {
             task,
             attempt,
             modes: tcgetattr(&*terminal.0).ok(),
+            has_escapes: has_escapes(&run.base_env),
+            was_cut_short: false,
             group: None,
             n_pauses: run.clock.n_pauses(),
             clock: run.clock.clone(),
@@ -194,6 +251,13 @@ impl Loan {
     pub(super) fn is_held_by(&mut self, run: &Context, leader: Pid) {
         self.group = Some(leader);
         run.groups.has_terminal(self.task, self.attempt);
+    }
+
+    /// Notes how the leader has ended.
+    pub(super) fn ended(&mut self, run: &Context, end: &End) {
+        // Above 128 a shell speaks of a signal that ended its own child.
+        let is_by_signal = end.signal.is_some() || end.code > Some(128);
+        self.was_cut_short = is_by_signal || run.groups.has_grace(self.task, self.attempt);
     }
 
     /// Does what is to be done when the task was stopped by this signal: we are stopped too, and when
@@ -269,8 +333,16 @@ impl Loan {
 impl Drop for Loan {
     fn drop(&mut self) {
         self.take_back();
+        if self.was_cut_short && self.has_escapes && self.terminal.is_ours() {
+            self.terminal.clean();
+        }
         self.console.returned();
     }
+}
+
+fn has_escapes(env: &[(OsString, OsString)]) -> bool {
+    let term = env.iter().find(|(name, _)| name == "TERM");
+    term.is_some_and(|(_, term)| !term.is_empty() && term != "dumb")
 }
 
 /// Stops the group that we are in, as Ctrl-Z would, and waits until that takes effect. Where nobody
@@ -286,29 +358,6 @@ fn stop_this_process(clock: &Clock) {
 
 /// Does something to the terminal that stops whoever does it in the background.
 fn past_ttou<T>(act: impl FnOnce() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
-    let before = block_ttou();
-    let result = act();
-    set_mask(&before);
-    result
-}
-
-#[expect(unsafe_code, reason = "no crate in use wraps this call safely")]
-fn block_ttou() -> libc::sigset_t {
-    // SAFETY: the sets are made before they are used, and the call touches this thread alone.
-    unsafe {
-        let mut before: libc::sigset_t = std::mem::zeroed();
-        let mut only: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut only);
-        libc::sigaddset(&raw mut only, libc::SIGTTOU);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const only, &raw mut before);
-        before
-    }
-}
-
-#[expect(unsafe_code, reason = "no crate in use wraps this call safely")]
-fn set_mask(mask: &libc::sigset_t) {
-    // SAFETY: the set was filled by the system.
-    unsafe {
-        libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::from_ref(mask), std::ptr::null_mut());
-    }
+    let _mask = signal_mask::block(&[libc::SIGTTOU]);
+    act()
 }

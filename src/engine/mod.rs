@@ -25,6 +25,7 @@ mod poll;
 mod post_mortem;
 mod runner;
 mod shared;
+pub(crate) mod signal_mask;
 mod start;
 mod watchdog;
 

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+
 use super::local::LocalExecutor;
 use super::mask::{mask_input, mask_request};
 use super::poll::readable;
 use super::shared::{Message, Origin, Shared};
-use super::watchdog::Watch;
+use super::watchdog::{self, Watch};
 use super::{LevelHook, lock};
 use crate::event::{CANCEL_FILE, CancelRequest, Line, RunLog, RunStarted, StoreError};
 use crate::model::{Level, Ms, escape};
@@ -208,12 +210,21 @@ impl Runner {
         self.watched(tended);
     }
 
-    fn watched(&self, result: std::io::Result<()>) {
-        if let Err(error) = result {
-            self.notice(format!(
+    fn watched(&self, started: std::io::Result<Option<Pid>>) {
+        match started {
+            Ok(None) => {}
+            Ok(Some(pid)) => {
+                let run = Arc::downgrade(&self.shared);
+                watchdog::at_the_end_of(pid, move || {
+                    if let Some(run) = run.upgrade() {
+                        run.watchdog_died(pid);
+                    }
+                });
+            }
+            Err(error) => self.notice(format!(
                 "there is no watchdog: {error}; should pyoco be killed (`kill -9`), \
                  end the tasks by hand"
-            ));
+            )),
         }
     }
 

@@ -6,6 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::Pid;
+
 use super::local::Context;
 use super::lock;
 use super::mask::blank_file;
@@ -142,6 +144,13 @@ impl Shared {
 
     pub(super) fn reap_orphans(&self) -> bool {
         self.context.groups.reap_orphans()
+    }
+
+    /// Lets the runner see to it that a watchdog has died.
+    pub(super) fn watchdog_died(&self, pid: Pid) {
+        self.context.groups.watchdog_died(pid);
+        // Once the run is over nobody needs one.
+        let _ = self.to_runner.send(Message::Wake);
     }
 
     pub(super) fn wait_for_trace(&self) {

@@ -4,50 +4,78 @@
 //! A signal that stops us does so with what it does by default, so that the shell sees it; where
 //! nobody could continue us (a group without a parent in its session) the system does nothing then,
 //! and the run goes on.
+//!
+//! One thread sees to it. What is to stop us is kept back and not taken until the run is suspended:
+//! so the system itself takes it away where SIGCONT comes meanwhile, as it does for any process. Two
+//! handlers, which may run on two threads, could not tell which of the two signals was the later one.
+//!
+//! A thread that starts a task lets both signals in for that moment, as the task inherits its mask. What
+//! then reaches it is handed over.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+#[cfg(all(target_os = "linux", not(pyoco_portable)))]
+mod linux;
+#[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
+mod portable;
+
+use std::io;
+use std::sync::{Arc, OnceLock, mpsc};
 
 use signal_hook::consts::{SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU};
 
-use super::signals;
+#[cfg(all(target_os = "linux", not(pyoco_portable)))]
+use self::linux::Kept;
+#[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
+use self::portable::Kept;
+use super::signals::{self, Fate, settle};
 use crate::cli::exit::Failure;
 use crate::engine::RunHandle;
+use crate::engine::signal_mask::{self, SignalSet};
 use crate::model::Level;
 use crate::trace::Screen;
+
+/// The thread that sees to it, for handlers.
+static THREAD: OnceLock<libc::pthread_t> = OnceLock::new();
 
 /// What is done when the program is to stop.
 #[derive(Clone)]
 pub(super) struct JobControl {
     run: Arc<OnceLock<(RunHandle, Screen)>>,
-    /// The last of these signals, 0 for SIGCONT: a stop that one has overtaken is none any more.
-    last: Arc<AtomicUsize>,
 }
 
 impl JobControl {
     /// Listens from now on. A signal that the caller wants ignored stays so.
     ///
+    /// It is for the first thread, before there are others: they inherit that SIGTSTP and SIGCONT are
+    /// kept from them. The two others are not, or who writes to the terminal in the background could.
+    ///
     /// # Errors
     /// Where the system does not let us.
     pub(super) fn listen() -> Result<JobControl, Failure> {
-        let job = JobControl { run: Arc::default(), last: Arc::default() };
+        JobControl::start().map_err(signals::cannot_listen)
+    }
+
+    fn start() -> io::Result<JobControl> {
+        let job = JobControl { run: Arc::default() };
         let wanted: Vec<i32> = [SIGTSTP, SIGTTIN, SIGTTOU]
             .into_iter()
             .filter(|signal| !signals::is_deaf_to(*signal))
             .collect();
-        for signal in wanted.iter().chain([&SIGCONT]) {
-            let value = if *signal == SIGCONT { 0 } else { signal.unsigned_abs() as usize };
-            signal_hook::flag::register_usize(*signal, job.last.clone(), value)
-                .map_err(signals::cannot_listen)?;
-        }
-        let mut stops =
-            signal_hook::iterator::Signals::new(&wanted).map_err(signals::cannot_listen)?;
-        let listener = job.clone();
-        let listen = move || stops.forever().for_each(|signal| listener.stop(signal));
-        std::thread::Builder::new()
-            .name("job".into())
-            .spawn(listen)
-            .map_err(signals::cannot_listen)?;
+        signal_mask::block(&signal_mask::KEPT).forget();
+        let kept = Kept::new(&wanted)?;
+        let (tell, told) = mpsc::channel();
+        let (listener, blocked) = (job.clone(), wanted.clone());
+        let listen = move || {
+            signal_mask::block(&blocked).forget();
+            THREAD.get_or_init(this_thread);
+            drop(tell);
+            loop {
+                listener.stop(kept.wait());
+            }
+        };
+        std::thread::Builder::new().name("job".into()).spawn(listen)?;
+        // It ends with the sender, once there is somebody to hand to.
+        let _: Result<(), _> = told.recv();
+        wanted.into_iter().try_for_each(hand_over)?;
         Ok(job)
     }
 
@@ -62,31 +90,60 @@ impl JobControl {
         // A thread that is told again and again that it must not write can be told so once more after
         // we were continued.
         let is_stale = matches!(signal, SIGTTIN | SIGTTOU) && is_in_foreground();
-        if self.is_continued() || is_stale {
-            return;
+        if is_stale {
+            return settle(signal, Fate::Dropped);
         }
         let Some((handle, screen)) = self.run.get() else {
-            return signals::raise_by_default_once(signal, || self.is_continued());
+            return settle(signal, Fate::Stops);
         };
         // The end is near, and who is ended needs no terminal.
         let level = if signal == SIGTTIN { Level::Stop } else { Level::Kill };
         let is_over = handle.status().is_final();
         if !is_over && handle.level() >= Some(level) {
-            return;
+            return settle(signal, Fate::Dropped);
         }
         handle.suspend();
         screen.pause();
         // What an outer pyoco sends can have stopped and continued us in the middle of this, and a
         // cancel resumes the run.
-        if is_over || handle.is_suspended() {
-            signals::raise_by_default_once(signal, || self.is_continued());
-        }
+        let is_to_stop = is_over || handle.is_suspended();
+        settle(signal, if is_to_stop { Fate::Stops } else { Fate::Dropped });
         screen.resume();
         handle.resume();
     }
+}
 
-    fn is_continued(&self) -> bool {
-        self.last.load(Ordering::SeqCst) == 0
+#[expect(unsafe_code, reason = "the standard library tells it of a thread's handle only")]
+fn this_thread() -> libc::pthread_t {
+    // SAFETY: it cannot fail.
+    unsafe { libc::pthread_self() }
+}
+
+/// Lets the job's thread have this signal where it reaches another one.
+#[expect(unsafe_code, reason = "the safe ways let SIGCONT in while they handle another signal")]
+fn hand_over(signal: i32) -> io::Result<()> {
+    // SAFETY: the structure is plain C data, filled before its use; the handler keeps to what a
+    // handler may do.
+    let result = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = hand_to_thread as *const () as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        action.sa_mask = SignalSet::of(&[SIGTSTP, SIGCONT]).into_raw();
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut())
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[expect(unsafe_code, reason = "no crate in use wraps this call")]
+extern "C" fn hand_to_thread(signal: i32) {
+    // It came after this signal, which takes away what came before.
+    if SignalSet::pending().has(SIGCONT) {
+        return;
+    }
+    if let Some(thread) = THREAD.get() {
+        // SAFETY: the thread never ends. In a child that has not executed its program yet it is not
+        // there, which is an error and nothing else.
+        unsafe { libc::pthread_kill(*thread, signal) };
     }
 }
 

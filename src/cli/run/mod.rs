@@ -200,8 +200,8 @@ impl Job {
     }
 
     fn run(mut self) -> Result<Exit, Failure> {
+        let job_control = JobControl::listen()?; // first: the others' threads have its mask
         let (ladder, orphans) = (Ladder::listen()?, Orphans::listen()?);
-        let job_control = JobControl::listen()?;
         let console = Console::stdio(self.console);
         let screen = console.screen();
         self.options.on_level = Some(on_level(screen.clone(), self.inner_runs.clone()));

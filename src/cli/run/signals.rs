@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::cli::exit::{Exit, Failure};
-use crate::engine::RunHandle;
+use crate::engine::{RunHandle, signal_mask};
 use crate::event::CancelRequest;
 use crate::model::{Level, signal_name};
 
@@ -188,12 +188,10 @@ pub(super) fn reset_inherited() {
     const OURS: [i32; 4] = [libc::SIGCHLD, TERM, libc::SIGTTOU, libc::SIGTTIN];
     // SIGPIPE is ignored by Rust's start-up, and set right by its way to start a process.
     const KEPT: [i32; 4] = [HUP, INT, QUIT, libc::SIGPIPE];
-    // SAFETY: an empty set is made before it is used, and no handler of ours is installed yet; the
-    // dispositions are the default ones, and the handler does nothing.
+    signal_mask::clear().forget();
+    // SAFETY: no handler of ours is installed yet; the dispositions are the default ones, and the
+    // handler does nothing.
     unsafe {
-        let mut none: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut none);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
         for signal in OURS {
             libc::signal(signal, libc::SIG_DFL);
         }
@@ -253,40 +251,44 @@ pub(super) fn die_by(signal: i32) -> ! {
     reason = "the safe way to do it ends in `abort` where the signal does not end us"
 )]
 fn raise_by_default(signal: i32) {
-    // SAFETY: the disposition is a default one, and the set is made before it is used.
-    unsafe {
-        libc::signal(signal, libc::SIG_DFL);
-        let mut only: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut only);
-        libc::sigaddset(&raw mut only, signal);
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
-        libc::raise(signal);
-    }
+    // SAFETY: the disposition is a default one.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    signal_mask::unblock(&[signal]).forget();
+    // SAFETY: a call with a number.
+    unsafe { libc::raise(signal) };
 }
 
-/// Raises a signal with what it does by default, and then lets its handler have it again. Of a signal
-/// that stops us it returns when we are continued, or at once where it does not stop us.
+/// What becomes of a signal that was kept back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It does what it does by default.
+    Stops,
+    /// It has come for nothing.
+    Dropped,
+}
+
+/// Settles a signal that this thread blocks and that was sent, and then lets its handler have the next.
+/// Of one that stops us it returns when we are continued, or at once where it does not stop us.
 ///
-/// It stops us once: meanwhile others can be sent the same signal, say by a terminal that is written
-/// to, and stop us first. Then ours is pending already, and SIGCONT takes it away. One that came before
-/// cannot: so it is asked last whether there was one, and the signal is dropped then.
+/// Who continues us takes away what would stop us: where that came first nothing is left here, and
+/// nothing happens. The system decides it, so that neither can be overlooked.
 #[expect(unsafe_code, reason = "the safe way to do it stops us with another signal")]
-pub(super) fn raise_by_default_once(signal: i32, is_continued: impl FnOnce() -> bool) {
-    // SAFETY: the structures are made or filled before they are used, the action is written back as
-    // it was, and the mask is this thread's alone.
+pub(super) fn settle(signal: i32, fate: Fate) {
+    // SAFETY: the structure is filled before it is used, and the action is written back as it was.
     unsafe {
-        let mut only: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut only);
-        libc::sigaddset(&raw mut only, signal);
         let mut action: libc::sigaction = std::mem::zeroed();
         if libc::sigaction(signal, std::ptr::null(), &raw mut action) != 0 {
             return;
         }
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const only, std::ptr::null_mut());
-        libc::raise(signal);
-        let stop_or_drop = if is_continued() { libc::SIG_IGN } else { libc::SIG_DFL };
-        libc::signal(signal, stop_or_drop);
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
+        match fate {
+            Fate::Stops => {
+                libc::signal(signal, libc::SIG_DFL);
+                drop(signal_mask::unblock(&[signal]));
+            }
+            Fate::Dropped => {
+                libc::signal(signal, libc::SIG_IGN); // which forgets what was sent
+            }
+        }
         libc::sigaction(signal, &raw const action, std::ptr::null_mut());
     }
 }

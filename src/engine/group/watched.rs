@@ -21,7 +21,7 @@ impl Groups {
     pub(in crate::engine) fn set_watchdog(
         &self,
         spawn: impl FnOnce(BorrowedFd<'_>) -> io::Result<Pid>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Pid> {
         let (watchdog, kennel) = Watchdog::new()?;
         lock(&self.table).acquaint(watchdog);
         match spawn(kennel.as_fd()) {
@@ -29,7 +29,7 @@ impl Groups {
                 if let Some(watchdog) = &mut lock(&self.table).watchdog {
                     watchdog.is_started_as(pid);
                 }
-                Ok(())
+                Ok(pid)
             }
             Err(error) => {
                 lock(&self.table).watchdog = None;
@@ -41,6 +41,14 @@ impl Groups {
     /// Returns how the watchdog is, where there is one, after telling it what it lacks.
     pub(in crate::engine) fn watchdog_health(&self) -> Option<Health> {
         lock(&self.table).watchdog.as_mut().map(Watchdog::health)
+    }
+
+    /// Notes that this watchdog has died, if it still is the run's.
+    pub(in crate::engine) fn watchdog_died(&self, pid: Pid) {
+        let mut table = lock(&self.table);
+        if let Some(watchdog) = table.watchdog.as_mut().filter(|it| it.pid() == Some(pid)) {
+            watchdog.has_died();
+        }
     }
 
     /// Ends the watchdog.

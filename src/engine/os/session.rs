@@ -13,6 +13,8 @@ use std::ptr;
 
 use rustix::process::{Pid, getpgid};
 
+use crate::engine::signal_mask::SignalSet;
+
 /// Takes the mask of the attributes. This and the next as `<spawn.h>` has them: the `libc` crate has
 /// them as different types in its versions, and not all for macOS.
 const POSIX_SPAWN_SETSIGMASK: libc::c_short = 0x08;
@@ -124,17 +126,12 @@ struct Attributes(libc::posix_spawnattr_t);
 #[expect(unsafe_code, reason = "the standard library cannot start a session")]
 impl Attributes {
     fn new(blocked: &[i32]) -> io::Result<Attributes> {
-        // SAFETY: plain C data, for which all zeroes are a value; both are initialised before their
-        // use.
+        // SAFETY: plain C data, for which all zeroes are a value; it is initialised before its use.
         unsafe {
             let mut attributes = Attributes(std::mem::zeroed());
             checked(libc::posix_spawnattr_init(&raw mut attributes.0))?;
-            let mut mask: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&raw mut mask);
-            for signal in blocked {
-                libc::sigaddset(&raw mut mask, *signal);
-            }
-            checked(libc::posix_spawnattr_setsigmask(&raw mut attributes.0, &raw const mask))?;
+            let mask = SignalSet::of(blocked);
+            checked(libc::posix_spawnattr_setsigmask(&raw mut attributes.0, mask.as_ptr()))?;
             let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID;
             checked(libc::posix_spawnattr_setflags(&raw mut attributes.0, flags))?;
             Ok(attributes)

@@ -9,8 +9,8 @@
 //!
 //! The pipe's end on our side does not block: a watchdog that is stuck must not hold up a run. What
 //! the pipe does not take waits in memory and is tried again with the next message, or by the timer.
-//! A thread that may block would do the same and cost more. One that has died, or is too far behind,
-//! is replaced, but not for ever.
+//! A thread that may block would do the same and cost more. One that has died, which a thread waits
+//! for, or is too far behind, is replaced, but not for ever.
 
 mod keep;
 mod protocol;
@@ -97,6 +97,11 @@ impl Watchdog {
         self.pid = Some(pid);
     }
 
+    /// Says that it has died.
+    pub(super) fn has_died(&mut self) {
+        self.is_lost = true;
+    }
+
     /// Returns which process it is, once it is started.
     pub(super) fn pid(&self) -> Option<Pid> {
         self.pid
@@ -160,6 +165,22 @@ fn exits_within(pid: Pid, at_most: Duration) -> bool {
     readable(&[exit.as_fd()], Some(at_most)).is_ok_and(|ready| ready == [true])
 }
 
+/// Lets a thread wait for the end of a watchdog, which calls `then`. Where there is none to be had, the
+/// end is noticed when it is to be told something.
+pub(super) fn at_the_end_of(pid: Pid, then: impl FnOnce() + Send + 'static) {
+    let Ok(exit) = ExitWatch::new(pid) else { return };
+    let wait = move || {
+        loop {
+            match readable(&[exit.as_fd()], None).as_deref() {
+                Ok([true]) => return then(),
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    };
+    let _ = std::thread::Builder::new().name("watchdog".into()).spawn(wait);
+}
+
 /// Decides when a run gets its watchdog: the runner asks it at each turn.
 pub(super) struct Watch {
     program: Option<PathBuf>,
@@ -186,16 +207,16 @@ impl Watch {
         }
     }
 
-    /// Does what is due. Where a run cannot have its watchdog (any more) it goes on without: the error
+    /// Does what is due; returns which watchdog was started, if one was. Where a run cannot have its watchdog (any more) it goes on without: the error
     /// says why, once.
     pub(super) fn tend(
         &mut self,
         groups: &Groups,
         run_id: RunId,
         env: &[(OsString, OsString)],
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Pid>> {
         if self.look_at.is_none() && self.n_started == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let now = Instant::now();
         match groups.watchdog_health() {
@@ -208,27 +229,27 @@ impl Watch {
             None => {}
         }
         let is_due = self.look_at.is_some_and(|at| at <= now);
-        let Some(program) = self.program.clone().filter(|_| is_due) else { return Ok(()) };
+        let Some(program) = self.program.clone().filter(|_| is_due) else { return Ok(None) };
         // Where nothing runs, the next start sets the timer again.
         self.look_at = groups.oldest().map(|since| since + AFTER);
         if self.look_at.is_none_or(|at| at > now) {
-            return Ok(());
+            return Ok(None);
         }
         self.look_at = None;
         self.start(groups, &program, run_id, env)
     }
 
-    /// Starts the watchdog before the first task. A run within a run is killed by its outer one at any
+    /// Starts the watchdog before the first task, and returns which it is. A run within a run is killed by its outer one at any
     /// moment, and then nobody else ends its tasks.
     pub(super) fn start_at_once(
         &mut self,
         groups: &Groups,
         run_id: RunId,
         env: &[(OsString, OsString)],
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Pid>> {
         match self.program.clone() {
             Some(program) => self.start(groups, &program, run_id, env),
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 
@@ -238,7 +259,7 @@ impl Watch {
         program: &Path,
         run_id: RunId,
         env: &[(OsString, OsString)],
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Pid>> {
         let started = if self.n_started == MOST {
             Err(io::Error::other("it dies each time"))
         } else {
@@ -248,7 +269,7 @@ impl Watch {
         if started.is_err() {
             self.program = None;
         }
-        started
+        started.map(Some)
     }
 }
 
