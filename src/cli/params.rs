@@ -32,7 +32,8 @@ impl ParamArgs {
             given: Given::Text(value.clone()),
             from: SetBy::Flag,
         }));
-        Ok(Settings { purpose, env: caller_env().collect(), params })
+        let caller_dir = std::env::current_dir().ok();
+        Ok(Settings { purpose, env: caller_env().collect(), caller_dir, params })
     }
 }
 

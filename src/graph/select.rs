@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::model::expr::Name;
 use crate::model::{EntryName, Flow, ListId, Lists, Member, Task, TaskId};
 
 /// What the command line says of the tasks to run.
@@ -48,6 +49,16 @@ pub enum SelectionError {
         /// A task with a name like it.
         near: Option<String>,
     },
+    /// A task uses an output of one that is left out.
+    #[error("`{task}` uses the output `{output}` of `{of}`, which is left out by `--only` or `--skip`")]
+    MissedOutput {
+        /// The task that runs.
+        task: String,
+        /// The one that is left out.
+        of: String,
+        /// The output.
+        output: String,
+    },
     /// All tasks are left out.
     #[error("nothing is left to run: every task is left out by `--only` and `--skip`")]
     Nothing,
@@ -82,7 +93,39 @@ pub fn select(flow: &Flow, selection: &Selection) -> Result<Selected, SelectionE
     if !left_out.is_empty() && left_out.iter().all(|left_out| *left_out) {
         return Err(SelectionError::Nothing);
     }
-    Ok(Selected { flow: Arc::new(narrowed), left_out, targeted })
+    let selected = Selected { flow: Arc::new(narrowed), left_out, targeted };
+    match selected.missed_output() {
+        Some((task, of, output)) => Err(SelectionError::MissedOutput { task, of, output }),
+        None => Ok(selected),
+    }
+}
+
+impl Selected {
+    /// Returns a task that uses an output of one that is left out, that one, and the output. What runs
+    /// at the end sees an empty text there.
+    fn missed_output(&self) -> Option<(String, String, String)> {
+        if !self.left_out.contains(&true) {
+            return None;
+        }
+        let is_run = |id: &TaskId| !self.left_out[id.index()] && !self.flow.task(*id).finally;
+        self.flow.ids().filter(is_run).find_map(|id| {
+            let task = self.flow.task(id);
+            task.names().find_map(|name| match name {
+                Name::Output(of, output) => {
+                    let of = self.flow.named(*of).filter(|of| self.left_out[of.index()])?;
+                    let of = self.flow.task(of).name().to_owned();
+                    Some((task.name().to_owned(), of, output.to_string()))
+                }
+                Name::Param(_)
+                | Name::Env(_)
+                | Name::Matrix(_)
+                | Name::Run(_)
+                | Name::State(_)
+                | Name::ExitCode(_)
+                | Name::Call(_) => None,
+            })
+        })
+    }
 }
 
 /// Returns the tasks that the run is for; `None`: all of them.
@@ -214,7 +257,9 @@ fn narrow(flow: &Flow, targets: &[TaskId]) -> Flow {
         task
     });
     let tasks = tasks.collect();
-    Flow { tasks, lists, default: None, ..flow.clone_head() }
+    let moved = flow.ids().map(|id| Some(new_ids[id.index()]).filter(|new| new.0 != u32::MAX));
+    let moved = Some(moved.collect());
+    Flow { tasks, lists, moved, default: None, ..flow.clone_head() }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::expr::{Condition, Name, Template};
 use super::{Mask, Member, Ms, Param, SIGTERM, Size, TaskId};
 
 /// A checked workflow.
@@ -25,6 +26,9 @@ pub struct Flow {
     /// What runs where nothing is named; `None`: all.
     pub(crate) default: Option<Vec<TaskId>>,
     pub(crate) tasks: Vec<Task>,
+    /// Where the tasks are that expressions name by their places in the file, in a flow that was
+    /// narrowed to some; `None`: there.
+    pub(crate) moved: Option<Arc<[Option<TaskId>]>>,
     pub(crate) lists: Lists,
     /// How many tasks may run at once; `None`: as many as there are processors.
     pub(crate) jobs: Option<u32>,
@@ -53,6 +57,7 @@ impl Flow {
             base_dir: self.base_dir.clone(),
             default: None,
             tasks: Vec::new(),
+            moved: self.moved.clone(),
             lists: Lists::default(),
             jobs: self.jobs,
             on_failure: self.on_failure,
@@ -113,6 +118,14 @@ impl Flow {
     /// Returns the task with this id.
     pub fn task(&self, id: TaskId) -> &Task {
         &self.tasks[id.index()]
+    }
+
+    /// Returns the task that an expression names; `None` where it is not part of the flow any more.
+    pub(crate) fn named(&self, id: TaskId) -> Option<TaskId> {
+        match &self.moved {
+            Some(moved) => moved.get(id.index()).copied().flatten(),
+            None => Some(id),
+        }
     }
 
     /// Returns all ids in declaration order.
@@ -250,6 +263,8 @@ pub struct Task {
     pub(crate) needs_any: ListId,
     /// What makes it one of the tasks of a matrix.
     pub(crate) member: Option<Arc<Member>>,
+    /// The task's `if`.
+    pub(crate) condition: Option<Arc<Condition>>,
     /// Shared between tasks that say the same.
     pub(crate) options: Arc<Options>,
     /// The line of the task's name in the file, from 1; 0 for a task made in code.
@@ -303,6 +318,20 @@ impl Task {
         &self.work
     }
 
+    /// Returns the task's `if`.
+    pub fn condition(&self) -> Option<&Condition> {
+        self.condition.as_deref()
+    }
+
+    /// Returns all names that its expressions hold.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
+        let options = &self.options;
+        let templates = options.env.iter().map(|(_, template)| template);
+        let templates = templates.chain(&options.dir).chain(&options.timeout_later);
+        let condition = self.condition.iter().flat_map(|condition| condition.expr().names());
+        condition.chain(templates.flat_map(Template::names))
+    }
+
     /// Returns what the task says beyond its work and its needs.
     pub fn options(&self) -> &Options {
         &self.options
@@ -326,14 +355,17 @@ pub enum Work {
 /// Everything that a task says beyond its work and its needs, with `defaults` merged in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// `env` of the flow, of `defaults` and of the task, name by name, the last one winning.
-    pub env: Arc<[(Box<str>, Box<str>)]>,
+    /// `env` of the flow, of `defaults` and of the task, name by name, the last one winning. `env.X` in
+    /// a value means what is inherited.
+    pub env: Arc<[(Box<str>, Template)]>,
     /// The folder the task runs in, as written: relative to the flow's folder.
-    pub dir: Option<Box<str>>,
+    pub dir: Option<Template>,
     /// The interpreter of `run`.
     pub shell: Shell,
     /// The longest that one attempt may take.
     pub timeout: Option<Ms>,
+    /// The same where it is known only when the task starts.
+    pub timeout_later: Option<Template>,
     /// Further attempts.
     pub retry: Retry,
     /// What a failure of this task does; `None`: what the run's policy says.
@@ -351,6 +383,14 @@ pub struct Options {
 }
 
 impl Options {
+    /// Returns whether something of it is known only when the task starts.
+    pub(crate) fn is_open(&self) -> bool {
+        let is_open = |template: &Template| template.constant().is_none();
+        self.env.iter().any(|(_, template)| is_open(template))
+            || self.dir.as_ref().is_some_and(is_open)
+            || self.timeout_later.is_some()
+    }
+
     /// Returns whether this exit code means success.
     pub fn is_ok(&self, code: i32) -> bool {
         if self.ok_codes.is_empty() { code == 0 } else { self.ok_codes.contains(&code) }

@@ -6,10 +6,12 @@ use std::rc::Rc;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::dotenv::{self, Variable};
+use super::scope::KeyScope;
 use super::source::read_text;
 use super::tree::{Kind, Node};
 use super::values::{self, Env};
 use crate::model::InheritEnv;
+use crate::model::expr::Template;
 
 /// Reads files of variables, each once.
 pub(crate) struct EnvFiles {
@@ -26,13 +28,19 @@ impl EnvFiles {
     }
 
     /// Reads the key: a path or a list of paths; a later file wins, and all of them over `below`.
-    pub(crate) fn env(&mut self, node: &Node<'_>, below: &Env, found: &mut Diagnostics) -> Env {
+    pub(crate) fn env(
+        &mut self,
+        node: &Node<'_>,
+        below: &Env,
+        scope: KeyScope<'_, '_>,
+        found: &mut Diagnostics,
+    ) -> Env {
         let mut env = below.clone();
         for item in node.items() {
-            let Some(written) = values::expression_text(item, "env_file", found) else { continue };
+            let Some(written) = scope.known_text(item, "env_file", found) else { continue };
             let (path, is_optional) = match written.strip_suffix('?') {
                 Some(path) => (path, true),
-                None => (written, false),
+                None => (&*written, false),
             };
             if path.is_empty() {
                 let help = "write a path, for example `env_file: .env`, or remove the key";
@@ -45,7 +53,8 @@ impl EnvFiles {
                 continue;
             }
             if let Some(variables) = self.variables(path, full, item, found) {
-                values::lay_over(&mut env, variables.iter().cloned());
+                let literal = |(name, value): &Variable| (name.clone(), Template::from(&**value));
+                values::lay_over(&mut env, variables.iter().map(literal));
             }
         }
         if node.items().is_empty() {

@@ -91,6 +91,8 @@ pub(crate) enum Type {
     Params,
     /// Any default of a param.
     ParamDefault,
+    /// An expression.
+    Condition,
     /// The map `matrix`.
     Matrix,
     /// A path or a list of paths.
@@ -283,6 +285,13 @@ pub(crate) const KEYS: &[Key] = &[
         "Tasks of which one must have succeeded before this one starts.",
     ),
     key(
+        "if",
+        TASK,
+        Type::Condition,
+        "success()",
+        "An expression; where it is false the task is skipped, and what needs it runs. Without `failure()`, `always()` or `cancelled()` in it, it is asked only where all needs are satisfied; with one of them, once they have ended.",
+    ),
+    key(
         "matrix",
         TASK,
         Type::Matrix,
@@ -387,7 +396,6 @@ pub(crate) const KEYS: &[Key] = &[
     key("description", PARAM, Type::Text, "", "What it is for; shown by `pyoco list`."),
     key("required", PARAM, Type::Bool, "false", "Whether the caller must set it."),
     later("pools", TOP),
-    later("if", TASK),
     later("outputs", TASK),
     later("capture", TASK),
     later("artifacts", TASK),

@@ -6,20 +6,23 @@
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::env_files::{EnvFiles, inherit_env};
+use super::expr::Key;
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
 use super::maps;
 use super::matrix;
 use super::names::{Asker, Declared, Names};
 use super::params::params;
+use super::scope::{FileScope, Place as At};
 use super::secrets;
 use super::settings::Settings;
-use super::task::{TaskReader, defaults, on_failure};
+use super::task::{TaskReader, defaults, on_failure, varies};
 use super::tree::{Entry, Kind, LineIndex, Node, Span};
 use super::values::{self, Env};
 use super::wiring::Wiring;
 use super::{Loaded, MAX_FLOW_NAME};
-use crate::model::{Flow, Param, Part, Syntax, Task, TaskId};
+use crate::model::expr::Template;
+use crate::model::{Flow, ListId, Param, Part, Syntax, Task, TaskId};
 
 const MAX_NAME: usize = 128; // bytes: names become parts of file names
 
@@ -67,57 +70,65 @@ fn flow(
     let description = top.text("description", found);
     let names = listed.0.iter().filter_map(|secret| secret.name.strip_prefix("params."));
     let params = params(&top, settings, &names.collect::<Vec<_>>(), found);
-    let mut env_files = EnvFiles::new(&origin.base_dir);
-    let env_below = match top.get("env_file") {
-        Some(entry) => env_files.env(&entry.value, &Env::new(), found),
-        None => Env::new(),
-    };
-    let inherit_env = top.get("inherit_env").map(|entry| inherit_env(&entry.value, found));
-    let env = match top.get("env") {
-        Some(entry) => values::env(&entry.value, &Env::new(), found),
-        None => Env::new(),
-    };
     let on_failure = top.get("on_failure").and_then(|entry| {
         values::one_of(&entry.value, "on_failure", keys::ON_FAILURE, found).map(on_failure)
     });
     let jobs = top
         .get("jobs")
         .and_then(|entry| values::int(&entry.value, "jobs", (1, keys::MAX_JOBS), found));
-    let defaults = defaults(&top, &env, found);
-    let timeout = top.get("timeout").and_then(|entry| maps::timeout(&entry.value, found));
     let grace = top.get("grace").and_then(|entry| values::duration(&entry.value, "grace", found));
     let records = top.get("records").map(|entry| maps::records(&entry.value, found));
     let entries = task_entries(&top, found);
     let finally = finally_entries(&top, found);
     let names = task_names(entries, finally, &params, found);
     let mut wiring = Wiring::new(&names);
-    let mut reader = TaskReader::new(defaults, env_files);
-    let mut tasks = Vec::with_capacity(names.tasks.len());
-    let mut at = 0;
-    while let Some(first) = names.tasks.get(at) {
-        let members =
-            names.tasks[at..].iter().take_while(|one| std::ptr::eq(one.entry, first.entry));
-        let members = at..at + members.count();
-        at = members.end;
-        found.subject = Some(first.entry.key.to_string());
-        let task = reader.task(first.entry, found);
-        wiring.needs_of(members.clone(), found);
-        let line = origin.text.map_or(0, |(_, index)| index.line(first.entry.span.start as usize));
-        let Some(task) = task else { continue };
-        tasks.extend(names.tasks[members.clone()].iter().map(|declared| Task {
-            name: declared.name.clone(),
-            member: declared.member.clone(),
-            line: u32::try_from(line).unwrap_or(u32::MAX),
-            finally: names.is_finally(TaskId::from_index(members.start)),
-            ..task.clone()
-        }));
+    for members in names.by_entry() {
+        found.subject = Some(names.tasks[members.start].entry.key.to_string());
+        wiring.needs_of(members, found);
     }
     found.subject = None;
     wiring.graph(&top, origin.text.map(|(text, _)| text), found);
-    let default = top.get("default");
-    let default = default
-        .map(|entry| wiring.list("default", &entry.value, Part::Tasks, Asker::Anybody, found));
-    let lists = wiring.finish(&mut tasks, found);
+    let default = top.get("default").map(|entry| {
+        wiring.list("default", &entry.value, Part::Tasks, Asker::Anybody, found)
+    });
+    let (needs, lists) = wiring.finish(found);
+    let scope = FileScope {
+        params: &params,
+        names: &names,
+        needs: &needs,
+        lists: &lists,
+        text: origin.text.map(|(text, _)| text),
+        base_dir: &origin.base_dir,
+        caller_dir: settings.caller_dir.clone(),
+        ancestors: Default::default(),
+    };
+    let timeout = top.get("timeout").and_then(|entry| {
+        let text = scope.of(At::Flow, Key::Timeout).known_text(&entry.value, "timeout", found)?;
+        maps::timeout(&text, &entry.value, found)
+    });
+    let mut env_files = EnvFiles::new(&origin.base_dir);
+    let env_below = match top.get("env_file") {
+        Some(entry) => {
+            let scope = scope.of(At::Flow, Key::FlowEnvFile);
+            env_files.env(&entry.value, &Env::new(), scope, found)
+        }
+        None => Env::new(),
+    };
+    let inherit_env = top.get("inherit_env").map(|entry| inherit_env(&entry.value, found));
+    let env = match top.get("env") {
+        Some(entry) => {
+            values::env(&entry.value, &Env::new(), scope.of(At::Flow, Key::Env), found)
+        }
+        None => Env::new(),
+    };
+    let defaults = defaults(&top, &env, &scope, found);
+    let mut reader = TaskReader::new(&scope, defaults, env_files);
+    let line_of = |entry: &Entry<'_>| {
+        let line = origin.text.map_or(0, |(_, index)| index.line(entry.span.start as usize));
+        u32::try_from(line).unwrap_or(u32::MAX)
+    };
+    let tasks = tasks(&names, &mut reader, &needs, &line_of, found);
+    let secrets = secrets::with_files(listed, &reader.env_files.seen);
     Some(Flow {
         name: name.unwrap_or(origin.default_name),
         description,
@@ -127,17 +138,58 @@ fn flow(
         base_dir: origin.base_dir,
         default,
         tasks,
+        moved: None,
         lists,
         jobs,
         on_failure: on_failure.unwrap_or_default(),
-        secrets: secrets::with_files(listed, &reader.env_files.seen),
+        secrets,
         params,
-        env_below: env_below.into(),
+        env_below: env_below.into_iter().filter_map(literal).collect(),
         inherit_env: inherit_env.unwrap_or_default(),
         grace,
         timeout,
         records: records.unwrap_or_default(),
     })
+}
+
+/// Returns a variable of a file of variables, in which no expression stands.
+fn literal((name, value): (Box<str>, Template)) -> Option<(Box<str>, Box<str>)> {
+    Some((name, value.constant()?.into()))
+}
+
+/// Reads all tasks; members of a matrix that say the same are read once.
+fn tasks(
+    names: &Names<'_>,
+    reader: &mut TaskReader<'_, '_>,
+    needs: &[(ListId, ListId)],
+    line_of: &dyn Fn(&Entry<'_>) -> u32,
+    found: &mut Diagnostics,
+) -> Vec<Task> {
+    let mut tasks = Vec::with_capacity(names.tasks.len());
+    for members in names.by_entry() {
+        let entry = names.tasks[members.start].entry;
+        found.subject = Some(entry.key.to_string());
+        let line = line_of(entry);
+        let varies = members.len() > 1 && varies(entry);
+        let mut shared: Option<Task> = None;
+        for at in members {
+            if shared.is_none() || varies {
+                shared = reader.task(TaskId::from_index(at), found);
+            }
+            let Some(task) = &shared else { break };
+            let declared = &names.tasks[at];
+            tasks.push(Task {
+                name: declared.name.clone(),
+                member: declared.member.clone(),
+                needs: needs[at].0,
+                needs_any: needs[at].1,
+                line,
+                ..task.clone()
+            });
+        }
+    }
+    found.subject = None;
+    tasks
 }
 
 fn check_version(node: &Node<'_>, found: &mut Diagnostics) {

@@ -11,8 +11,8 @@ use crate::model::{Kill, Ms, Records, Retry, Size, signal_name};
 const STANDARD_SIGNALS: std::ops::Range<i32> = 1..32;
 
 /// Reads a `timeout`, which cannot be zero.
-pub(crate) fn timeout(node: &Node<'_>, found: &mut Diagnostics) -> Option<Ms> {
-    let timeout = values::duration(node, "timeout", found);
+pub(crate) fn timeout(text: &str, node: &Node<'_>, found: &mut Diagnostics) -> Option<Ms> {
+    let timeout = values::duration_of(text, node, found);
     if timeout == Some(Ms(0)) {
         let message = "`timeout` is zero: nothing could end in time";
         found.push(

@@ -8,7 +8,6 @@ mod builder;
 mod diag;
 mod dotenv;
 mod env_files;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no key reads expressions yet"))]
 mod expr;
 mod fields;
 mod hints;
@@ -21,6 +20,7 @@ mod notation;
 mod params;
 mod raw_secrets;
 mod schema;
+mod scope;
 mod secrets;
 mod settings;
 mod source;

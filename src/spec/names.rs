@@ -111,6 +111,29 @@ impl<'n> Names<'n> {
         self.named.insert(&*entry.key, named).map(|earlier| TaskId(earlier.ids.start))
     }
 
+    /// Returns the tasks that come of each entry of the file.
+    pub(crate) fn by_entry(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let entry = self.tasks.get(at)?.entry;
+            let same = self.tasks[at..].iter().take_while(|one| std::ptr::eq(one.entry, entry));
+            let members = at..at + same.count();
+            at = members.end;
+            Some(members)
+        })
+    }
+
+    /// Returns the matrix that a task has, or is a member of.
+    pub(crate) fn matrix_of(&self, task: &Declared<'_>) -> Option<&Matrix> {
+        self.named.get(&*task.entry.key)?.matrix.as_deref()
+    }
+
+    /// Returns the first task that has the name of an entry in the file.
+    pub(crate) fn first_of(&self, entry: &str) -> Option<TaskId> {
+        let base = entry.split('[').next().unwrap_or_default();
+        self.named.get(base).map(|named| TaskId(named.ids.start))
+    }
+
     /// Returns whether a task stands in `finally`.
     pub(crate) fn is_finally(&self, task: TaskId) -> bool {
         task.index() >= self.n_tasks

@@ -108,6 +108,7 @@ fn type_of(takes: Type) -> Value {
             ] },
         }),
         Type::ParamDefault => json!({ "oneOf": [scalar, { "type": "array", "items": scalar }] }),
+        Type::Condition => json!({ "type": ["string", "boolean"] }),
         Type::Matrix => {
             let rows = json!({
                 "type": "array",

@@ -1,6 +1,6 @@
 //! What a caller gives a file beside its bytes: values for its params, and the environment.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::source::read_text;
 use super::tree::{Entry, Kind, LineIndex, Node};
@@ -24,6 +24,8 @@ pub struct Settings {
     pub purpose: Purpose,
     /// The caller's environment; it may hold the values of secrets and of params.
     pub env: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The folder of the caller, absolute, where it is known already.
+    pub caller_dir: Option<PathBuf>,
     /// Values for params; a later one wins over an earlier one, and each over the environment.
     pub params: Vec<ParamSetting>,
 }

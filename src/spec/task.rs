@@ -8,10 +8,13 @@ use super::diag::{Diagnostic, Diagnostics};
 use super::env_files::EnvFiles;
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
+use super::expr::Key;
 use super::maps;
+use super::scope::{FileScope, Place as At};
 use super::tree::{Entry, Kind, Node, Span};
 use super::values::{self, Env};
-use crate::model::{OnCancel, OnFailure, OnTaskFailure, Options, Shell, Task, Work};
+use crate::model::expr::{Condition, Expr, Template, Value};
+use crate::model::{OnCancel, OnFailure, OnTaskFailure, Options, Shell, Task, TaskId, Work};
 
 /// The keys of a task that are options of it.
 const OPTIONS: &[&str] = &[
@@ -32,7 +35,12 @@ const RECENT: usize = 8; // options that the next task may share
 const VARIABLES: usize = 3_000_000; // of all tasks that have an `env` of their own; some 200 MB
 
 /// Reads `defaults`, over the flow's own `env`.
-pub(crate) fn defaults(top: &Fields<'_, '_>, env: &Env, found: &mut Diagnostics) -> Defaults {
+pub(crate) fn defaults(
+    top: &Fields<'_, '_>,
+    env: &Env,
+    scope: &FileScope<'_>,
+    found: &mut Diagnostics,
+) -> Defaults {
     let mut options = Options { env: env.clone().into(), ..Options::default() };
     let mut env = env.clone();
     if let Some(entry) = top.get("defaults") {
@@ -40,10 +48,10 @@ pub(crate) fn defaults(top: &Fields<'_, '_>, env: &Env, found: &mut Diagnostics)
             Some(map) => {
                 let fields = fields(map, Place::Defaults, found);
                 if let Some(entry) = fields.get("env") {
-                    env = values::env(&entry.value, &env, found);
+                    env = values::env(&entry.value, &env, scope.of(At::Flow, Key::Env), found);
                     options.env = env.clone().into();
                 }
-                set_options(&fields, &mut options, found);
+                set_options(&fields, &mut options, scope, At::Flow, found);
             }
             None => found.push(
                 values::wrong_type("defaults", "a map of keys", &entry.value)
@@ -61,7 +69,8 @@ pub(crate) struct Defaults {
 }
 
 /// Reads tasks one after the other.
-pub(crate) struct TaskReader {
+pub(crate) struct TaskReader<'a, 'n> {
+    scope: &'a FileScope<'n>,
     defaults: Defaults,
     pub(crate) env_files: EnvFiles,
     recent: Vec<Arc<Options>>,
@@ -69,14 +78,22 @@ pub(crate) struct TaskReader {
     n_variables: usize,
 }
 
-impl TaskReader {
-    pub(crate) fn new(defaults: Defaults, env_files: EnvFiles) -> TaskReader {
-        TaskReader { defaults, env_files, recent: Vec::new(), n_variables: 0 }
+impl<'a, 'n> TaskReader<'a, 'n> {
+    pub(crate) fn new(
+        scope: &'a FileScope<'n>,
+        defaults: Defaults,
+        env_files: EnvFiles,
+    ) -> TaskReader<'a, 'n> {
+        TaskReader { scope, defaults, env_files, recent: Vec::new(), n_variables: 0 }
     }
 
     /// Reads a task, its needs apart.
-    pub(crate) fn task(&mut self, entry: &Entry<'_>, found: &mut Diagnostics) -> Option<Task> {
+    pub(crate) fn task(&mut self, id: TaskId, found: &mut Diagnostics) -> Option<Task> {
+        let names = self.scope.names;
+        let declared = &names.tasks[id.index()];
+        let entry = declared.entry;
         let name = &*entry.key;
+        let mut condition = None;
         let (work, description, options) = match entry.value.kind() {
             Kind::Plain(script) | Kind::Text(script, _) => {
                 warn_of_expressions(&entry.value, script, "run", found);
@@ -87,7 +104,10 @@ impl TaskReader {
                 let fields = fields(map, Place::Task, found);
                 let work = work(&fields, entry, found);
                 let description = fields.text("description", found);
-                (work, description, self.options(&fields, found))
+                condition = fields.get("if").and_then(|entry| {
+                    self.scope.of(At::Task(id), Key::If).condition(&entry.value, found)
+                });
+                (work, description, self.options(id, &fields, found))
             }
             Kind::Null => {
                 let message = format!("the task `{name}` has nothing to do");
@@ -109,29 +129,35 @@ impl TaskReader {
             }
         };
         Some(Task {
-            name: name.into(),
+            name: declared.name.clone(),
             description: description.map(Box::from),
             work: work?,
             needs: Default::default(),
             needs_any: Default::default(),
             options,
-            member: None,
+            member: declared.member.clone(),
+            condition: if declared.is_open { Some(Arc::new(never())) } else { condition },
             line: 0,
-            finally: false,
+            finally: names.is_finally(id),
         })
     }
 
     /// Reads what a task says beyond its work and its needs.
-    fn options(&mut self, fields: &Fields<'_, '_>, found: &mut Diagnostics) -> Arc<Options> {
+    fn options(
+        &mut self,
+        id: TaskId,
+        fields: &Fields<'_, '_>,
+        found: &mut Diagnostics,
+    ) -> Arc<Options> {
         let says = |key: &&str| fields.get(key).is_some();
         if !OPTIONS.iter().any(says) {
             return Arc::clone(&self.defaults.options);
         }
         let mut options = Options::clone(&self.defaults.options);
         if fields.get("env").or_else(|| fields.get("env_file")).is_some() {
-            options.env = self.env(fields, found).into();
+            options.env = self.env(id, fields, found).into();
         }
-        set_options(fields, &mut options, found);
+        set_options(fields, &mut options, self.scope, At::Task(id), found);
         if let Some(entry) = fields.get("ok_codes")
             && let Some(codes) = values::ints(&entry.value, "ok_codes", (0, 255), found)
         {
@@ -166,18 +192,21 @@ impl TaskReader {
     }
 
     /// Reads the environment of a task, within a budget for all of them.
-    fn env(&mut self, fields: &Fields<'_, '_>, found: &mut Diagnostics) -> Env {
+    fn env(&mut self, id: TaskId, fields: &Fields<'_, '_>, found: &mut Diagnostics) -> Env {
         if self.n_variables > VARIABLES {
             return Env::new();
         }
         let (mut env, mut place) = (self.defaults.env.clone(), Span::NONE);
         if let Some(entry) = fields.get("env_file") {
-            (env, place) = (self.env_files.env(&entry.value, &env, found), entry.span);
+            let scope = self.scope.of(At::Task(id), Key::EnvFile);
+            (env, place) = (self.env_files.env(&entry.value, &env, scope, found), entry.span);
         }
         if let Some(entry) = fields.get("env") {
-            (env, place) = (values::env(&entry.value, &env, found), entry.span);
+            let scope = self.scope.of(At::Task(id), Key::Env);
+            (env, place) = (values::env(&entry.value, &env, scope, found), entry.span);
         }
-        let n_bytes: usize = env.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let length = |value: &Template| value.constant().map_or(64, str::len);
+        let n_bytes: usize = env.iter().map(|(name, value)| name.len() + length(value)).sum();
         self.n_variables += env.len() + n_bytes / 64;
         if self.n_variables > VARIABLES {
             let message = "the tasks of this file together hold more than 3,000,000 variables";
@@ -189,24 +218,35 @@ impl TaskReader {
 }
 
 /// Reads the keys that a task and `defaults` share, `env` apart.
-fn set_options(fields: &Fields<'_, '_>, options: &mut Options, found: &mut Diagnostics) {
+fn set_options(
+    fields: &Fields<'_, '_>,
+    options: &mut Options,
+    scope: &FileScope<'_>,
+    at: At,
+    found: &mut Diagnostics,
+) {
     if let Some(entry) = fields.get("dir")
-        && let Some(dir) = values::expression_text(&entry.value, "dir", found)
+        && let Some(dir) = scope.of(at, Key::Dir).template(&entry.value, "dir", found)
     {
-        if dir.is_empty() {
+        if dir.constant() == Some("") {
             let help = "write `.` for the file's folder, or remove the key";
             found
                 .push(Diagnostic::error("empty", "`dir` is empty").at(entry.value.span).help(help));
         }
-        options.dir = Some(dir.into());
+        options.dir = Some(dir);
     }
     if let Some(entry) = fields.get("shell")
         && let Some(shell) = shell(&entry.value, found)
     {
         options.shell = shell;
     }
-    if let Some(entry) = fields.get("timeout") {
-        options.timeout = maps::timeout(&entry.value, found);
+    if let Some(entry) = fields.get("timeout")
+        && let Some(template) = scope.of(at, Key::Timeout).template(&entry.value, "timeout", found)
+    {
+        match template.constant() {
+            Some(text) => options.timeout = maps::timeout(text, &entry.value, found),
+            None => (options.timeout, options.timeout_later) = (None, Some(template)),
+        }
     }
     if let Some(entry) = fields.get("retry") {
         options.retry = maps::retry(&entry.value, found);
@@ -228,6 +268,29 @@ fn set_options(fields: &Fields<'_, '_>, options: &mut Options, found: &mut Diagn
             word => OnTaskFailure::As(on_failure(word)),
         });
     }
+}
+
+/// Returns the `if` of a task that has no members.
+fn never() -> Condition {
+    Condition::new(Expr::Value(Value::Bool(false)))
+}
+
+/// Returns whether the members of a matrix may say different things.
+pub(crate) fn varies(entry: &Entry<'_>) -> bool {
+    fn has_expression(node: &Node<'_>) -> bool {
+        match node.kind() {
+            Kind::Plain(text) | Kind::Text(text, _) => text.contains("${{"),
+            Kind::List(items) => items.iter().any(has_expression),
+            Kind::Map(entries) => entries.iter().any(|entry| has_expression(&entry.value)),
+            Kind::Null | Kind::Shared(_) => false,
+        }
+    }
+    let map = entry.value.map().unwrap_or_default();
+    map.iter().any(|one| match &*one.key {
+        "if" => true,
+        "env" | "env_file" | "dir" | "timeout" | "pool" | "artifacts" => has_expression(&one.value),
+        _ => false,
+    })
 }
 
 /// Returns the policy of a word of the table.

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::hints::{quoted_list, suggest};
+use super::scope::KeyScope;
 use super::tree::{Kind, Node, Span};
+use crate::model::expr::Template;
 use crate::model::{BadDuration, BadSize, LARGEST_SIZE, LONGEST_DURATION, Ms, Size};
 
 /// The environment, name by name in file order.
-pub(crate) type Env = Vec<(Box<str>, Box<str>)>;
+pub(crate) type Env = Vec<(Box<str>, Template)>;
 
 /// Returns the text of a scalar.
 pub(crate) fn text<'n>(node: &'n Node<'_>, key: &str, found: &mut Diagnostics) -> Option<&'n str> {
@@ -40,25 +42,6 @@ pub(crate) fn plain_text<'n>(
         return None;
     }
     Some(text)
-}
-
-/// Returns the text of a scalar in which a later version will read expressions.
-pub(crate) fn expression_text<'n>(
-    node: &'n Node<'_>,
-    key: &str,
-    found: &mut Diagnostics,
-) -> Option<&'n str> {
-    let text = text(node, key, found)?;
-    if text.contains("${{") {
-        let message = "expressions `${{ … }}` do not work yet in this version of pyoco";
-        found.push(
-            Diagnostic::error("not-yet", message)
-                .at(node.span)
-                .help("write the value itself, or let the script compute it"),
-        );
-        return None;
-    }
-    without_nul(text, node.span, key, found)
 }
 
 /// Returns a text that a program can be given.
@@ -193,7 +176,12 @@ pub(crate) fn bool(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Optio
 
 /// Returns a duration.
 pub(crate) fn duration(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<Ms> {
-    let text = expression_text(node, key, found)?;
+    let text = plain_text(node, key, found)?;
+    duration_of(text, node, found)
+}
+
+/// Reads the text of a duration.
+pub(crate) fn duration_of(text: &str, node: &Node<'_>, found: &mut Diagnostics) -> Option<Ms> {
     match text.parse::<Ms>() {
         Ok(duration) => Some(duration),
         Err(BadDuration::TooLong(_)) => {
@@ -315,7 +303,13 @@ fn word<'n>(node: &'n Node<'_>, key: &str, found: &mut Diagnostics) -> Option<&'
 }
 
 /// Returns a map of environment variables, laid over another one.
-pub(crate) fn env(node: &Node<'_>, below: &Env, found: &mut Diagnostics) -> Env {
+pub(crate) fn env(
+    node: &Node<'_>,
+    below: &Env,
+    scope: KeyScope<'_, '_>,
+    found: &mut Diagnostics,
+) -> Env {
+    let scope = scope.over(below);
     let Some(map) = node.map() else {
         let wrong = wrong_type("env", "a map of names to values", node);
         found.push(wrong.help("write `env: {NAME: value}`"));
@@ -347,8 +341,8 @@ pub(crate) fn env(node: &Node<'_>, below: &Env, found: &mut Diagnostics) -> Env 
             );
             continue;
         }
-        let Some(value) = expression_text(&entry.value, name, found) else { continue };
-        own.push((name.into(), value.into()));
+        let Some(value) = scope.template(&entry.value, name, found) else { continue };
+        own.push((name.into(), value));
     }
     let mut env = below.clone();
     lay_over(&mut env, own);
@@ -356,7 +350,7 @@ pub(crate) fn env(node: &Node<'_>, below: &Env, found: &mut Diagnostics) -> Env 
 }
 
 /// Lays variables over others: the later value of a name stands where its first one stood.
-pub(crate) fn lay_over(env: &mut Env, over: impl IntoIterator<Item = (Box<str>, Box<str>)>) {
+pub(crate) fn lay_over(env: &mut Env, over: impl IntoIterator<Item = (Box<str>, Template)>) {
     let mut places: HashMap<Box<str>, usize> =
         env.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
     for (name, value) in over {

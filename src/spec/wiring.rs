@@ -12,7 +12,7 @@ use super::notation::{self, Group};
 use super::tree::{Kind, Node, Span, places_in};
 use super::values;
 use crate::graph::find_cycles;
-use crate::model::{EntryName, ListId, Lists, Part, Task, TaskId};
+use crate::model::{EntryName, ListId, Lists, Part, TaskId};
 
 const WRONG: usize = 10_000; // mistakes in one graph that are looked up
 const CYCLE_SHOWN: usize = 50; // tasks of one cycle: those that people write are shown whole
@@ -424,16 +424,11 @@ impl<'n> Wiring<'n> {
     }
 
     /// Looks for cycles, and hands the lists out.
-    pub(crate) fn finish(self, tasks: &mut [Task], found: &mut Diagnostics) -> Lists {
+    pub(crate) fn finish(self, found: &mut Diagnostics) -> (Vec<(ListId, ListId)>, Lists) {
         for cycle in find_cycles(&self.needs, &self.lists, 20) {
             found.push(self.cycle(&cycle));
         }
-        if tasks.len() == self.needs.len() {
-            for (task, (needs, needs_any)) in tasks.iter_mut().zip(&self.needs) {
-                (task.needs, task.needs_any) = (*needs, *needs_any);
-            }
-        }
-        self.lists
+        (self.needs, self.lists)
     }
 
     /// Words the diagnostic for a cycle: every task of it, and the place of every edge.

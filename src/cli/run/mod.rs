@@ -122,6 +122,9 @@ fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure {
         SelectionError::NoDefault => {
             failure.hint(super::list::table(&shown(flow), usize::MAX).trim_end())
         }
+        SelectionError::MissedOutput { of, .. } => {
+            failure.hint(format!("let `{}` run too", escape(of)))
+        }
         SelectionError::Nothing => failure,
     }
 }
