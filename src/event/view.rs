@@ -3,6 +3,7 @@
 //! Total on purpose: no log, however damaged or shuffled, makes it panic, and a final state never
 //! changes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
@@ -76,6 +77,10 @@ pub struct AttemptView {
     pub argv: Vec<String>,
     /// The folder it ran in.
     pub dir: Option<String>,
+    /// How many slots of `jobs` it held.
+    pub jobs: u32,
+    /// The slots that it held of each pool.
+    pub slots: BTreeMap<Box<str>, Box<[u32]>>,
     /// Why it was sent its first signal, and which.
     pub stopping: Option<(String, String)>,
     /// Why it failed, where another attempt followed.
@@ -309,6 +314,8 @@ impl RunView {
             attempt.pid = started.pid;
             attempt.argv.clone_from(&started.argv);
             attempt.dir.clone_from(&started.dir);
+            attempt.jobs = started.jobs;
+            attempt.slots.clone_from(&started.slots);
             self.set(started.task, TaskState::Running);
         }
     }

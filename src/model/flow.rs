@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Mask, Ms, SIGTERM, Size, TaskId};
+use super::{Mask, Ms, Pool, PoolNeeds, Resources, SIGTERM, Size, Slots, TaskId};
 
 /// A checked workflow.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Flow {
     pub(crate) lists: Lists,
     /// How many tasks may run at once; `None`: as many as there are processors.
     pub(crate) jobs: Option<u32>,
+    /// In the order of the file: a `PoolId` is an index into them.
+    pub(crate) pools: Arc<[Pool]>,
     pub(crate) on_failure: OnFailure,
     pub(crate) secrets: Secrets,
     /// The deadline of level stop; `None`: the scheduler's own.
@@ -50,6 +52,7 @@ impl Flow {
             tasks: Vec::new(),
             lists: Lists::default(),
             jobs: self.jobs,
+            pools: Arc::clone(&self.pools),
             on_failure: self.on_failure,
             secrets: self.secrets.clone(),
             grace: self.grace,
@@ -79,6 +82,7 @@ impl Flow {
         let texts = flow.tasks.iter_mut().filter_map(|task| task.description.as_mut());
         texts.for_each(|text| *text = mask.text(text).into());
         flow.description.iter_mut().for_each(|text| mask.apply(text));
+        flow.pools = flow.pools.iter().map(|pool| pool_shown(pool, mask)).collect();
         for task in &mut flow.tasks {
             task.work = match &task.work {
                 Work::Run(script) => Work::Run(mask.text(script).into()),
@@ -88,6 +92,11 @@ impl Flow {
             };
         }
         flow
+    }
+
+    /// Returns the pools in the order of the file.
+    pub fn pools(&self) -> &[Pool] {
+        &self.pools
     }
 
     /// Returns the tasks in declaration order, those of `finally` last: a [`TaskId`] is an index into
@@ -130,6 +139,16 @@ impl Flow {
     pub fn needs_any(&self, id: TaskId) -> &[TaskId] {
         self.lists.get(self.task(id).needs_any)
     }
+}
+
+fn pool_shown(pool: &Pool, mask: &Mask) -> Pool {
+    let slots = match &pool.slots {
+        Slots::Numbered(count) => Slots::Numbered(*count),
+        Slots::Named(texts) => {
+            Slots::Named(texts.iter().map(|text| mask.text(text).into()).collect())
+        }
+    };
+    Pool { name: pool.name.clone(), slots }
 }
 
 /// The environment variables whose values are masked, each once.
@@ -270,6 +289,12 @@ pub struct Options {
     pub on_cancel: OnCancel,
     /// Whether the task runs alone, with the terminal as its own.
     pub interactive: bool,
+    /// The slots of pools that the task holds while it runs, by pool in the order of the file.
+    pub pools: PoolNeeds,
+    /// What a worker must have to take the task.
+    pub tags: Arc<[Box<str>]>,
+    /// What it asks of the place where it runs.
+    pub resources: Resources,
 }
 
 impl Options {

@@ -7,6 +7,7 @@ mod id;
 mod mask;
 #[cfg(test)]
 mod mask_tests;
+mod pool;
 mod size;
 mod state;
 mod text;
@@ -18,6 +19,8 @@ pub use flow::{
 };
 pub use id::{BadRunId, RunId, TaskId};
 pub use mask::{MASKED, MIN_SECRET, Mask, MaskStream};
+pub(crate) use pool::pool_variable;
+pub use pool::{Held, HeldSlots, Pool, PoolId, PoolNeeds, Resources, Slots};
 pub use size::{BadSize, Size};
 pub use state::{CancelToken, Counts, Level, Reason, RunStatus, TaskState, signal_name};
 pub(crate) use state::{SIGKILL, SIGTERM};

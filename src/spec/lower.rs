@@ -10,6 +10,7 @@ use super::diag::{Diagnostic, Diagnostics};
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
 use super::maps;
+use super::pools::Pools;
 use super::secrets;
 use super::task::{TaskReader, defaults, on_failure};
 use super::tree::{Entry, Kind, LineIndex, Node, Span};
@@ -62,6 +63,7 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
     let jobs = top
         .get("jobs")
         .and_then(|entry| values::int(&entry.value, "jobs", (1, keys::MAX_JOBS), found));
+    let mut pools = Pools::read(top.get("pools"), found);
     let defaults = defaults(&top, &env, found);
     let timeout = top.get("timeout").and_then(|entry| maps::timeout(&entry.value, found));
     let grace = top.get("grace").and_then(|entry| values::duration(&entry.value, "grace", found));
@@ -72,11 +74,11 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
     let entries: Vec<&Entry<'_>> = entries.iter().chain(finally).collect();
     let names = task_names(&entries, n_tasks, found);
     let mut wiring = Wiring::new(&names, n_tasks, entries.len());
-    let mut reader = TaskReader::new(defaults);
+    let mut reader = TaskReader::new(defaults, jobs);
     let mut tasks = Vec::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         found.subject = Some(entry.key.to_string());
-        let task = reader.task(entry, found);
+        let task = reader.task(entry, &mut pools, found);
         let finally = at >= n_tasks;
         wiring.needs_of(TaskId::from_index(at), entry, found);
         let line = origin.text.map_or(0, |(_, index)| index.line(entry.span.start as usize));
@@ -87,6 +89,7 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
         }));
     }
     found.subject = None;
+    let pools = pools.finish(found);
     wiring.graph(&top, origin.text.map(|(text, _)| text), &entries, found);
     let default = top.get("default");
     let default = default.map(|entry| wiring.list("default", &entry.value, Part::Tasks, found));
@@ -102,6 +105,7 @@ fn flow(root: &Node<'_>, origin: Origin<'_>, found: &mut Diagnostics) -> Option<
         tasks,
         lists,
         jobs,
+        pools,
         on_failure: on_failure.unwrap_or_default(),
         secrets,
         grace,
@@ -210,21 +214,7 @@ fn task_names<'n>(entries: &[&'n Entry<'_>], n_tasks: usize, found: &mut Diagnos
     let mut names = HashMap::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         let name = &*entry.key;
-        let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-        let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
-        let (wrong, help) = if name.is_empty() {
-            ("is empty", "use letters, digits, `_`, `-` and `.`")
-        } else if name.len() > MAX_NAME {
-            ("is longer than 128 bytes", "use a shorter name, and `description` for the rest")
-        } else if name.contains(['[', ']']) {
-            ("holds a bracket", "`[` and `]` are kept for the members of a matrix")
-        } else if name.contains('/') {
-            ("holds a `/`", "use `.` or `-` instead")
-        } else if !name.starts_with(starts) {
-            ("does not begin with a letter", "begin it with a letter or `_`")
-        } else if !name.chars().all(is_word) {
-            ("holds a character that it may not", "use letters, digits, `_`, `-` and `.`")
-        } else {
+        let Some((wrong, help)) = wrong_name(name) else {
             // Within one map the reader of the file has said it already.
             if let Some(first) = names.insert(name, TaskId::from_index(at))
                 && first.index() < n_tasks
@@ -249,4 +239,25 @@ fn task_names<'n>(entries: &[&'n Entry<'_>], n_tasks: usize, found: &mut Diagnos
         names.insert(name, TaskId::from_index(at));
     }
     names
+}
+
+/// Returns what is wrong with the name of a task or a pool, and the way out.
+pub(crate) fn wrong_name(name: &str) -> Option<(&'static str, &'static str)> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
+    if name.is_empty() {
+        Some(("is empty", "use letters, digits, `_`, `-` and `.`"))
+    } else if name.len() > MAX_NAME {
+        Some(("is longer than 128 bytes", "use a shorter name, and `description` for the rest"))
+    } else if name.contains(['[', ']']) {
+        Some(("holds a bracket", "`[` and `]` are kept for the members of a matrix"))
+    } else if name.contains('/') {
+        Some(("holds a `/`", "use `.` or `-` instead"))
+    } else if !name.starts_with(starts) {
+        Some(("does not begin with a letter", "begin it with a letter or `_`"))
+    } else if !name.chars().all(is_word) {
+        Some(("holds a character that it may not", "use letters, digits, `_`, `-` and `.`"))
+    } else {
+        None
+    }
 }

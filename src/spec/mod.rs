@@ -12,6 +12,7 @@ mod keys;
 mod lower;
 mod maps;
 mod notation;
+mod pools;
 mod schema;
 mod secrets;
 mod source;
@@ -31,6 +32,8 @@ use tree::{Kind, LineIndex, Span};
 
 pub use builder::{FlowBuilder, TaskBuilder};
 pub use diag::{Diagnostic, Severity, report, report_json, report_parts};
+pub(crate) use hints::suggest;
+pub(crate) use pools::slots_of;
 pub use schema::workflow_schema;
 pub use secrets::masked_source;
 pub use source::{Source, find, read};

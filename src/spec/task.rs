@@ -8,6 +8,7 @@ use super::diag::{Diagnostic, Diagnostics};
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
 use super::maps;
+use super::pools::Pools;
 use super::tree::{Entry, Kind, Node, Span};
 use super::values::{self, Env};
 use crate::model::{OnCancel, OnFailure, OnTaskFailure, Options, Shell, Task, Work};
@@ -25,6 +26,9 @@ const OPTIONS: &[&str] = &[
     "ok_codes",
     "stdin",
     "interactive",
+    "pool",
+    "tags",
+    "resources",
 ];
 const RECENT: usize = 8; // options that the next task may share
 const VARIABLES: usize = 3_000_000; // of all tasks that have an `env` of their own; some 200 MB
@@ -64,15 +68,21 @@ pub(crate) struct TaskReader {
     recent: Vec<Arc<Options>>,
     /// A task with one variable of its own copies all that the file gives to every task.
     n_variables: usize,
+    jobs: Option<u32>,
 }
 
 impl TaskReader {
-    pub(crate) fn new(defaults: Defaults) -> TaskReader {
-        TaskReader { defaults, recent: Vec::new(), n_variables: 0 }
+    pub(crate) fn new(defaults: Defaults, jobs: Option<u32>) -> TaskReader {
+        TaskReader { defaults, recent: Vec::new(), n_variables: 0, jobs }
     }
 
     /// Reads a task, its needs apart.
-    pub(crate) fn task(&mut self, entry: &Entry<'_>, found: &mut Diagnostics) -> Option<Task> {
+    pub(crate) fn task(
+        &mut self,
+        entry: &Entry<'_>,
+        pools: &mut Pools<'_>,
+        found: &mut Diagnostics,
+    ) -> Option<Task> {
         let name = &*entry.key;
         let (work, description, options) = match entry.value.kind() {
             Kind::Plain(script) | Kind::Text(script, _) => {
@@ -84,7 +94,7 @@ impl TaskReader {
                 let fields = fields(map, Place::Task, found);
                 let work = work(&fields, entry, found);
                 let description = fields.text("description", found);
-                (work, description, self.options(&fields, found))
+                (work, description, self.options(&fields, pools, found))
             }
             Kind::Null => {
                 let message = format!("the task `{name}` has nothing to do");
@@ -118,7 +128,12 @@ impl TaskReader {
     }
 
     /// Reads what a task says beyond its work and its needs.
-    fn options(&mut self, fields: &Fields<'_, '_>, found: &mut Diagnostics) -> Arc<Options> {
+    fn options(
+        &mut self,
+        fields: &Fields<'_, '_>,
+        pools: &mut Pools<'_>,
+        found: &mut Diagnostics,
+    ) -> Arc<Options> {
         let says = |key: &&str| fields.get(key).is_some();
         if !OPTIONS.iter().any(says) {
             return Arc::clone(&self.defaults.options);
@@ -135,6 +150,16 @@ impl TaskReader {
         }
         if let Some(entry) = fields.get("stdin") {
             options.stdin = values::plain_text(&entry.value, "stdin", found).map(Box::from);
+        }
+        if let Some(entry) = fields.get("pool") {
+            options.pools = pools.needs(&entry.value, found);
+        }
+        if let Some(entry) = fields.get("tags") {
+            options.tags = maps::tags(&entry.value, found);
+        }
+        if let Some(entry) = fields.get("resources") {
+            options.resources = maps::resources(&entry.value, found);
+            self.warn_of_cpus(&entry.value, options.resources.cpus, found);
         }
         if let Some(entry) = fields.get("interactive") {
             options.interactive =
@@ -159,6 +184,20 @@ impl TaskReader {
         }
         self.recent.push(Arc::clone(&options));
         options
+    }
+
+    /// Warns where a task wants more slots of `jobs` than the file gives the run.
+    fn warn_of_cpus(&self, node: &Node<'_>, cpus: Option<u32>, found: &mut Diagnostics) {
+        let Some((cpus, jobs)) = cpus.zip(self.jobs).filter(|(cpus, jobs)| cpus > jobs) else {
+            return;
+        };
+        let entry = node.map().and_then(|map| map.iter().find(|entry| entry.key == "cpus"));
+        let message = format!("`cpus: {cpus}` is more than `jobs`, which is {jobs}");
+        found.push(
+            Diagnostic::warning("more-than-jobs", message)
+                .at(entry.map_or(node.span, |entry| entry.value.span))
+                .help("the task holds all slots of `jobs`, and so runs alone"),
+        );
     }
 
     /// Reads the environment of a task, within a budget for all of them.

@@ -192,10 +192,7 @@ fn words_of_other_tools_are_translated() {
         "when: x",
         "4:5 foreign-key `when` is `if` here, which does not work yet in this version of pyoco; remove the key",
     );
-    check(
-        "runs-on: x",
-        "4:5 foreign-key `runs-on` is `tags` here, which does not work yet in this version of pyoco; remove the key",
-    );
+    check("runs-on: x", "4:5 foreign-key `runs-on` is written `tags` here; write `tags: [name]`");
     check(
         "callable: x",
         "4:5 foreign-key `callable` belongs to the Python edition; this edition runs shell commands; write each task as `name: SCRIPT` below `tasks`",
@@ -263,15 +260,13 @@ fn keys_have_their_places() {
         "defaults: {run: x}\ntasks: {a: x}\n",
         &["1:12 unknown-key unknown key `run` in `defaults`; `run` stands in a task"],
     );
-    for key in ["params", "env_file", "inherit_env", "pools"] {
+    for key in ["params", "env_file", "inherit_env"] {
         let message = format!(
             "1:1 not-yet `{key}` does not work yet in this version of pyoco; remove the key; `pyoco schema workflow` has all that work"
         );
         lines(&format!("{key}: x\ntasks: {{a: x}}\n"), &[&message]);
     }
-    for key in
-        ["if", "matrix", "outputs", "capture", "artifacts", "pool", "tags", "resources", "env_file"]
-    {
+    for key in ["if", "matrix", "outputs", "capture", "artifacts", "env_file"] {
         let message = format!(
             "4:5 not-yet `{key}` does not work yet in this version of pyoco; remove the key; `pyoco schema workflow` has all that work"
         );

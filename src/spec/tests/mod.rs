@@ -4,6 +4,7 @@ mod errors;
 mod flows;
 mod limits;
 mod maps;
+mod pools;
 mod properties;
 mod secrets;
 mod values;
