@@ -494,6 +494,7 @@ impl Scheduler {
             return;
         }
         task.phase = Phase::Over;
+        self.queue.change(); // it may have stood in front of others
         let attempt = task.attempt;
         self.tasks_left -= u32::from(id.0 < self.n_tasks);
         let measured = measured.unwrap_or_default();

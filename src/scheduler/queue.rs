@@ -3,9 +3,10 @@
 //! A task takes all its slots at once, those of pools and those of `jobs`, or none. Among ready tasks
 //! the first goes first. One that does not fit waits, and no later one takes a slot that it waits for:
 //!
-//! - It waits for pools first. Each pool that it has once lacked keeps its slots for it, while those of
-//!   its other pools serve later tasks: so it gets what it lacks one pool after the other, however many
-//!   later tasks share one of them, and a slot lies idle only for a task that has waited for it.
+//! - It waits for pools first: for those that it lacks, and once these have slots for it, for those that
+//!   it lacks then, since they served later tasks meanwhile. The slots of a pool that it has waited for
+//!   are kept for it. So it gets one pool after the other, however many later tasks share one of them,
+//!   and a slot lies idle only for a task that has waited for it.
 //! - Only then it waits for slots of `jobs`. All tasks need these, so that nothing starts until it does.
 //!   While it waits for a pool, others run on them.
 //!
@@ -37,13 +38,15 @@ pub(super) struct Queue {
     group_of: Vec<u32>,
     /// The first task of each group that has one.
     firsts: BTreeSet<(Place, u32)>,
+    /// Whether a search may find what the last one did not.
+    is_changed: bool,
 }
 
 /// The ready tasks that hold the same of the same pools.
 #[derive(Debug, Default)]
 struct Group {
     needs: PoolNeeds,
-    /// By need: whether the pool was lacked since a task of the group last started.
+    /// By need: whether the pool was waited for since a task of the group last started.
     lacked: Vec<bool>,
     ready: BinaryHeap<Reverse<Place>>,
 }
@@ -76,11 +79,12 @@ impl Queue {
             }
         }
         let pools = pools.iter().map(FreeSlots::of).collect();
-        Queue { pools, groups, group_of, firsts: BTreeSet::new() }
+        Queue { pools, groups, group_of, firsts: BTreeSet::new(), is_changed: false }
     }
 
     /// Adds a task that is ready.
     pub(super) fn push(&mut self, task: TaskId, height: u32) {
+        self.is_changed = true;
         let group = self.group_of.get(task.index()).copied().unwrap_or(0);
         let place = (Reverse(height), task);
         let ready = &mut self.groups[group as usize].ready;
@@ -92,10 +96,18 @@ impl Queue {
         }
     }
 
-    /// Begins a search.
-    pub(super) fn search(&self) -> Search {
+    /// Notes that slots of `jobs` were given back, or a task waits no more.
+    pub(super) fn change(&mut self) {
+        self.is_changed = true;
+    }
+
+    /// Begins a search, where one may find what the last one did not.
+    pub(super) fn search(&mut self) -> Option<Search> {
+        if !std::mem::take(&mut self.is_changed) {
+            return None;
+        }
         let left = self.pools.iter().map(FreeSlots::count).collect();
-        Search { left, after: None, n_passed: 0 }
+        Some(Search { left, after: None, n_passed: 0 })
     }
 
     /// Returns the first task, in the order, for which there are slots of all its pools. It stays here.
@@ -168,9 +180,11 @@ impl Group {
         if !self.needs.iter().any(lacks) {
             return true;
         }
+        let still_waits =
+            self.needs.iter().zip(&self.lacked).any(|(need, lacked)| *lacked && lacks(need));
         for ((pool, count), lacked) in self.needs.iter().zip(&mut self.lacked) {
             let left = &mut left[pool.index()];
-            *lacked |= *count > *left;
+            *lacked |= !still_waits && *count > *left;
             if *lacked {
                 *left = left.saturating_sub(*count);
             }

@@ -60,7 +60,7 @@ impl Scheduler {
         if self.free_jobs == 0 || self.held_drain.is_some() {
             return;
         }
-        let mut search = self.queue.search();
+        let Some(mut search) = self.queue.search() else { return };
         while self.free_jobs > 0 {
             let tasks = &self.tasks;
             let is_ready = |id: TaskId| tasks[id.index()].phase == Phase::Ready;
@@ -84,6 +84,7 @@ impl Scheduler {
     /// Takes back the slots of a task whose attempt has ended.
     pub(super) fn give_back(&mut self, id: TaskId) {
         self.free_jobs += self.jobs_of(id);
+        self.queue.change();
         if let Some(held) = self.held.remove(&id) {
             self.queue.give_back(&held);
         }

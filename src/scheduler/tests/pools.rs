@@ -78,14 +78,14 @@ fn who_wants_two_pools_gets_them_one_after_the_other() {
     }
     let order = starts(&sims, 9);
     assert!(order.starts_with("0@0 p0[0], 1@0 p1[0, 1], 2@15 p0[0] p1[0, 1], "), "{order}");
-    // A pool that it has not lacked serves another one; from then on it lacks that one too.
+    // A pool that it does not lack serves others, until it has what it lacks.
     let sims = [
         holds(30, &[(0, 1)]),
         holds(10, &[(0, 1), (1, 2)]),
         holds(10, &[(1, 2)]),
         holds(25, &[(1, 2)]),
     ];
-    let expected = "0@0 p0[0], 2@0 p1[0, 1], 1@30 p0[0] p1[0, 1], 3@40 p1[0, 1]";
+    let expected = "0@0 p0[0], 2@0 p1[0, 1], 3@10 p1[0, 1], 1@35 p0[0] p1[0, 1]";
     assert_eq!(starts(&sims, 9), expected);
 }
 
