@@ -18,7 +18,7 @@ enum Ends {
 }
 
 /// Every file of the folder must stand here.
-const EXAMPLES: [(&str, Ends); 7] = [
+const EXAMPLES: [(&str, Ends); 8] = [
     ("cancel.yaml", Ends::With(0, "prepare import index report")),
     ("ci.yaml", Ends::NotRun),
     ("finally.yaml", Ends::With(0, "up test down tell")),
@@ -26,6 +26,7 @@ const EXAMPLES: [(&str, Ends); 7] = [
     ("pipeline.toml", Ends::With(0, "gather words lines check pack report")),
     ("pipeline.yaml", Ends::With(0, "gather words lines check pack report")),
     ("policies.yaml", Ends::With(1, "build search flaky notes")),
+    ("pools.yaml", Ends::With(0, "train-a train-b compare serve-a serve-b render tell")),
 ];
 
 fn examples() -> &'static Path {

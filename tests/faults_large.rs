@@ -97,6 +97,8 @@ fn write_large(log: &dyn RunLog, run_id: RunId, n_tasks: u32, start: Wall) -> u6
             argv: vec!["/bin/sh".to_owned(), "-e".to_owned(), "-c".to_owned(), "true".to_owned()],
             argv_cut: false,
             dir: Some("/src".to_owned()),
+            jobs: 1,
+            slots: Default::default(),
         })));
         let (state, reason, measured) = (TaskState::Succeeded, None, Measured::default());
         let finished = TaskFinished { task, name, attempt: 1, state, reason, measured };

@@ -231,7 +231,6 @@ fn flags_of_later_versions_say_so_and_run_nothing() {
         &["--ci", "github"],
         &["--report", "junit=x.xml"],
         &["--order", "file"],
-        &["--pool", "db=2"],
         &["--executor", "slurm"],
         &["--server"],
         &["--server=http://localhost"],

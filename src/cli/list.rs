@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
+use serde_json::{Value, json};
+
 use super::exit::{Exit, Failure, written};
 use super::load::{coloured, load, shown};
 use super::params::ParamArgs;
 use super::say::say;
 use crate::graph::folded;
-use crate::model::{Flow, Param, ParamKind, Task, TaskId, Work, escape};
+use crate::model::{Flow, Param, ParamKind, PoolId, Resources, Task, TaskId, Work, escape};
 use crate::spec::Purpose;
 
 const HELP: &str = "\
@@ -130,18 +132,39 @@ fn json(flow: &Flow, limit: usize) -> String {
             Work::Run(script) => (Some(script), None),
             Work::Cmd(words) => (None, Some(words)),
         };
-        serde_json::json!({
+        json!({
             "name": task.name(), "matrix": matrix(task), "description": task.description(), "line": task.line(),
             "needs": names(flow.needs(id)), "needs_any": names(flow.needs_any(id)),
             "run": run, "cmd": cmd, "finally": task.is_finally(),
+            "pool": held(flow, task), "tags": task.options().tags,
+            "resources": resources(&task.options().resources),
         })
     });
-    let document = serde_json::json!({
-        "flow": flow.name(), "description": flow.description(),
+    let document = json!({
+        "flow": flow.name(), "description": flow.description(), "pools": pools(flow),
         "params": flow.params().iter().map(param_json).collect::<Vec<_>>(),
         "tasks": tasks.collect::<Vec<_>>(),
     });
     let mut text = serde_json::to_string_pretty(&document).expect("a flow is plain values");
     text.push('\n');
     text
+}
+
+fn pools(flow: &Flow) -> Value {
+    flow.pools().iter().map(|pool| (pool.name.to_string(), json!(pool.slots))).collect()
+}
+
+/// Returns how many slots of which pools a task holds.
+fn held(flow: &Flow, task: &Task) -> Value {
+    let name = |pool: PoolId| flow.pools()[pool.index()].name.to_string();
+    task.options().pools.iter().map(|(pool, count)| (name(*pool), json!(count))).collect()
+}
+
+/// Returns what a task asks of the place where it runs; null where it asks nothing.
+fn resources(resources: &Resources) -> Value {
+    let Resources { cpus, memory, time, gpus } = resources;
+    if *resources == Resources::default() {
+        return Value::Null;
+    }
+    json!({ "cpus": cpus, "memory_bytes": memory, "time_ms": time, "gpus": gpus })
 }

@@ -14,7 +14,7 @@ use super::PARENT_GRACE;
 use super::local::Context;
 use super::mask::{SECRETS, secret_names};
 use crate::event::CANCEL_FILE;
-use crate::model::{Member, Reason, Shell, TaskId, Work, variable};
+use crate::model::{Held, Member, Reason, Shell, TaskId, Work, variable};
 
 /// A longer script goes through a file: the kernel takes 128 KiB for one argument.
 const MAX_INLINE_SCRIPT: usize = 100 << 10;
@@ -40,12 +40,14 @@ impl Command {
     /// # Errors
     /// With the reason for which it cannot be started.
     pub(super) fn prepare(run: &Context, id: TaskId, attempt: u32) -> Result<Command, Reason> {
+        let slots = run.take_slots(id, attempt);
         let task = run.plan.flow.task(id);
         let options = &task.options;
         let base = &run.plan.flow.base_dir;
-        let dir = options.dir.as_deref().map_or_else(|| base.clone(), |dir| base.join(dir));
+        let dir = options.dir.as_ref().and_then(|dir| dir.constant());
+        let dir = dir.map_or_else(|| base.clone(), |dir| base.join(dir));
         check_dir(&dir)?;
-        let env = environment(run, id, attempt);
+        let env = environment(run, id, attempt, &slots);
         let args = if run.plan.targeted[id.index()] { &*run.plan.args } else { &[] };
         let (mut words, script) = match &task.work {
             Work::Cmd(words) => (words.iter().map(|word| OsString::from(&**word)).collect(), None),
@@ -144,10 +146,16 @@ fn script_file(run: &Context, script: &str, suffix: &str) -> Result<NamedTempFil
 }
 
 /// Returns the environment of an attempt: what is inherited, then what the file says, then the run.
-fn environment(run: &Context, id: TaskId, attempt: u32) -> Vec<(OsString, OsString)> {
+fn environment(
+    run: &Context,
+    id: TaskId,
+    attempt: u32,
+    slots: &[Held],
+) -> Vec<(OsString, OsString)> {
     let task = run.plan.flow.task(id);
     let mut env = run.base_env.clone();
-    env.extend(task.options.env.iter().map(|(name, value)| ((&**name).into(), (&**value).into())));
+    let known = task.options.env.iter().filter_map(|(name, value)| Some((name, value.constant()?)));
+    env.extend(known.map(|(name, value)| ((&**name).into(), value.into())));
     env.extend(run.plan.env.iter().cloned());
     env.extend(run.params.iter().cloned());
     let values = task.member().map_or(&[][..], Member::values);
@@ -165,6 +173,10 @@ fn environment(run: &Context, id: TaskId, attempt: u32) -> Vec<(OsString, OsStri
     set("PYOCO_TASK", task.name().as_ref());
     set("PYOCO_ATTEMPT", attempt.to_string().as_ref());
     set("PYOCO_CANCEL_FILE", run.dir.join(CANCEL_FILE).as_os_str());
+    for held in slots {
+        let pool = &run.plan.pools[held.pool.index()];
+        set(&pool.variable(), pool.slots.texts(&held.slots).as_ref());
+    }
     let grace = run.plan.stop_grace(id);
     set(PARENT_GRACE, format!("{}ms", grace.0 * 3 / 4).as_ref());
     if task.is_finally()

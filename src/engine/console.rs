@@ -311,6 +311,8 @@ mod tests {
                 argv: Vec::new(),
                 argv_cut: false,
                 dir: None,
+                jobs: 1,
+                slots: Default::default(),
             };
             line(seq, Event::TaskStarted(Box::new(started)))
         };

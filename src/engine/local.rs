@@ -1,6 +1,7 @@
 //! Carries out attempts as processes on this machine: a queue, and worker threads that pull from it.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::clock::Clock;
 use super::console::ConsoleSender;
@@ -17,9 +18,9 @@ use super::group::Groups;
 use super::leaks::Drains;
 use super::logs::Logs;
 use super::shared::Message;
-use super::{Surroundings, attempt, post_mortem};
+use super::{Surroundings, attempt, lock, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Flow, Mask, Reason, RunId, RunStatus, Size, TaskId, escape};
+use crate::model::{Flow, HeldSlots, Mask, Reason, RunId, RunStatus, Size, TaskId, escape};
 use crate::scheduler::{Ended, Executor, Input, Overdue, Plan};
 
 /// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
@@ -51,6 +52,8 @@ pub(super) struct Context {
     pub(super) terminal: Option<Terminal>,
     /// What tasks of `finally` are told.
     pub(super) outcome: OnceLock<Outcome>,
+    /// What attempts hold of pools, until a worker takes them; queues do not know it.
+    slots: Mutex<HashMap<(TaskId, u32), HeldSlots>>,
     to_runner: Sender<Message>,
     has_log_trouble: AtomicBool,
     has_record_trouble: AtomicBool,
@@ -99,10 +102,16 @@ impl Context {
             clock: parts.clock,
             terminal: Terminal::of_this_process(),
             outcome: OnceLock::new(),
+            slots: Mutex::default(),
             to_runner: parts.to_runner,
             has_log_trouble: AtomicBool::new(false),
             has_record_trouble: AtomicBool::new(false),
         }
+    }
+
+    /// Takes what an attempt holds of pools, to tell its process.
+    pub(super) fn take_slots(&self, task: TaskId, attempt: u32) -> HeldSlots {
+        lock(&self.slots).remove(&(task, attempt)).unwrap_or_default()
     }
 
     /// Tells the runner something. Once the run is over nobody listens, and nothing is lost by it.
@@ -269,7 +278,7 @@ impl LocalExecutor {
 }
 
 impl Executor for LocalExecutor {
-    fn spawn(&self, task: TaskId, attempt: u32) {
+    fn spawn(&self, task: TaskId, attempt: u32, slots: HeldSlots) {
         let had_idle = self
             .idle
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |idle| idle.checked_sub(1))
@@ -279,6 +288,9 @@ impl Executor for LocalExecutor {
             let (not_started, measured) = (Some(reason), Default::default());
             let ended = Ended { task, attempt, not_started, measured };
             return self.context.tell(Input::Ended(Box::new(ended)));
+        }
+        if !slots.is_empty() {
+            lock(&self.context.slots).insert((task, attempt), slots);
         }
         self.queue.enqueue(QueueItem { run_id: self.context.run_id, task, attempt });
     }

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use super::Surroundings;
 use crate::event::{CancelRequest, Measured, RunNoted, RunStarted, open_regular};
-use crate::model::{MIN_SECRET, Mask, Reason, Secrets, variable};
+use crate::model::{MIN_SECRET, Mask, Reason, Secrets, Slots, variable};
 use crate::scheduler::{Ended, Input, Plan, Started};
 
 /// The most that is looked through of a file of a few lines.
@@ -80,7 +80,7 @@ pub(super) fn warnings(plan: &Plan, surroundings: &Surroundings) -> Vec<String> 
     warnings
 }
 
-fn listed(names: &[&str]) -> String {
+pub(super) fn listed(names: &[&str]) -> String {
     let shown = names.iter().take(MAX_NAMES).map(|name| format!("`{name}`")).collect::<Vec<_>>();
     match names.len().saturating_sub(MAX_NAMES) {
         0 => shown.join(", "),
@@ -159,6 +159,7 @@ fn mask_facts(mask: &Mask, facts: &mut RunStarted) {
         args_cut: _,
         labels,
         jobs: _,
+        pools,
         n_tasks: _,
         parent_run: _,
         host,
@@ -168,6 +169,11 @@ fn mask_facts(mask: &Mask, facts: &mut RunStarted) {
         git_commit: _,
         ci_url,
     } = facts;
+    for slots in pools.values_mut() {
+        if let Slots::Named(texts) = slots {
+            *slots = Slots::Named(texts.iter().map(|text| mask.text(text).into()).collect());
+        }
+    }
     let keys = std::mem::take(labels);
     *labels = keys.into_iter().map(|(key, value)| (mask.text(&key).into_owned(), value)).collect();
     let texts = params.values_mut().chain(args).chain(labels.values_mut());

@@ -231,7 +231,9 @@ impl Runner {
     fn act(&mut self, decisions: &mut Decisions) {
         for action in decisions.actions.drain(..) {
             match action {
-                Action::Spawn { task, attempt } => self.executor.spawn(task, attempt),
+                Action::Spawn { task, attempt, slots } => {
+                    self.executor.spawn(task, attempt, slots);
+                }
                 Action::Signal { task, attempt, signal, overdue: None } => {
                     self.executor.signal(task, attempt, signal);
                 }

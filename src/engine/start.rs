@@ -6,13 +6,13 @@ use std::sync::{Arc, mpsc};
 use super::clock::Clock;
 use super::console;
 use super::local::{Context, ContextParts, LocalExecutor};
-use super::mask::{mask_of, warnings};
+use super::mask::{listed, mask_of, warnings};
 use super::runner::{Closer, Runner, RunnerParts};
 use super::shared::{Origin, Shared};
 use super::watchdog::Watch;
 use super::{MAX_LOG, RunOptions, StartError, Surroundings, lock};
 use crate::event::{NewRun, QueueBackend, RunLog, RunStarted, StateStore, StoreError};
-use crate::model::{Mask, RunId, Size};
+use crate::model::{Mask, RunId, Size, Task};
 use crate::scheduler::Plan;
 use crate::spec::masked_source;
 
@@ -55,7 +55,7 @@ fn begin(
     let clock = Arc::new(Clock::start());
     let (console, trace) =
         console::start(options.trace.take(), clock.clone()).map_err(StartError::Thread)?;
-    for warning in warnings(&plan, &surroundings) {
+    for warning in warnings(&plan, &surroundings).into_iter().chain(cpus_warning(&plan)) {
         console.notice(warning);
     }
     let context = Arc::new(Context::new(ContextParts {
@@ -74,6 +74,7 @@ fn begin(
     let facts = RunStarted {
         run_id: Some(run_id),
         parent_run: context.parent,
+        pools: context.plan.pool_facts(), // here, so that the secrets in them are masked
         ..std::mem::take(&mut options.facts)
     };
     let close_requests = watch_requests(&shared, &*log).map_err(StartError::Thread)?;
@@ -110,6 +111,20 @@ fn make_record(
         syntax: plan.flow.syntax,
         durable: options.durable,
         max_log: max_log(options),
+    })
+}
+
+/// Returns what people should know of tasks that want more slots of `jobs` than there are. Where the
+/// file itself gives the run so few, who reads it has said it.
+fn cpus_warning(plan: &Plan) -> Option<String> {
+    if plan.flow.jobs == Some(plan.jobs) {
+        return None;
+    }
+    let names: Vec<&str> = plan.wants_more_than_jobs().map(Task::name).collect();
+    let jobs = plan.jobs;
+    let said = "want more `cpus` than tasks run at once";
+    (!names.is_empty()).then(|| {
+        format!("{} {said} ({jobs}): each holds all slots, and so runs alone", listed(&names))
     })
 }
 

@@ -11,12 +11,12 @@ use super::{
     Event, FORMAT_VERSION, Line, MAX_TAIL, Measured, RunCancelling, RunFinished, RunStarted,
     RunView, TaskFinished, TaskRetrying, TaskStarted, TaskStopping, TaskView, TasksDeclared,
 };
-use crate::model::{Counts, Level, Ms, Reason, RunStatus, TaskId, TaskState, Wall};
+use crate::model::{Counts, Level, Ms, Reason, RunStatus, Slots, TaskId, TaskState, Wall};
 
 /// What the log itself does not say.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    /// How many attempts may run at once; `None`: what the first line says.
+    /// How many slots of `jobs` attempts may hold together; `None`: what the first line says.
     pub jobs: Option<u32>,
     /// The tasks that say `fail: continue`: their failure satisfies dependents and fails no run.
     pub continue_tasks: HashSet<String>,
@@ -47,7 +47,10 @@ struct Auditor<'a> {
     view: RunView,
     ids: HashMap<Arc<str>, TaskId>,
     last: (Wall, Ms),
-    n_running: u32,
+    /// How many slots of `jobs` are held.
+    jobs_held: u32,
+    /// Who holds the slots of pools.
+    slots_held: HashMap<(Box<str>, u32), Arc<str>>,
     task_seen: bool,
     cancel_counts: bool,
     /// A task that ended between attempts for which nothing had happened: the run timed out.
@@ -67,7 +70,8 @@ impl<'a> Auditor<'a> {
             view: RunView::new(),
             ids: HashMap::new(),
             last: (Wall(i64::MIN), Ms(0)),
-            n_running: 0,
+            jobs_held: 0,
+            slots_held: HashMap::new(),
             task_seen: false,
             cancel_counts: false,
             ended_early: None,
@@ -174,9 +178,40 @@ impl<'a> Auditor<'a> {
         }
         self.ready(started.task)?;
         let jobs = self.rules.jobs.unwrap_or(self.view.header().jobs);
-        hold(self.n_running < jobs, || format!("`{name}` starts while {jobs} of {jobs} run"))?;
-        self.n_running += 1;
+        self.jobs_held = self.jobs_held.saturating_add(started.jobs);
+        hold(started.jobs > 0 && self.jobs_held <= jobs, || {
+            format!("`{name}` takes {} of {jobs} slots, and too few are free", started.jobs)
+        })?;
+        self.takes_slots(started)
+    }
+
+    /// Checks that the slots of pools that an attempt takes are there and held by nobody.
+    fn takes_slots(&mut self, started: &TaskStarted) -> Verdict {
+        let name = &started.name;
+        for (pool, slots) in &started.slots {
+            let count = self.view.header().pools.get(pool).map_or(0, Slots::count);
+            for slot in slots {
+                hold(*slot < count, || {
+                    format!("`{name}` takes slot {slot} of `{pool}`, which has {count}")
+                })?;
+                let before = self.slots_held.insert((pool.clone(), *slot), name.clone());
+                hold(before.is_none(), || {
+                    format!("`{name}` takes slot {slot} of `{pool}`, which {before:?} holds")
+                })?;
+            }
+        }
         Ok(())
+    }
+
+    /// Takes back all that an attempt held.
+    fn gives_back(&mut self, id: TaskId) {
+        let Some(last) = self.view.task(id).and_then(TaskView::last) else { return };
+        self.jobs_held -= last.jobs;
+        for (pool, slots) in &last.slots {
+            for slot in slots {
+                self.slots_held.remove(&(pool.clone(), *slot));
+            }
+        }
     }
 
     /// Checks that nothing but `finally` begins after a cancel, and that only at the end.
@@ -275,7 +310,7 @@ impl<'a> Auditor<'a> {
             hold(reason != Some(&Reason::TIMEOUT) || why == Some("timeout"), || {
                 format!("`{name}` timed out and was not stopped for it")
             })?;
-            self.n_running -= 1;
+            self.gives_back(id);
             return Ok(());
         }
         let due = last.map_or(0, |last| last.number) + 1;

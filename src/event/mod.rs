@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Counts, Level, Ms, Reason, RunId, RunStatus, TaskId, TaskState, Wall};
+use crate::model::{Counts, Level, Ms, Reason, RunId, RunStatus, Slots, TaskId, TaskState, Wall};
 
 #[doc(hidden)]
 pub use audit::{Rules, audit};
@@ -122,6 +122,9 @@ pub struct RunStarted {
     pub labels: BTreeMap<String, String>,
     /// How many tasks run at once.
     pub jobs: u32,
+    /// The pools and their slots: how many, or the text of each.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<Box<str>, Slots>,
     /// How many tasks the run has.
     pub n_tasks: u32,
     /// The run whose task started this one.
@@ -217,6 +220,12 @@ pub struct TaskStarted {
     /// The folder it runs in.
     #[serde(default)]
     pub dir: Option<String>,
+    /// How many slots of `jobs` it holds.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub jobs: u32,
+    /// The slots that it holds of each pool: each a place in the run's `pools`, from 0.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slots: BTreeMap<Box<str>, Box<[u32]>>,
 }
 
 /// See [`Event::TaskStopping`].
@@ -346,6 +355,10 @@ pub struct RunFinished {
 
 fn one() -> u32 {
     1
+}
+
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 /// Writes a signal by its name; a name that this system does not know is read as no signal.

@@ -5,6 +5,7 @@
 
 mod settle;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
@@ -82,6 +83,10 @@ pub struct AttemptView {
     pub argv: Vec<String>,
     /// The folder it ran in.
     pub dir: Option<String>,
+    /// How many slots of `jobs` it held.
+    pub jobs: u32,
+    /// The slots that it held of each pool.
+    pub slots: BTreeMap<Box<str>, Box<[u32]>>,
     /// Why it was sent its first signal, and which.
     pub stopping: Option<(String, String)>,
     /// Why it failed, where another attempt followed.
@@ -321,6 +326,8 @@ impl RunView {
             attempt.pid = started.pid;
             attempt.argv.clone_from(&started.argv);
             attempt.dir.clone_from(&started.dir);
+            attempt.jobs = started.jobs;
+            attempt.slots.clone_from(&started.slots);
             self.set(started.task, TaskState::Running);
         }
     }

@@ -50,7 +50,9 @@ pub enum SelectionError {
         near: Option<String>,
     },
     /// A task uses an output of one that is left out.
-    #[error("`{task}` uses the output `{output}` of `{of}`, which is left out by `--only` or `--skip`")]
+    #[error(
+        "`{task}` uses the output `{output}` of `{of}`, which is left out by `--only` or `--skip`"
+    )]
     MissedOutput {
         /// The task that runs.
         task: String,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::expr::{Condition, Name, Template};
-use super::{Mask, Member, Ms, Param, SIGTERM, Size, TaskId};
+use super::{Mask, Member, Ms, Param, Pool, PoolNeeds, Resources, SIGTERM, Size, Slots, TaskId};
 
 /// A checked workflow.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Flow {
     pub(crate) lists: Lists,
     /// How many tasks may run at once; `None`: as many as there are processors.
     pub(crate) jobs: Option<u32>,
+    /// In the order of the file: a `PoolId` is an index into them.
+    pub(crate) pools: Arc<[Pool]>,
     pub(crate) on_failure: OnFailure,
     pub(crate) secrets: Secrets,
     pub(crate) params: Vec<Param>,
@@ -60,6 +62,7 @@ impl Flow {
             moved: self.moved.clone(),
             lists: Lists::default(),
             jobs: self.jobs,
+            pools: Arc::clone(&self.pools),
             on_failure: self.on_failure,
             secrets: self.secrets.clone(),
             params: self.params.clone(),
@@ -98,6 +101,7 @@ impl Flow {
         texts.for_each(|text| *text = mask.text(text).into());
         flow.description.iter_mut().for_each(|text| mask.apply(text));
         flow.params.iter_mut().for_each(|param| param.mask(mask));
+        flow.pools = flow.pools.iter().map(|pool| pool_shown(pool, mask)).collect();
         for task in &mut flow.tasks {
             task.work = match &task.work {
                 Work::Run(script) => Work::Run(mask.text(script).into()),
@@ -107,6 +111,11 @@ impl Flow {
             };
         }
         flow
+    }
+
+    /// Returns the pools in the order of the file.
+    pub fn pools(&self) -> &[Pool] {
+        &self.pools
     }
 
     /// Returns the tasks in declaration order, those of `finally` last: a [`TaskId`] is an index into
@@ -157,6 +166,16 @@ impl Flow {
     pub fn needs_any(&self, id: TaskId) -> &[TaskId] {
         self.lists.get(self.task(id).needs_any)
     }
+}
+
+fn pool_shown(pool: &Pool, mask: &Mask) -> Pool {
+    let slots = match &pool.slots {
+        Slots::Numbered(count) => Slots::Numbered(*count),
+        Slots::Named(texts) => {
+            Slots::Named(texts.iter().map(|text| mask.text(text).into()).collect())
+        }
+    };
+    Pool { name: pool.name.clone(), slots }
 }
 
 /// The environment variables whose values are masked, each once.
@@ -380,6 +399,12 @@ pub struct Options {
     pub on_cancel: OnCancel,
     /// Whether the task runs alone, with the terminal as its own.
     pub interactive: bool,
+    /// The slots of pools that the task holds while it runs, by pool in the order of the file.
+    pub pools: PoolNeeds,
+    /// What a worker must have to take the task.
+    pub tags: Arc<[Box<str>]>,
+    /// What it asks of the place where it runs.
+    pub resources: Resources,
 }
 
 impl Options {

@@ -126,6 +126,15 @@ fn texts() -> Value {
     json!({ "type": "object", "additionalProperties": { "type": "string" } })
 }
 
+fn pools() -> Value {
+    let slots = json!({ "oneOf": [count(1), array(string())] });
+    json!({ "type": "object", "additionalProperties": slots })
+}
+
+fn slots() -> Value {
+    json!({ "type": "object", "additionalProperties": array(count(0)) })
+}
+
 /// The same or null.
 fn or_null(mut schema: Value) -> Value {
     let kind = schema["type"].take();
@@ -208,6 +217,7 @@ fn run_started() -> Vec<Field> {
         ("args_cut", Maybe, boolean(), "Whether `args` was cut to fit the line."),
         ("labels", Always, texts(), "What `--label` said."),
         ("jobs", Always, count(0), "How many tasks run at once."),
+        ("pools", Maybe, pools(), "The pools and their slots: how many, or the text of each."),
         ("n_tasks", Always, count(0), "How many tasks the run has."),
         ("parent_run", Always, or_null(run_id()), "The run whose task started this one."),
         ("host", Always, or_null(string()), "The machine's name."),
@@ -254,6 +264,8 @@ fn kinds() -> Vec<(&'static str, &'static str, Vec<Field>)> {
                     ("argv", Always, array(string()), "The program and its arguments."),
                     ("argv_cut", Maybe, boolean(), "Whether `argv` was cut at 4 KiB."),
                     ("dir", Always, or_null(string()), "The folder it runs in."),
+                    ("jobs", Maybe, count(2), "Slots of `jobs` that it holds; absent for one."),
+                    ("slots", Maybe, slots(), "Its slots of each pool: places in `pools`, from 0."),
                 ],
             ),
         ),

@@ -84,6 +84,8 @@ pub(super) fn failing(run_id: RunId, flow: &str) -> Vec<Line> {
             argv: vec!["make".to_owned(), name.to_owned()],
             argv_cut: false,
             dir: Some("/src".to_owned()),
+            jobs: 1,
+            slots: Default::default(),
         }))
     };
     let finished = |task, name: &str, attempt, state, reason, measured| {

@@ -11,13 +11,14 @@ mod declare;
 mod finally;
 mod order;
 mod plan;
+mod queue;
 mod ready;
 mod retry;
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::event::{
@@ -25,10 +26,10 @@ use crate::event::{
     RunView, TaskFinished, TaskStarted,
 };
 use crate::graph::Dependents;
-use crate::model::{Level, Ms, Reason, RunStatus, TaskId, TaskState, Wall};
+use crate::model::{HeldSlots, Level, Ms, Reason, RunStatus, TaskId, TaskState, Wall};
 
 pub use order::start_order;
-pub use plan::{Plan, STOP_GRACE};
+pub use plan::{Plan, STOP_GRACE, TooFewSlots};
 
 use cancel::Why;
 use retry::Timer;
@@ -107,12 +108,14 @@ pub struct Ended {
 /// What the scheduler wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Start an attempt; it holds its slot already.
+    /// Start an attempt; it holds its slots already.
     Spawn {
         /// The task.
         task: TaskId,
         /// Which attempt.
         attempt: u32,
+        /// What it holds of pools.
+        slots: HeldSlots,
     },
     /// Send a signal to the group of an attempt.
     Signal {
@@ -177,9 +180,9 @@ pub enum Announced {
 
 /// Carries out what the scheduler wants: local processes, or a test's simulation.
 pub trait Executor {
-    /// Starts an attempt, later answered by [`Input::Started`] and [`Input::Ended`], or by the
-    /// latter alone.
-    fn spawn(&self, task: TaskId, attempt: u32);
+    /// Starts an attempt that holds these slots of pools, later answered by [`Input::Started`] and
+    /// [`Input::Ended`], or by the latter alone.
+    fn spawn(&self, task: TaskId, attempt: u32, slots: HeldSlots);
     /// Sends a signal to the group of an attempt, if it is still there.
     fn signal(&self, task: TaskId, attempt: u32, signal: i32);
     /// Writes to its log what an attempt is doing, and then sends a signal to its group, which is
@@ -203,14 +206,14 @@ pub struct Decisions {
 enum Phase {
     /// Some of its lists are not satisfied.
     Waiting,
-    /// In the heap of ready tasks.
+    /// In the queue of ready tasks.
     Ready,
-    /// Given to the executor, holds a slot, no process yet.
+    /// Given to the executor, holds its slots, no process yet.
     Starting {
         /// Why it is to be stopped as soon as it has one.
         stop: Option<Why>,
     },
-    /// Has a process and a slot.
+    /// Has a process and its slots.
     Running {
         /// Why it was sent its first signal.
         stop: Option<Why>,
@@ -238,15 +241,16 @@ pub struct Scheduler {
     view: RunView,
     tasks: Vec<TaskPlan>,
     lists: Vec<ready::ListPlan>,
-    /// The tasks that wait for a slot, by height: the highest first, and among these the first in the
-    /// file.
-    ready: BinaryHeap<(u32, Reverse<TaskId>)>,
+    /// The tasks that wait for slots, and the slots of pools.
+    queue: queue::Queue,
+    /// What running tasks hold of pools.
+    held: HashMap<TaskId, HeldSlots>,
     /// How many tasks stand in `tasks`; those of `finally` follow.
     n_tasks: u32,
     /// Those of them that have not ended.
     tasks_left: u32,
     is_finally_open: bool,
-    free_slots: u32,
+    free_jobs: u32,
     timers: BinaryHeap<Reverse<(Ms, Timer)>>,
     /// Final states whose consequences have not been drawn yet.
     ended: VecDeque<TaskId>,
@@ -291,13 +295,14 @@ impl Scheduler {
             n_tasks,
             tasks_left: n_tasks,
             is_finally_open: false,
-            free_slots: plan.jobs,
+            free_jobs: plan.jobs,
             dependents,
             heights,
             view: RunView::new(),
             tasks,
             lists,
-            ready: BinaryHeap::new(),
+            queue: queue::Queue::new(&plan.flow, &plan.pools),
+            held: HashMap::new(),
             timers: BinaryHeap::new(),
             ended: VecDeque::new(),
             stoppers: Vec::new(),
@@ -371,6 +376,9 @@ impl Scheduler {
         facts.flow = self.plan.flow.name().to_owned();
         facts.jobs = self.plan.jobs;
         facts.n_tasks = self.plan.flow.tasks().len() as u32;
+        if facts.pools.is_empty() {
+            facts.pools = self.plan.pool_facts(); // who masks secrets has set them already
+        }
         self.emit(turn, Event::RunStarted(Box::new(facts)));
         for event in declare::declarations(&self.plan.flow) {
             self.emit(turn, event);
@@ -391,7 +399,8 @@ impl Scheduler {
         let Some(task) = self.current(id, started.attempt) else { return };
         let Phase::Starting { stop } = task.phase else { return };
         task.phase = Phase::Running { stop: None };
-        let name = self.name(id);
+        let (name, jobs) = (self.name(id), self.jobs_of(id));
+        let slots = self.slot_facts(id);
         self.emit(
             turn,
             Event::TaskStarted(Box::new(TaskStarted {
@@ -402,6 +411,8 @@ impl Scheduler {
                 argv: started.argv,
                 argv_cut: started.argv_cut,
                 dir: started.dir,
+                jobs,
+                slots,
             })),
         );
         if let Some(timeout) = self.plan.flow.task(id).options.timeout {
@@ -424,7 +435,7 @@ impl Scheduler {
             Phase::Starting { stop } | Phase::Running { stop } => stop,
             Phase::Waiting | Phase::Ready | Phase::Delayed | Phase::Over => return,
         };
-        self.free_slots += self.slots_of(id);
+        self.give_back(id);
         match self.judge(id, stop, &ended) {
             Verdict::Succeeded => {
                 let measured = Measured { tail: None, ..ended.measured };
@@ -481,6 +492,7 @@ impl Scheduler {
             return;
         }
         task.phase = Phase::Over;
+        self.queue.change(); // it may have stood in front of others
         let attempt = task.attempt;
         self.tasks_left -= u32::from(id.0 < self.n_tasks);
         let measured = measured.unwrap_or_default();

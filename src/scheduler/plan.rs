@@ -1,10 +1,13 @@
 //! What a run is to do: a flow with a selection and the settings that the caller decided.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::graph::Selected;
-use crate::model::{Flow, Ms, OnCancel, OnFailure, OnTaskFailure, Part, TaskId};
+use crate::model::{
+    Flow, Ms, OnCancel, OnFailure, OnTaskFailure, Part, Pool, PoolId, Slots, Task, TaskId,
+};
 
 /// The deadline of level stop: GitHub leaves 2.5 s between TERM and KILL.
 pub const STOP_GRACE: Ms = Ms(2000);
@@ -12,6 +15,20 @@ pub const STOP_GRACE: Ms = Ms(2000);
 /// From which deadline on level stop leaves time for `finally`: systemd, Kubernetes and GitLab leave 30 s
 /// between TERM and KILL.
 const FINALLY_AT_STOP: Ms = Ms(4000);
+
+/// A task wants more slots of a pool than there are.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{task}` wants {wanted} slots of the pool `{pool}`, which has {has}")]
+pub struct TooFewSlots {
+    /// The task.
+    pub task: String,
+    /// The pool.
+    pub pool: String,
+    /// How many it wants.
+    pub wanted: u32,
+    /// How many there are.
+    pub has: u32,
+}
 
 /// A run before it begins.
 #[derive(Clone, Debug)]
@@ -26,6 +43,8 @@ pub struct Plan {
     pub args: Arc<[String]>,
     /// How many tasks run at once; 0 is taken for 1.
     pub jobs: u32,
+    /// The pools of the flow, with the slots that they have in this run.
+    pub(crate) pools: Arc<[Pool]>,
     /// Replaces the flow's `on_failure`, and every task's `fail` but `continue`.
     pub on_failure: Option<OnFailure>,
     /// Replaces every task's `on_cancel`.
@@ -54,6 +73,7 @@ impl Plan {
         Plan {
             jobs: selected.flow.jobs.unwrap_or(jobs).max(1),
             grace: selected.flow.grace.unwrap_or(STOP_GRACE),
+            pools: Arc::clone(&selected.flow.pools),
             timeout: selected.flow.timeout,
             flow: selected.flow,
             left_out: selected.left_out,
@@ -64,6 +84,54 @@ impl Plan {
             env: Arc::default(),
             seed: 0,
         }
+    }
+
+    /// Gives pools of the flow other slots than it says itself.
+    ///
+    /// # Errors
+    /// Where a task of the run could never have all its slots.
+    pub fn with_slots(
+        mut self,
+        slots: impl IntoIterator<Item = (PoolId, Slots)>,
+    ) -> Result<Plan, TooFewSlots> {
+        let mut pools = self.pools.to_vec();
+        for (id, slots) in slots {
+            pools[id.index()].slots = slots;
+        }
+        self.pools = pools.into();
+        for id in self.flow.ids().filter(|id| !self.left_out[id.index()]) {
+            let task = self.flow.task(id);
+            for (pool, wanted) in task.options.pools.iter() {
+                let Pool { name, slots } = &self.pools[pool.index()];
+                if *wanted > slots.count() {
+                    let (task, pool) = (task.name().to_owned(), name.to_string());
+                    return Err(TooFewSlots { task, pool, wanted: *wanted, has: slots.count() });
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// Returns the pools as a record names them.
+    pub(crate) fn pool_facts(&self) -> BTreeMap<Box<str>, Slots> {
+        self.pools.iter().map(|pool| (pool.name.clone(), pool.slots.clone())).collect()
+    }
+
+    /// Returns how many slots of `jobs` a task holds while it runs; one that runs alone holds all.
+    pub(crate) fn jobs_of(&self, id: TaskId) -> u32 {
+        let options = &self.flow.task(id).options;
+        let wanted =
+            if options.interactive { None } else { Some(options.resources.cpus.unwrap_or(1)) };
+        wanted.map_or(self.jobs, |wanted| wanted.clamp(1, self.jobs))
+    }
+
+    /// Returns the tasks of the run that want more slots of `jobs` than there are, and hold all.
+    pub(crate) fn wants_more_than_jobs(&self) -> impl Iterator<Item = &Task> {
+        let wants_more = |id: &TaskId| {
+            let cpus = self.flow.task(*id).options.resources.cpus;
+            !self.left_out[id.index()] && cpus.is_some_and(|cpus| cpus > self.jobs)
+        };
+        self.flow.ids().filter(wants_more).map(|id| self.flow.task(id))
     }
 
     /// Returns what a failure of `task` does.

@@ -1,10 +1,10 @@
 //! When a task is ready, and what the end of one task means for the others.
 
-use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use super::{Action, Phase, Scheduler, Turn, cancel::Why};
 use crate::event::{Event, TaskQueued};
-use crate::model::{Flow, ListId, OnFailure, OnTaskFailure, Part, Reason, TaskId, TaskState};
+use crate::model::{Flow, Held, ListId, OnFailure, OnTaskFailure, Part, Reason, TaskId, TaskState};
 
 /// How far a list of needs has come. One count serves all the tasks that need the list.
 #[derive(Clone, Debug)]
@@ -44,40 +44,62 @@ impl Scheduler {
             return;
         }
         task.phase = Phase::Ready;
-        self.ready.push((self.heights[id.index()], Reverse(id)));
+        self.queue.push(id, self.heights[id.index()]);
         let name = self.name(id);
         self.emit(turn, Event::TaskQueued(TaskQueued { task: id, name }));
     }
 
-    /// Makes a delayed task wait for a slot again; it stays RUNNING.
+    /// Makes a delayed task wait for its slots again; it stays RUNNING.
     pub(super) fn ready_again(&mut self, id: TaskId) {
         self.tasks[id.index()].phase = Phase::Ready;
-        self.ready.push((self.heights[id.index()], Reverse(id)));
+        self.queue.push(id, self.heights[id.index()]);
     }
 
     pub(super) fn start_ready(&mut self, turn: &mut Turn<'_>) {
-        while self.free_slots > 0
-            && self.held_drain.is_none()
-            && let Some(&(_, Reverse(id))) = self.ready.peek()
-        {
-            let slots = self.slots_of(id);
-            let task = &mut self.tasks[id.index()];
-            if task.phase == Phase::Ready {
-                if slots > self.free_slots {
-                    return; // a later one that fits would take the slots that this one waits for
-                }
-                task.phase = Phase::Starting { stop: None };
-                task.attempt += 1;
-                self.free_slots -= slots;
-                turn.act(Action::Spawn { task: id, attempt: task.attempt });
+        if self.free_jobs == 0 || self.held_drain.is_some() {
+            return;
+        }
+        let Some(mut search) = self.queue.search() else { return };
+        while self.free_jobs > 0 {
+            let tasks = &self.tasks;
+            let is_ready = |id: TaskId| tasks[id.index()].phase == Phase::Ready;
+            let Some(id) = self.queue.next(&mut search, is_ready) else { return };
+            let jobs = self.jobs_of(id);
+            if jobs > self.free_jobs {
+                return; // a later one that fits would take the slots that this one waits for
             }
-            self.ready.pop(); // it starts, or was skipped or cancelled while it waited
+            let slots = self.queue.take(&mut search, id);
+            self.free_jobs -= jobs;
+            if !slots.is_empty() {
+                self.held.insert(id, slots.clone());
+            }
+            let task = &mut self.tasks[id.index()];
+            task.phase = Phase::Starting { stop: None };
+            task.attempt += 1;
+            turn.act(Action::Spawn { task: id, attempt: task.attempt, slots });
         }
     }
 
-    /// Returns how many slots a task holds while it runs; one that runs alone holds all of them.
-    pub(super) fn slots_of(&self, id: TaskId) -> u32 {
-        if self.plan.flow.task(id).options.interactive { self.plan.jobs } else { 1 }
+    /// Takes back the slots of a task whose attempt has ended.
+    pub(super) fn give_back(&mut self, id: TaskId) {
+        self.free_jobs += self.jobs_of(id);
+        self.queue.change();
+        if let Some(held) = self.held.remove(&id) {
+            self.queue.give_back(&held);
+        }
+    }
+
+    /// Returns how many slots of `jobs` a task holds while it runs; one that runs alone holds all.
+    pub(super) fn jobs_of(&self, id: TaskId) -> u32 {
+        self.plan.jobs_of(id)
+    }
+
+    /// Returns what a running task holds of pools, by their names.
+    pub(super) fn slot_facts(&self, id: TaskId) -> BTreeMap<Box<str>, Box<[u32]>> {
+        let held = self.held.get(&id).into_iter().flat_map(|held| held.iter());
+        let fact =
+            |held: &Held| (self.plan.pools[held.pool.index()].name.clone(), held.slots.clone());
+        held.map(fact).collect()
     }
 
     /// Draws from every new final state what it means for the tasks that need it, and for the run.

@@ -119,6 +119,22 @@ impl FlowBuilder {
         self.key("jobs", plain(jobs))
     }
 
+    /// Adds a pool with so many slots, whose texts are their numbers from 0.
+    pub fn pool(mut self, name: impl Into<String>, slots: u32) -> FlowBuilder {
+        add_to_map(&mut self.keys, "pools", name.into(), plain(slots));
+        self
+    }
+
+    /// Adds a pool with a slot for each of these texts.
+    pub fn pool_of<I, S>(mut self, name: impl Into<String>, slots: I) -> FlowBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        add_to_map(&mut self.keys, "pools", name.into(), list(slots));
+        self
+    }
+
     /// Sets what a failed task does to the run: `stop`, `isolate` or `kill`.
     pub fn on_failure(self, policy: impl Into<String>) -> FlowBuilder {
         self.key("on_failure", text(policy))
@@ -267,6 +283,42 @@ impl TaskBuilder {
         self.key("stdin", text(stdin))
     }
 
+    /// Lets the task hold so many slots of a pool while it runs. It sees them in `$PYOCO_POOL_<NAME>`,
+    /// joined by `,`.
+    pub fn pool(mut self, name: impl Into<String>, slots: u32) -> TaskBuilder {
+        add_to_map(&mut self.keys, "pool", name.into(), plain(slots));
+        self
+    }
+
+    /// Lets the task hold so many slots of `jobs` while it runs; all of them where there are fewer.
+    pub fn cpus(self, cpus: u32) -> TaskBuilder {
+        self.resource("cpus", plain(cpus))
+    }
+
+    /// Sets how much memory the task asks of a cluster: `"2GiB"`.
+    pub fn memory(self, memory: impl Into<String>) -> TaskBuilder {
+        self.resource("memory", text(memory))
+    }
+
+    /// Sets how long the task runs at most, as it tells a cluster: `"1h"`.
+    pub fn time(self, time: impl Into<String>) -> TaskBuilder {
+        self.resource("time", text(time))
+    }
+
+    /// Sets how many graphics processors the task asks of a cluster.
+    pub fn gpus(self, gpus: u32) -> TaskBuilder {
+        self.resource("gpus", plain(gpus))
+    }
+
+    /// Sets what a worker of a server must have to take the task.
+    pub fn tags<I, S>(self, tags: I) -> TaskBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.key("tags", list(tags))
+    }
+
     /// Sets how the task is stopped when it must be: the first signal by its name (`"INT"`), and how
     /// long after it SIGKILL follows.
     pub fn kill(self, signal: impl Into<String>, after: impl Into<String>) -> TaskBuilder {
@@ -282,6 +334,11 @@ impl TaskBuilder {
     /// Lets the task run alone, with the terminal as its own.
     pub fn interactive(self) -> TaskBuilder {
         self.key("interactive", plain(true))
+    }
+
+    fn resource(mut self, key: &str, value: Node<'static>) -> TaskBuilder {
+        add_to_map(&mut self.keys, "resources", key.to_owned(), value);
+        self
     }
 
     fn key(mut self, key: &'static str, value: Node<'static>) -> TaskBuilder {
@@ -336,13 +393,22 @@ fn set(keys: &mut Vec<Entry<'static>>, key: &'static str, value: Node<'static>) 
 }
 
 fn add_env(keys: &mut Vec<Entry<'static>>, name: String, value: String) {
-    if !keys.iter().any(|entry| entry.key == "env") {
-        keys.push(entry("env", node(Kind::Map(Vec::new()))));
-    }
-    for one in keys.iter_mut().filter(|entry| entry.key == "env") {
-        if let Kind::Map(entries) = &mut one.value.kind {
-            entries.retain(|entry| *entry.key != name);
-            entries.push(entry(name.clone(), text(value.clone())));
-        }
+    add_to_map(keys, "env", name, text(value));
+}
+
+/// Sets an entry of the map under a key; the last value of a name wins.
+fn add_to_map(
+    keys: &mut Vec<Entry<'static>>,
+    key: &'static str,
+    name: String,
+    value: Node<'static>,
+) {
+    let at = keys.iter().position(|entry| entry.key == key).unwrap_or_else(|| {
+        keys.push(entry(key, node(Kind::Map(Vec::new()))));
+        keys.len() - 1
+    });
+    if let Kind::Map(entries) = &mut keys[at].value.kind {
+        entries.retain(|entry| *entry.key != name);
+        entries.push(entry(name, value));
     }
 }

@@ -21,6 +21,8 @@ pub(crate) enum Place {
     Records,
     /// A param.
     Param,
+    /// `resources`.
+    Resources,
 }
 
 impl Place {
@@ -34,6 +36,7 @@ impl Place {
             Place::Kill => "in `kill`",
             Place::Records => "in `records`",
             Place::Param => "in a param",
+            Place::Resources => "in `resources`",
         }
     }
 }
@@ -99,6 +102,14 @@ pub(crate) enum Type {
     Paths,
     /// `true`, `false`, or a list of names of environment variables.
     Inherited,
+    /// The map of pools.
+    Pools,
+    /// The pools whose slots a task holds.
+    Pool,
+    /// A list of tags.
+    Tags,
+    /// The map `resources`.
+    Resources,
     /// Not read by this version.
     Later,
 }
@@ -116,6 +127,8 @@ pub(crate) struct Key {
 
 /// How many tasks may run at once at most: each costs a thread.
 pub(crate) const MAX_JOBS: u32 = 10_000;
+/// The most slots of a pool: as many as tasks can run at once.
+pub(crate) const MAX_SLOTS: u32 = MAX_JOBS;
 /// The most further attempts.
 pub(crate) const MAX_RETRIES: u32 = 10_000;
 
@@ -132,6 +145,8 @@ pub(crate) const SIGNALS: &[&str] = &["TERM", "INT", "HUP", "QUIT", "USR1", "USR
 pub(crate) const MAX_RUNS: u32 = 1_000_000;
 /// The types of a param.
 pub(crate) const PARAM_TYPES: &[&str] = &["string", "int", "bool", "enum", "list"];
+/// The most graphics processors that a task may ask for.
+pub(crate) const MAX_GPUS: u32 = 10_000;
 /// The words of `shell`.
 pub(crate) const SHELLS: &[&str] = &["sh", "bash", "zsh", "fish", "pwsh", "python", "node"];
 
@@ -141,6 +156,7 @@ const RETRY: &[Place] = &[Place::Retry];
 const KILL: &[Place] = &[Place::Kill];
 const RECORDS: &[Place] = &[Place::Records];
 const PARAM: &[Place] = &[Place::Param];
+const RESOURCES: &[Place] = &[Place::Resources];
 const SET: &[Place] = &[Place::Task, Place::Defaults];
 
 const fn key(
@@ -238,6 +254,13 @@ pub(crate) const KEYS: &[Key] = &[
         Type::Int(1, MAX_JOBS),
         "the number of processors",
         "How many tasks run at once; `-j` wins over it.",
+    ),
+    key(
+        "pools",
+        TOP,
+        Type::Pools,
+        "",
+        "Named semaphores: a number of slots (`gpu: 2`), or a list of texts, one slot each (`port: [8001, 8002]`). A task holds slots by `pool`, and no two running tasks hold the same one; `--pool` wins over it.",
     ),
     key(
         "on_failure",
@@ -343,6 +366,21 @@ pub(crate) const KEYS: &[Key] = &[
         "Whether the task runs alone, with the terminal as its own.",
     ),
     key(
+        "pool",
+        TASK,
+        Type::Pool,
+        "",
+        "The pools of which the task holds a slot while it runs, or so many (`{gpu: 2}`). It sees them in `$PYOCO_POOL_<NAME>`: numbers from 0, or the texts of the list, joined by `,`.",
+    ),
+    key("tags", TASK, Type::Tags, "", "What a worker of a server must have to take the task."),
+    key(
+        "resources",
+        TASK,
+        Type::Resources,
+        "",
+        "What the task asks of a cluster. Elsewhere `cpus` alone has a meaning.",
+    ),
+    key(
         "kill",
         SET,
         Type::Kill,
@@ -395,13 +433,19 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("description", PARAM, Type::Text, "", "What it is for; shown by `pyoco list`."),
     key("required", PARAM, Type::Bool, "false", "Whether the caller must set it."),
-    later("pools", TOP),
+    key(
+        "cpus",
+        RESOURCES,
+        Type::Int(1, MAX_JOBS),
+        "1",
+        "How many processors, and so how many slots of `jobs` the task holds while it runs; all of them where there are fewer.",
+    ),
+    key("memory", RESOURCES, Type::Size, "", "How much memory."),
+    key("time", RESOURCES, Type::Duration, "", "How long the task runs at most."),
+    key("gpus", RESOURCES, Type::Int(0, MAX_GPUS), "", "How many graphics processors."),
     later("outputs", TASK),
     later("capture", TASK),
     later("artifacts", TASK),
-    later("pool", TASK),
-    later("tags", TASK),
-    later("resources", TASK),
 ];
 
 /// Returns the key of this name in this map.
@@ -464,15 +508,9 @@ mod tests {
 
     #[test]
     fn every_key_is_explained_and_stands_once_in_a_map() {
-        for place in [
-            Place::Top,
-            Place::Task,
-            Place::Defaults,
-            Place::Retry,
-            Place::Kill,
-            Place::Records,
-            Place::Param,
-        ] {
+        for place in
+            [TOP, TASK, &[Place::Defaults], RETRY, KILL, RECORDS, RESOURCES, PARAM].concat()
+        {
             let names: Vec<_> =
                 KEYS.iter().filter(|key| key.places.contains(&place)).map(|key| key.name).collect();
             for (at, name) in names.iter().enumerate() {

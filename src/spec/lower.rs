@@ -13,6 +13,7 @@ use super::maps;
 use super::matrix;
 use super::names::{Asker, Declared, Names};
 use super::params::params;
+use super::pools::Pools;
 use super::scope::{FileScope, Place as At};
 use super::secrets;
 use super::settings::Settings;
@@ -88,9 +89,9 @@ fn flow(
     }
     found.subject = None;
     wiring.graph(&top, origin.text.map(|(text, _)| text), found);
-    let default = top.get("default").map(|entry| {
-        wiring.list("default", &entry.value, Part::Tasks, Asker::Anybody, found)
-    });
+    let default = top
+        .get("default")
+        .map(|entry| wiring.list("default", &entry.value, Part::Tasks, Asker::Anybody, found));
     let (needs, lists) = wiring.finish(found);
     let scope = FileScope {
         params: &params,
@@ -116,18 +117,18 @@ fn flow(
     };
     let inherit_env = top.get("inherit_env").map(|entry| inherit_env(&entry.value, found));
     let env = match top.get("env") {
-        Some(entry) => {
-            values::env(&entry.value, &Env::new(), scope.of(At::Flow, Key::Env), found)
-        }
+        Some(entry) => values::env(&entry.value, &Env::new(), scope.of(At::Flow, Key::Env), found),
         None => Env::new(),
     };
     let defaults = defaults(&top, &env, &scope, found);
-    let mut reader = TaskReader::new(&scope, defaults, env_files);
+    let mut reader = TaskReader::new(&scope, defaults, env_files, jobs);
     let line_of = |entry: &Entry<'_>| {
         let line = origin.text.map_or(0, |(_, index)| index.line(entry.span.start as usize));
         u32::try_from(line).unwrap_or(u32::MAX)
     };
-    let tasks = tasks(&names, &mut reader, &needs, &line_of, found);
+    let mut pools = Pools::read(top.get("pools"), found);
+    let tasks = tasks(&names, &mut reader, &mut pools, &needs, &line_of, found);
+    let pools = pools.finish(found);
     let secrets = secrets::with_files(listed, &reader.env_files.seen);
     Some(Flow {
         name: name.unwrap_or(origin.default_name),
@@ -141,6 +142,7 @@ fn flow(
         moved: None,
         lists,
         jobs,
+        pools,
         on_failure: on_failure.unwrap_or_default(),
         secrets,
         params,
@@ -161,6 +163,7 @@ fn literal((name, value): (Box<str>, Template)) -> Option<(Box<str>, Box<str>)> 
 fn tasks(
     names: &Names<'_>,
     reader: &mut TaskReader<'_, '_>,
+    pools: &mut Pools<'_>,
     needs: &[(ListId, ListId)],
     line_of: &dyn Fn(&Entry<'_>) -> u32,
     found: &mut Diagnostics,
@@ -174,7 +177,7 @@ fn tasks(
         let mut shared: Option<Task> = None;
         for at in members {
             if shared.is_none() || varies {
-                shared = reader.task(TaskId::from_index(at), found);
+                shared = reader.task(TaskId::from_index(at), pools, found);
             }
             let Some(task) = &shared else { break };
             let declared = &names.tasks[at];
@@ -328,26 +331,31 @@ fn check_name(entry: &Entry<'_>, earlier: Option<&Declared<'_>>, found: &mut Dia
         found.push(error.label(earlier.entry.span, "").help(help));
     }
     let name = &*entry.key;
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
-    let (wrong, help) = if name.is_empty() {
-        ("is empty", "use letters, digits, `_`, `-` and `.`")
-    } else if name.len() > MAX_NAME {
-        ("is longer than 128 bytes", "use a shorter name, and `description` for the rest")
-    } else if name.contains(['[', ']']) {
-        ("holds a bracket", "`[` and `]` are kept for the members of a matrix")
-    } else if name.contains('/') {
-        ("holds a `/`", "use `.` or `-` instead")
-    } else if !name.starts_with(starts) {
-        ("does not begin with a letter", "begin it with a letter or `_`")
-    } else if !name.chars().all(is_word) {
-        ("holds a character that it may not", "use letters, digits, `_`, `-` and `.`")
-    } else {
-        return;
-    };
+    let Some((wrong, help)) = wrong_name(name) else { return };
     found.push_error(|| {
         let shown: String = name.chars().take(40).collect();
         let message = format!("the task's name `{shown}` {wrong}");
         Diagnostic::error("task-name", message).at(entry.span).help(help)
     });
+}
+
+/// Returns what is wrong with the name of a task or a pool, and the way out.
+pub(crate) fn wrong_name(name: &str) -> Option<(&'static str, &'static str)> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
+    if name.is_empty() {
+        Some(("is empty", "use letters, digits, `_`, `-` and `.`"))
+    } else if name.len() > MAX_NAME {
+        Some(("is longer than 128 bytes", "use a shorter name, and `description` for the rest"))
+    } else if name.contains(['[', ']']) {
+        Some(("holds a bracket", "`[` and `]` are kept for the members of a matrix"))
+    } else if name.contains('/') {
+        Some(("holds a `/`", "use `.` or `-` instead"))
+    } else if !name.starts_with(starts) {
+        Some(("does not begin with a letter", "begin it with a letter or `_`"))
+    } else if !name.chars().all(is_word) {
+        Some(("holds a character that it may not", "use letters, digits, `_`, `-` and `.`"))
+    } else {
+        None
+    }
 }

@@ -1,11 +1,17 @@
-//! The small maps of a file whose keys belong together: `retry`, `kill`, `records`.
+//! The small maps of a file whose keys belong together: `retry`, `kill`, `records`, `resources`; and
+//! the list `tags`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::fields::fields;
 use super::keys::{self, Place};
-use super::tree::Node;
+use super::tree::{Kind, Node, Span};
 use super::values;
-use crate::model::{Kill, Ms, Records, Retry, Size, signal_name};
+use crate::model::{Kill, Ms, Records, Resources, Retry, Size, signal_name};
+
+const MAX_TAG: usize = 128; // bytes
 
 /// The numbers of signals that every Unix has.
 const STANDARD_SIGNALS: std::ops::Range<i32> = 1..32;
@@ -157,4 +163,93 @@ pub(crate) fn records(node: &Node<'_>, found: &mut Diagnostics) -> Records {
         Some(size)
     });
     Records { keep_runs, keep_for, max_log }
+}
+
+/// Reads `resources`: what a task asks of the place where it runs.
+pub(crate) fn resources(node: &Node<'_>, found: &mut Diagnostics) -> Resources {
+    let Some(map) = node.map() else {
+        let wrong =
+            values::wrong_type("resources", "a map with `cpus`, `memory`, `time` and `gpus`", node);
+        found.push(wrong.help("write `resources: {cpus: 4, memory: 2GiB}`"));
+        return Resources::default();
+    };
+    let fields = fields(map, Place::Resources, found);
+    let int = |key: &str, range, found: &mut Diagnostics| {
+        fields.get(key).and_then(|entry| values::int(&entry.value, key, range, found))
+    };
+    let (cpus, gpus) =
+        (int("cpus", (1, keys::MAX_JOBS), found), int("gpus", (0, keys::MAX_GPUS), found));
+    let memory = fields.get("memory").and_then(|entry| {
+        let memory = values::size(&entry.value, "memory", found)?;
+        not_zero(memory, Size(0), "memory", &entry.value, found)
+    });
+    let time = fields.get("time").and_then(|entry| {
+        let time = values::duration(&entry.value, "time", found)?;
+        not_zero(time, Ms(0), "time", &entry.value, found)
+    });
+    Resources { cpus, memory, time, gpus }
+}
+
+fn not_zero<T: PartialEq>(
+    value: T,
+    zero: T,
+    key: &str,
+    node: &Node<'_>,
+    found: &mut Diagnostics,
+) -> Option<T> {
+    if value != zero {
+        return Some(value);
+    }
+    let message = format!("`{key}` is zero, with which nothing can run");
+    let help = "write more, or remove the key";
+    found.push(Diagnostic::error("wrong-value", message).at(node.span).help(help));
+    None
+}
+
+/// Reads `tags`: what a worker must have to take the task.
+pub(crate) fn tags(node: &Node<'_>, found: &mut Diagnostics) -> Arc<[Box<str>]> {
+    let Kind::List(items) = node.kind() else {
+        let wrong = values::wrong_type("tags", "a list of texts", node);
+        let tag = node.scalar().unwrap_or("gpu");
+        found.push(wrong.help(format!("write `tags: [{tag}]`")));
+        return Arc::default();
+    };
+    let mut places: HashMap<&str, Span> = HashMap::new();
+    let mut tags: Vec<Box<str>> = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(tag) = tag(item, found) else { continue };
+        match places.insert(tag, item.span) {
+            None => tags.push(tag.into()),
+            Some(first) => found.push(
+                Diagnostic::error("tag", format!("the tag `{tag}` is there twice"))
+                    .label(item.span, "")
+                    .label(first, "")
+                    .help("remove one of the two"),
+            ),
+        }
+    }
+    tags.into()
+}
+
+fn tag<'n>(node: &'n Node<'_>, found: &mut Diagnostics) -> Option<&'n str> {
+    if node.scalar().is_none() {
+        let message = format!("a tag cannot be {}", node.noun());
+        let help = "write one word for each tag";
+        found.push(Diagnostic::error("wrong-type", message).at(node.span).help(help));
+        return None;
+    }
+    let tag = values::plain_text(node, "tags", found)?;
+    let wrong = if tag.is_empty() {
+        "is empty"
+    } else if tag.len() > MAX_TAG {
+        "is longer than 128 bytes"
+    } else if tag.contains(|c: char| c == ',' || c.is_whitespace() || c.is_control()) {
+        "holds a `,`, white space or a control character"
+    } else {
+        return Some(tag);
+    };
+    let message = format!("a tag {wrong}");
+    let help = "write one short word for each tag";
+    found.push(Diagnostic::error("tag", message).at(node.span).help(help));
+    None
 }

@@ -34,12 +34,13 @@ pub fn workflow_schema() -> String {
         "kill": map_of(Place::Kill),
         "records": map_of(Place::Records),
         "param": map_of(Place::Param),
+        "resources": map_of(Place::Resources),
         "scalar": {
             "description": "A text; a number or a word without quotes is taken as it is written.",
             "type": ["string", "number", "boolean"],
         },
         "name": {
-            "description": "The name of a task.",
+            "description": "The name of a task or of a pool.",
             "type": "string",
             "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*$",
             "maxLength": 128,
@@ -149,6 +150,28 @@ fn type_of(takes: Type) -> Value {
         ] }),
         Type::Kill => json!({ "$ref": "#/$defs/kill" }),
         Type::Records => json!({ "$ref": "#/$defs/records" }),
+        Type::Pools => json!({
+            "type": "object",
+            "propertyNames": { "$ref": "#/$defs/name" },
+            "additionalProperties": { "oneOf": [
+                slots_count(),
+                { "type": "array", "items": texts("^[^,]+$"), "minItems": 1, "maxItems": keys::MAX_SLOTS, "uniqueItems": true },
+            ] },
+        }),
+        Type::Pool => json!({ "oneOf": [
+            { "$ref": "#/$defs/name" },
+            {
+                "type": "array", "items": { "$ref": "#/$defs/name" },
+                "minItems": 1, "uniqueItems": true,
+            },
+            {
+                "type": "object", "minProperties": 1,
+                "propertyNames": { "$ref": "#/$defs/name" },
+                "additionalProperties": slots_count(),
+            },
+        ] }),
+        Type::Tags => json!({ "type": "array", "items": texts("^[^,\\s]+$"), "uniqueItems": true }),
+        Type::Resources => json!({ "$ref": "#/$defs/resources" }),
         Type::Signal => json!({ "enum": signals() }),
         Type::Size => json!({
             "type": "string", "pattern": "^[0-9]+ *([KMGT]iB|[kMG]?B)$",
@@ -156,6 +179,15 @@ fn type_of(takes: Type) -> Value {
         }),
         Type::Later => unreachable!("BUG: the schema holds what works alone"),
     }
+}
+
+fn slots_count() -> Value {
+    json!({ "type": "integer", "minimum": 1, "maximum": keys::MAX_SLOTS })
+}
+
+/// Returns the schema of a scalar that is taken as it is written; a text fits the pattern.
+fn texts(pattern: &str) -> Value {
+    json!({ "type": ["string", "number", "boolean"], "pattern": pattern })
 }
 
 /// Returns the names of the signals that may stop a task, in both spellings.

@@ -140,7 +140,8 @@ impl<'a> KeyScope<'a, '_> {
         if let Some(text) = template.constant() {
             return Some(text.to_owned());
         }
-        let is_unset = template.names().any(|name| matches!(name, Name::Param(_) | Name::Matrix(_)));
+        let is_unset =
+            template.names().any(|name| matches!(name, Name::Param(_) | Name::Matrix(_)));
         if !is_unset {
             let message = format!("`{name}` must be known before the run begins");
             let help = "`run.id`, `run.status` and `run.caller_dir` are not: use params, `matrix`, \
@@ -313,7 +314,8 @@ impl Scope for KeyScope<'_, '_> {
                 Field::ExitCode => "an exit code",
                 Field::Output(_) => "outputs",
             };
-            let message = format!("`{written}` has {} members, each with {what} of its own", ids.len());
+            let message =
+                format!("`{written}` has {} members, each with {what} of its own", ids.len());
             let help = format!("name one: {}", quoted_list(&members));
             return match (members.is_empty(), names.first_of(written)) {
                 // A list that has no values here: nobody can say whether there is such a member.

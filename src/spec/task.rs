@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::env_files::EnvFiles;
+use super::expr::Key;
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
-use super::expr::Key;
 use super::maps;
+use super::pools::Pools;
 use super::scope::{FileScope, Place as At};
 use super::tree::{Entry, Kind, Node, Span};
 use super::values::{self, Env};
@@ -30,6 +31,9 @@ const OPTIONS: &[&str] = &[
     "ok_codes",
     "stdin",
     "interactive",
+    "pool",
+    "tags",
+    "resources",
 ];
 const RECENT: usize = 8; // options that the next task may share
 const VARIABLES: usize = 3_000_000; // of all tasks that have an `env` of their own; some 200 MB
@@ -76,6 +80,7 @@ pub(crate) struct TaskReader<'a, 'n> {
     recent: Vec<Arc<Options>>,
     /// A task with one variable of its own copies all that the file gives to every task.
     n_variables: usize,
+    jobs: Option<u32>,
 }
 
 impl<'a, 'n> TaskReader<'a, 'n> {
@@ -83,12 +88,18 @@ impl<'a, 'n> TaskReader<'a, 'n> {
         scope: &'a FileScope<'n>,
         defaults: Defaults,
         env_files: EnvFiles,
+        jobs: Option<u32>,
     ) -> TaskReader<'a, 'n> {
-        TaskReader { scope, defaults, env_files, recent: Vec::new(), n_variables: 0 }
+        TaskReader { scope, defaults, env_files, recent: Vec::new(), n_variables: 0, jobs }
     }
 
     /// Reads a task, its needs apart.
-    pub(crate) fn task(&mut self, id: TaskId, found: &mut Diagnostics) -> Option<Task> {
+    pub(crate) fn task(
+        &mut self,
+        id: TaskId,
+        pools: &mut Pools<'_>,
+        found: &mut Diagnostics,
+    ) -> Option<Task> {
         let names = self.scope.names;
         let declared = &names.tasks[id.index()];
         let entry = declared.entry;
@@ -107,7 +118,7 @@ impl<'a, 'n> TaskReader<'a, 'n> {
                 condition = fields.get("if").and_then(|entry| {
                     self.scope.of(At::Task(id), Key::If).condition(&entry.value, found)
                 });
-                (work, description, self.options(id, &fields, found))
+                (work, description, self.options(id, &fields, pools, found))
             }
             Kind::Null => {
                 let message = format!("the task `{name}` has nothing to do");
@@ -147,6 +158,7 @@ impl<'a, 'n> TaskReader<'a, 'n> {
         &mut self,
         id: TaskId,
         fields: &Fields<'_, '_>,
+        pools: &mut Pools<'_>,
         found: &mut Diagnostics,
     ) -> Arc<Options> {
         let says = |key: &&str| fields.get(key).is_some();
@@ -165,6 +177,17 @@ impl<'a, 'n> TaskReader<'a, 'n> {
         }
         if let Some(entry) = fields.get("stdin") {
             options.stdin = values::plain_text(&entry.value, "stdin", found).map(Box::from);
+        }
+        if let Some(entry) = fields.get("pool") {
+            let scope = self.scope.of(At::Task(id), Key::Pool);
+            options.pools = pools.needs(&entry.value, &scope, found);
+        }
+        if let Some(entry) = fields.get("tags") {
+            options.tags = maps::tags(&entry.value, found);
+        }
+        if let Some(entry) = fields.get("resources") {
+            options.resources = maps::resources(&entry.value, found);
+            self.warn_of_cpus(&entry.value, options.resources.cpus, found);
         }
         if let Some(entry) = fields.get("interactive") {
             options.interactive =
@@ -189,6 +212,20 @@ impl<'a, 'n> TaskReader<'a, 'n> {
         }
         self.recent.push(Arc::clone(&options));
         options
+    }
+
+    /// Warns where a task wants more slots of `jobs` than the file gives the run.
+    fn warn_of_cpus(&self, node: &Node<'_>, cpus: Option<u32>, found: &mut Diagnostics) {
+        let Some((cpus, jobs)) = cpus.zip(self.jobs).filter(|(cpus, jobs)| cpus > jobs) else {
+            return;
+        };
+        let entry = node.map().and_then(|map| map.iter().find(|entry| entry.key == "cpus"));
+        let message = format!("`cpus: {cpus}` is more than `jobs`, which is {jobs}");
+        found.push(
+            Diagnostic::warning("more-than-jobs", message)
+                .at(entry.map_or(node.span, |entry| entry.value.span))
+                .help("the task holds all slots of `jobs`, and so runs alone"),
+        );
     }
 
     /// Reads the environment of a task, within a budget for all of them.

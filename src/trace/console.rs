@@ -161,6 +161,8 @@ impl Console {
             argv: Vec::new(),
             argv_cut: false,
             dir: None,
+            jobs: 1,
+            slots: Default::default(),
         };
         let event = Event::TaskStarted(Box::new(started));
         self.tell(to, view, &Line { v: 0, seq: 0, ts: Wall(0), ms: self.now, event });

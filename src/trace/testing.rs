@@ -78,6 +78,8 @@ impl Story {
             argv,
             argv_cut: false,
             dir: None,
+            jobs: 1,
+            slots: Default::default(),
         })))
     }
 

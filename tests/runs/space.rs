@@ -204,6 +204,8 @@ pub(crate) fn started(task: u32, name: &str, attempt: u32) -> Event {
         argv: ["sh", "-e", "-c", &format!("make {name}")].map(str::to_owned).into(),
         argv_cut: false,
         dir: Some("/src".to_owned()),
+        jobs: 1,
+        slots: Default::default(),
     }))
 }
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::cli::exit::Failure;
 use crate::cli::params::{EnvArgs, ParamArgs};
-use crate::model::{Ms, OnCancel, OnFailure, escape};
+use crate::model::{Ms, OnCancel, OnFailure, Slots, escape};
+use crate::spec;
 use crate::trace::mode::{ColourChoice, OutputView, Style};
 
 /// The words of `pyoco run`.
@@ -112,6 +113,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DURATION", value_parser = timeout)]
     pub(super) timeout: Option<Ms>,
 
+    /// Other slots for a pool of the file: `gpu=4` has the slots 0 to 3, `port=8001,8002` one slot for
+    /// each text (`port=8001,` for one alone); may be repeated
+    #[arg(long, value_name = "NAME=N", value_parser = pool)]
+    pub(super) pool: Vec<(String, Slots)>,
+
     #[command(flatten)]
     pub(super) later: LaterArgs,
 }
@@ -153,6 +159,16 @@ fn label(text: &str) -> Result<(String, String), String> {
         return Err("a key has at most 128 bytes and a value 1024".to_owned());
     }
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Reads other slots for a pool.
+fn pool(text: &str) -> Result<(String, Slots), String> {
+    const WRITE: &str = "write it as NAME=N, or NAME=a,b for one slot with each of these texts";
+    let (name, slots) = text.split_once('=').ok_or(WRITE)?;
+    if name.is_empty() || slots.is_empty() {
+        return Err(WRITE.to_owned());
+    }
+    Ok((name.to_owned(), spec::slots_of(slots)?))
 }
 
 /// Reads how many tasks run at once.
@@ -233,8 +249,6 @@ pub(super) struct LaterArgs {
     #[arg(long, hide = true)]
     order: Option<String>,
     #[arg(long, hide = true)]
-    pool: Vec<String>,
-    #[arg(long, hide = true)]
     executor: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true)]
     server: Option<Option<String>>,
@@ -251,7 +265,6 @@ impl LaterArgs {
             ("--ci", self.ci.is_some()),
             ("--report", !self.report.is_empty()),
             ("--order", self.order.is_some()),
-            ("--pool", !self.pool.is_empty()),
             ("--executor", self.executor.is_some()),
             ("--server", self.server.is_some()),
             ("--detach", self.detach),

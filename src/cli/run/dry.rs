@@ -48,8 +48,17 @@ fn reasons(plan: &Plan, id: TaskId) -> String {
     if !needs_any.is_empty() {
         reasons.push(format!("after one of {}", names(needs_any)));
     }
-    if plan.flow.task(id).is_finally() {
+    let task = plan.flow.task(id);
+    if task.is_finally() {
         reasons.insert(0, "finally".to_owned());
+    }
+    let jobs = plan.jobs_of(id);
+    if jobs > 1 && !task.options().interactive {
+        reasons.push(format!("holds {jobs} of {} slots", plan.jobs));
+    }
+    for (pool, count) in task.options().pools.iter() {
+        let pool = &plan.pools[pool.index()];
+        reasons.push(format!("holds {count} of {} `{}`", pool.slots.count(), pool.name));
     }
     if plan.targeted[id.index()] {
         reasons.push("named".to_owned());

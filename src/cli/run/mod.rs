@@ -20,10 +20,12 @@ use crate::engine::{
 };
 use crate::event::{Retention, RunNoted, RunStarted, RunView};
 use crate::graph::{Selection, SelectionError, select};
-use crate::model::{Flow, Level, OnFailure, Param, Reason, RunStatus, TaskId, Wall, escape};
+use crate::model::{
+    Flow, Level, OnFailure, Param, PoolId, Reason, RunStatus, Slots, TaskId, Wall, escape,
+};
 use crate::record::{self, JsonlStore};
 use crate::scheduler::{Announced, Plan};
-use crate::spec::{Purpose, Source};
+use crate::spec::{self, Purpose, Source};
 use crate::trace::mode::{self, Choice, ColourChoice, Descriptor, Flags};
 use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
@@ -98,7 +100,33 @@ fn plan(args: &RunArgs, targets: &[String], flow: &Flow) -> Result<Plan, Failure
     }
     plan.env = args.env.variables()?.into();
     plan.seed = seed();
-    Ok(plan)
+    with_slots(plan, &args.pool)
+}
+
+/// Gives pools the slots that the command line says.
+fn with_slots(plan: Plan, said: &[(String, Slots)]) -> Result<Plan, Failure> {
+    let mut slots: Vec<(PoolId, Slots)> = Vec::new();
+    for (name, given) in said {
+        let pools = plan.flow.pools();
+        let Some(index) = pools.iter().position(|pool| *pool.name == **name) else {
+            let names: Vec<&str> = pools.iter().map(|pool| &*pool.name).collect();
+            let failure = Failure::new(format!("unknown pool `{}`", escape(name)));
+            return Err(failure.hint(match spec::suggest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if names.is_empty() => "the file has no `pools`".to_owned(),
+                None => format!("the pools are: {}", names.join(", ")),
+            }));
+        };
+        let id = PoolId(index as u32);
+        if slots.iter().any(|(other, _)| *other == id) {
+            return Err(Failure::new(format!("`--pool {name}=…` is there twice"))
+                .hint("leave one of the two out"));
+        }
+        slots.push((id, given.clone()));
+    }
+    plan.with_slots(slots).map_err(|error| {
+        Failure::new(escape(&error.to_string())).hint("give it more, or leave the task out")
+    })
 }
 
 /// Returns what scatters the pauses between attempts: another number for every run.

@@ -76,6 +76,16 @@ fn attempt_text(
     if let Some(dir) = &attempt.dir {
         line(text, "dir", &escape(dir));
     }
+    if attempt.jobs > 1 {
+        line(text, "jobs", &format!("{} slots", attempt.jobs));
+    }
+    for (pool, held) in &attempt.slots {
+        let shown = match record.view.header().pools.get(pool) {
+            Some(slots) => slots.texts(held),
+            None => format!("{held:?}"), // the record is damaged
+        };
+        line(text, "pool", &escape(&format!("{pool}: {}", shown.replace(',', ", "))));
+    }
     if let Some(pid) = attempt.pid {
         line(text, "pid", &pid.to_string());
     }

@@ -105,7 +105,7 @@ fn next(view: &RunView, by_name: &ByName<'_>, task: &TaskView) -> Next {
     match state {
         TaskState::Succeeded => words("it ended as it should"),
         TaskState::Running => words("it is under way"),
-        TaskState::Queued => words("it is ready and waits for a slot"),
+        TaskState::Queued => words("it is ready and waits for a slot of `jobs` or of a pool"),
         TaskState::Pending => Next::Words(waits_for(view, task)),
         TaskState::Failed => words(""), // the command stands there
         TaskState::Cancelled | TaskState::Skipped => match &task.reason {

@@ -56,7 +56,29 @@ impl Log {
             argv: Vec::new(),
             argv_cut: false,
             dir: None,
+            jobs: 1,
+            slots: Default::default(),
         })))
+    }
+
+    /// Starts a task that holds so many slots of `jobs`, and these of the pool `gpu`.
+    fn holding(mut self, task: u32, jobs: u32, slots: &[u32]) -> Log {
+        self = self.started(task, 1);
+        if let Some(Event::TaskStarted(started)) = self.0.last_mut().map(|line| &mut line.event) {
+            started.jobs = jobs;
+            if !slots.is_empty() {
+                started.slots = [("gpu".into(), slots.into())].into();
+            }
+        }
+        self
+    }
+
+    /// Gives the run a pool `gpu` with so many slots.
+    fn with_gpus(mut self, count: u32) -> Log {
+        if let Event::RunStarted(started) = &mut self.0[0].event {
+            started.pools = [("gpu".into(), Slots::Numbered(count))].into();
+        }
+        self
     }
 
     fn stopping(self, task: u32, why: &str) -> Log {
@@ -292,10 +314,26 @@ fn nothing_starts_out_of_turn() {
     bad(Log::new(1, ONE).started(0, 1), "`a` starts while PENDING");
     bad(Log::new(1, ONE).queued(0).queued(0), "is queued while QUEUED");
     bad(Log::new(2, ONE).queued(0).started(0, 1).started(0, 2), "starts while RUNNING");
-    bad(Log::new(1, TWO).queued(0).queued(1).started(0, 1).started(1, 1), "while 1 of 1 run");
+    bad(Log::new(1, TWO).queued(0).queued(1).started(0, 1).started(1, 1), "takes 1 of 1 slots");
     let rules = Rules { jobs: Some(1), ..Rules::default() };
     let log = Log::new(2, TWO).queued(0).queued(1).started(0, 1).started(1, 1);
     assert!(audit(&log.0, &rules).is_err(), "a rule beats the first line");
+}
+
+#[test]
+fn no_slot_is_held_twice() {
+    let two = || Log::new(2, TWO).with_gpus(3).queued(0).queued(1);
+    let first = || two().holding(0, 1, &[0, 1]);
+    good(first().holding(1, 1, &[2]));
+    good(first().finished(0, 1, Succeeded, "").holding(1, 2, &[1]));
+    good(first().retrying(0, 1).holding(1, 1, &[0]));
+    bad(first().holding(1, 1, &[1]), "`b` takes slot 1 of `gpu`, which Some(\"a\") holds");
+    bad(first().holding(1, 1, &[3]), "`b` takes slot 3 of `gpu`, which has 3");
+    bad(two().holding(0, 1, &[0, 0]), "`a` takes slot 0 of `gpu`, which Some(\"a\") holds");
+    bad(first().holding(1, 2, &[]), "`b` takes 2 of 2 slots, and too few are free");
+    bad(two().holding(0, 0, &[]), "`a` takes 0 of 2 slots");
+    let without = Log::new(2, TWO).queued(0).holding(0, 1, &[0]);
+    bad(without, "`a` takes slot 0 of `gpu`, which has 0");
 }
 
 #[test]

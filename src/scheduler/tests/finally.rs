@@ -39,7 +39,7 @@ fn told(sims: &[Sim], on_failure: OnFailure) -> (RunStatus, Vec<String>) {
                 Action::OpenFinally { status, failed } => {
                     return (status, failed.iter().map(ToString::to_string).collect());
                 }
-                Action::Spawn { task, attempt } => {
+                Action::Spawn { task, attempt, slots: _ } => {
                     let started = Started { task, attempt, ..Started::default() };
                     scheduler.handle(now, Input::Started(Box::new(started)), &mut decisions);
                     let exit_code = Some(sims[task.index()].attempts[0].1);

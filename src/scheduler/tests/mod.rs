@@ -2,6 +2,7 @@
 
 mod cancel;
 mod finally;
+mod pools;
 mod retry;
 mod terminal;
 mod timeout;
@@ -14,7 +15,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{Rules, audit};
 use crate::model::{
-    Flow, Lists, OnFailure, OnTaskFailure, Options, Retry, SIGKILL, SIGTERM, Task, Work,
+    Flow, Lists, OnFailure, OnTaskFailure, Options, Pool, PoolId, Resources, Retry, SIGKILL,
+    SIGTERM, Slots, Task, Work,
 };
 
 /// A task of a simulated run: what it needs, and how its attempts end.
@@ -30,7 +32,13 @@ struct Sim {
     ignores_term: bool,
     cannot_start: bool,
     finally: bool,
+    /// How many slots of which of [`POOLS`].
+    pools: Vec<(u32, u32)>,
+    cpus: Option<u32>,
 }
+
+/// How many slots the pools of every simulated flow have.
+const POOLS: [u32; 3] = [1, 2, 3];
 
 fn ok(needs: &[u32]) -> Sim {
     Sim { needs: needs.to_vec(), attempts: vec![(10, 0)], ..Sim::default() }
@@ -38,6 +46,14 @@ fn ok(needs: &[u32]) -> Sim {
 
 fn fails(needs: &[u32]) -> Sim {
     Sim { attempts: vec![(10, 2)], ..ok(needs) }
+}
+
+fn pools() -> Arc<[Pool]> {
+    let pool = |(index, count): (usize, &u32)| Pool {
+        name: format!("p{index}").into(),
+        slots: Slots::Numbered(*count),
+    };
+    POOLS.iter().enumerate().map(pool).collect()
 }
 
 fn flow(sims: &[Sim], on_failure: OnFailure) -> Arc<Flow> {
@@ -57,6 +73,8 @@ fn flow(sims: &[Sim], on_failure: OnFailure) -> Arc<Flow> {
             fail: sim.fail,
             timeout: sim.timeout.map(Ms),
             retry: Retry { max: sim.retries, delay: Ms(100), ..Retry::default() },
+            pools: sim.pools.iter().map(|(pool, count)| (PoolId(*pool), *count)).collect(),
+            resources: Resources { cpus: sim.cpus, ..Resources::default() },
             ..Options::default()
         }),
         member: None,
@@ -69,6 +87,7 @@ fn flow(sims: &[Sim], on_failure: OnFailure) -> Arc<Flow> {
         base_dir: "/".into(),
         tasks,
         lists,
+        pools: pools(),
         on_failure,
         ..Flow::default()
     })
@@ -109,10 +128,14 @@ impl<'a> World<'a> {
 
     fn input(&mut self, input: Input) {
         let mut decisions = Decisions::default();
+        let starts_none = matches!(input, Input::Begin(_));
         let now = Moment { ms: Ms(self.now), wall: Wall(self.now as i64) };
         self.scheduler.handle(now, input.clone(), &mut decisions);
         if self.duplicates {
             self.scheduler.handle(now, input, &mut decisions);
+        }
+        if self.sims.len() < 100 && !starts_none {
+            pools::check_first(&self.scheduler);
         }
         self.lines.append(&mut decisions.lines);
         for action in decisions.actions {
@@ -122,7 +145,7 @@ impl<'a> World<'a> {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Spawn { task, attempt } => {
+            Action::Spawn { task, attempt, slots: _ } => {
                 let sim = &self.sims[task.index()];
                 if sim.cannot_start {
                     let not_started = Some(Reason::spawn("not found: nowhere"));
@@ -392,6 +415,7 @@ fn a_sim(index: u32) -> impl Strategy<Value = Sim> {
                 ignores_term,
                 cannot_start,
                 finally: false,
+                ..Sim::default()
             }
         },
     )

@@ -39,7 +39,7 @@ impl Stage {
     fn start(&mut self) -> Vec<u32> {
         let mut started = Vec::new();
         for action in std::mem::take(&mut self.actions) {
-            if let Action::Spawn { task, attempt } = action {
+            if let Action::Spawn { task, attempt, slots: _ } = action {
                 started.push(task.0);
                 let begun =
                     Started { task, attempt, pid: Some(100 + task.0), ..Started::default() };

@@ -6,6 +6,7 @@ mod limits;
 mod maps;
 mod matrix;
 mod params;
+mod pools;
 mod properties;
 mod secrets;
 mod values;
