@@ -6,6 +6,7 @@ use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,10 @@ use super::leaks::readable;
 use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
+use super::results::{self, Capture, Left};
 use crate::event::{MAX_TAIL, Measured, StoreError, Stream};
 use crate::model::{Mask, MaskStream, Ms, Reason, TaskId, escape};
-use crate::scheduler::{Ended, Input, Started};
+use crate::scheduler::{Ended, Input, Results, Started};
 
 /// How long output may stay open after the process has exited.
 const LEAK_GRACE: Ms = Ms::secs(1);
@@ -37,11 +39,21 @@ const MAX_REASON: usize = 400;
 
 /// Runs one attempt; reports its start and its end.
 pub(super) fn run(run: &Context, task: TaskId, attempt: u32, buffer: &mut [u8]) {
-    let (not_started, measured) = match start(run, task, attempt) {
-        Ok(process) => (None, process.watch(run, buffer)),
-        Err(reason) => (Some(reason), Measured::default()),
+    let ended = match start(run, task, attempt) {
+        Ok(mut process) => {
+            let (dir, output) =
+                (std::mem::take(&mut process.dir), std::mem::take(&mut process.output));
+            let (measured, capture) = process.watch(run, buffer);
+            let left = Left { task, dir: &dir, output: &output, measured: &measured, capture };
+            let results = results::collect(run, left);
+            Ended { task, attempt, not_started: None, measured, results }
+        }
+        Err(reason) => {
+            let (measured, results) = (Measured::default(), Ok(Results::default()));
+            Ended { task, attempt, not_started: Some(reason), measured, results }
+        }
     };
-    run.tell(Input::Ended(Box::new(Ended { task, attempt, not_started, measured })));
+    run.tell(Input::Ended(Box::new(ended)));
 }
 
 /// A process under way.
@@ -52,6 +64,9 @@ struct Process {
     handle: Handle,
     exit: ExitWatch,
     pipes: Vec<(Stream, PipeReader)>,
+    /// The folder that it runs in, and the file behind `$PYOCO_OUTPUT`.
+    dir: PathBuf,
+    output: PathBuf,
     /// The terminal, where the task has it.
     loan: Option<Loan>,
     /// What the interpreter reads, perhaps as it goes: it goes away with the process.
@@ -115,7 +130,8 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         argv_cut,
         dir: Some(cut(&run.mask.text(&command.dir.to_string_lossy()), MAX_ARGV).to_owned()),
     })));
-    Ok(Process { task, attempt, pid, handle, exit, pipes, loan, _script: command.script })
+    let Command { dir, output, script: _script, .. } = command;
+    Ok(Process { task, attempt, pid, handle, exit, pipes, dir, output, loan, _script })
 }
 
 /// Lets what is started write into pipes; returns their other ends.
@@ -153,7 +169,7 @@ impl Process {
     /// Takes the output until the process has exited and its pipes are closed, or until they have
     /// been open for too long after that; then reaps it. A group that was asked to end is waited for
     /// until it is gone or was killed.
-    fn watch(mut self, run: &Context, buffer: &mut [u8]) -> Measured {
+    fn watch(mut self, run: &Context, buffer: &mut [u8]) -> (Measured, Option<Capture>) {
         let mut output = Output::new(run, self.task, self.attempt);
         let mut exited_at: Option<Ms> = None;
         let look_every = self.look_every(run);
@@ -231,7 +247,7 @@ impl Process {
         }
     }
 
-    fn finish(self, run: &Context, mut output: Output<'_>) -> Measured {
+    fn finish(self, run: &Context, mut output: Output<'_>) -> (Measured, Option<Capture>) {
         output.end();
         let end = os::peek_end(self.pid).unwrap_or_default();
         let mut measured = Measured {
@@ -253,7 +269,7 @@ impl Process {
             run.groups.keep_leaked(self.task, self.attempt, self.handle);
             run.drains.add(self.pipes.into_iter().map(|(_, pipe)| pipe).collect());
         }
-        measured
+        (measured, output.capture)
     }
 }
 
@@ -267,6 +283,8 @@ struct Output<'a> {
     log: Arc<Log>,
     /// For the two streams; `None` where nothing is masked.
     masks: Option<Box<[MaskStream; 2]>>,
+    /// The standard output as a value, where it is one.
+    capture: Option<Capture>,
     /// How many bytes the task put out, and how many are kept of them without secrets.
     bytes: u64,
     n_kept: u64,
@@ -278,7 +296,10 @@ impl<'a> Output<'a> {
         let log = run.logs.open(run, task, attempt);
         let masks =
             (!run.mask.is_empty()).then(|| Box::new([run.mask.stream(), run.mask.stream()]));
-        Output { run, log, masks, bytes: 0, n_kept: 0, tail: Vec::new() }
+        let promises = run.plan.flow.task(task).options.promises.as_deref();
+        let is_captured = promises.is_some_and(|promises| promises.capture.is_some());
+        let capture = is_captured.then(Capture::default);
+        Output { run, log, masks, capture, bytes: 0, n_kept: 0, tail: Vec::new() }
     }
 
     /// Reads once from a pipe that is ready; returns whether there can be more.
@@ -287,6 +308,9 @@ impl<'a> Output<'a> {
             Ok(0) => false,
             Ok(n) => {
                 self.bytes += n as u64;
+                if let (Stream::Out, Some(capture)) = (stream, &mut self.capture) {
+                    capture.take(&buffer[..n]);
+                }
                 self.mask(stream, &buffer[..n]);
                 true
             }

@@ -27,6 +27,8 @@ pub(super) struct Command {
     pub(super) arguments: Vec<OsString>,
     pub(super) env: Vec<(OsString, OsString)>,
     pub(super) dir: PathBuf,
+    /// The file behind `$PYOCO_OUTPUT`.
+    pub(super) output: PathBuf,
     /// The text on standard input, in a file that has no name; `None`: `/dev/null`.
     pub(super) stdin: Option<File>,
     /// The script where it stands in a file, which the process needs to its end.
@@ -44,7 +46,8 @@ impl Command {
         let base = &run.plan.flow.base_dir;
         let dir = options.dir.as_deref().map_or_else(|| base.clone(), |dir| base.join(dir));
         check_dir(&dir)?;
-        let env = environment(run, id, attempt);
+        let output = run.outputs.prepare(options.promises.as_deref(), id, attempt)?;
+        let env = environment(run, id, attempt, &output);
         let args = if run.plan.targeted[id.index()] { &*run.plan.args } else { &[] };
         let (mut words, script) = match &task.work {
             Work::Cmd(words) => (words.iter().map(|word| OsString::from(&**word)).collect(), None),
@@ -59,7 +62,7 @@ impl Command {
         let stdin = options.stdin.as_deref().map(|text| stdin(run, text)).transpose();
         let stdin = stdin
             .map_err(|error| Reason::spawn(&format!("cannot keep its standard input: {error}")))?;
-        Ok(Command { program, arguments: words, env, dir, stdin, script })
+        Ok(Command { program, arguments: words, env, dir, output, stdin, script })
     }
 }
 
@@ -143,7 +146,12 @@ fn script_file(run: &Context, script: &str, suffix: &str) -> Result<NamedTempFil
 }
 
 /// Returns the environment of an attempt: what is inherited, then what the file says, then the run.
-fn environment(run: &Context, id: TaskId, attempt: u32) -> Vec<(OsString, OsString)> {
+fn environment(
+    run: &Context,
+    id: TaskId,
+    attempt: u32,
+    output: &Path,
+) -> Vec<(OsString, OsString)> {
     let task = run.plan.flow.task(id);
     let mut env = run.base_env.clone();
     env.extend(task.options.env.iter().map(|(name, value)| ((&**name).into(), (&**value).into())));
@@ -155,6 +163,7 @@ fn environment(run: &Context, id: TaskId, attempt: u32) -> Vec<(OsString, OsStri
     set("PYOCO_CALLER_DIR", run.surroundings.caller_dir.as_os_str());
     set("PYOCO_TASK", task.name().as_ref());
     set("PYOCO_ATTEMPT", attempt.to_string().as_ref());
+    set("PYOCO_OUTPUT", output.as_os_str());
     set("PYOCO_CANCEL_FILE", run.dir.join(CANCEL_FILE).as_os_str());
     let grace = run.plan.stop_grace(id);
     set(PARENT_GRACE, format!("{}ms", grace.0 * 3 / 4).as_ref());

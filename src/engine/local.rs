@@ -15,11 +15,12 @@ use super::foreground::Terminal;
 use super::group::Groups;
 use super::leaks::Drains;
 use super::logs::Logs;
+use super::results::OutputFolder;
 use super::shared::Message;
 use super::{Surroundings, attempt, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Mask, Reason, RunId, RunStatus, Size, TaskId, escape};
-use crate::scheduler::{Ended, Executor, Input, Overdue, Plan};
+use crate::model::{CancelToken, Mask, Reason, RunId, RunStatus, Size, TaskId, escape};
+use crate::scheduler::{Ended, Executor, Input, Overdue, Plan, Results};
 
 /// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
 const MAX_VARIABLE: usize = 100 << 10;
@@ -42,6 +43,9 @@ pub(super) struct Context {
     pub(super) groups: Groups,
     pub(super) drains: Drains,
     pub(super) logs: Logs,
+    pub(super) outputs: OutputFolder,
+    /// The level of the cancel that was asked.
+    pub(super) token: CancelToken,
     pub(super) clock: Arc<Clock>,
     /// The terminal that this process has, if any.
     pub(super) terminal: Option<Terminal>,
@@ -80,6 +84,8 @@ impl Context {
         Context {
             run_id: parts.run_id,
             plan: parts.plan,
+            outputs: OutputFolder::new(&parts.dir),
+            token: CancelToken::default(),
             dir: parts.dir,
             base_env: base_env(&parts.surroundings.env),
             parent: parent_run(&parts.surroundings.env),
@@ -105,9 +111,14 @@ impl Context {
         let _ = self.to_runner.send(Message::Input(input));
     }
 
-    /// Hands a worker's panic to the runner, which kills what runs and goes on with the panic. Once the
+    /// Tells people something, without secrets and on one line.
+    pub(super) fn notice(&self, text: &str) {
+        self.console.notice(escape(&self.mask.text(text)).into_owned());
+    }
+
+    /// Hands a thread's panic to the runner, which kills what runs and goes on with the panic. Once the
     /// run is over it can change nothing.
-    fn report_bug(&self, panic: Box<dyn Any + Send>) {
+    pub(super) fn report_bug(&self, panic: Box<dyn Any + Send>) {
         let _ = self.to_runner.send(Message::Bug(panic));
     }
 
@@ -250,7 +261,8 @@ impl Executor for LocalExecutor {
         if !had_idle && let Err(error) = self.add_worker() {
             let reason = Reason::spawn(&format!("no thread: {error}"));
             let (not_started, measured) = (Some(reason), Default::default());
-            let ended = Ended { task, attempt, not_started, measured };
+            let results = Ok(Results::default());
+            let ended = Ended { task, attempt, not_started, measured, results };
             return self.context.tell(Input::Ended(Box::new(ended)));
         }
         self.queue.enqueue(QueueItem { run_id: self.context.run_id, task, attempt });

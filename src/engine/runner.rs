@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::hasher::Hasher;
 use super::leaks::readable;
 use super::local::LocalExecutor;
 use super::mask::{mask_input, mask_request};
@@ -16,7 +17,7 @@ use super::shared::{Message, Origin, Shared};
 use super::watchdog::Watch;
 use super::{LevelHook, lock};
 use crate::event::{CANCEL_FILE, CancelRequest, Line, RunLog, RunStarted, StoreError};
-use crate::model::{Level, Ms, escape};
+use crate::model::{Level, Ms};
 use crate::scheduler::{Action, Announced, Decisions, Executor, Input};
 
 /// How long the end of a run waits for an announcement to be out.
@@ -53,6 +54,7 @@ pub(super) struct Runner {
     /// Announcements on their way; each closes when it is out.
     announcing: Vec<Receiver<()>>,
     watch: Watch,
+    hasher: Hasher,
     _private_dir: Option<tempfile::TempDir>,
 }
 
@@ -70,6 +72,7 @@ impl Runner {
             stop_deadline: None,
             announcing: Vec::new(),
             watch: parts.watch,
+            hasher: Hasher::default(),
             _private_dir: parts.private_dir,
         }
     }
@@ -198,8 +201,7 @@ impl Runner {
     }
 
     fn notice(&self, text: String) {
-        let text = self.shared.context.mask.text(&text);
-        self.shared.context.console.notice(escape(&text).into_owned());
+        self.shared.context.notice(&text);
     }
 
     fn tend_watchdog(&mut self) {
@@ -226,6 +228,9 @@ impl Runner {
                 }
                 Action::Signal { task, attempt, signal, overdue: Some(overdue) } => {
                     self.executor.signal_overdue(task, attempt, signal, overdue);
+                }
+                Action::Hash { task, attempt, artifacts } => {
+                    self.hasher.add(&self.shared.context, task, attempt, artifacts);
                 }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
                 Action::Announce { what, running } => {
@@ -266,6 +271,9 @@ impl Runner {
         self.shared.context.groups.end_watchdog();
         self.shared.context.drains.close();
         self.executor.close();
+        if let Err(error) = self.shared.context.outputs.remove() {
+            self.notice(format!("cannot remove what tasks wrote to $PYOCO_OUTPUT: {error}"));
+        }
         if self.is_behind {
             self.record(&[]); // the disk may have room again
         }

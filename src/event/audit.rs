@@ -95,7 +95,13 @@ impl<'a> Auditor<'a> {
             Event::TaskStarted(started) => self.started(started)?,
             Event::TaskStopping(stopping) => self.stopping(stopping)?,
             Event::TaskRetrying(retrying) => self.retrying(retrying)?,
-            Event::TaskFinished(finished) => self.finished(finished)?,
+            Event::TaskOutput(output) => self.output(output)?,
+            Event::TaskArtifact(file) => self.artifact(file)?,
+            Event::ArtifactHashed(hashed) => self.artifact_hashed(hashed)?,
+            Event::TaskFinished(finished) => {
+                self.left_behind(finished)?;
+                self.finished(finished)?;
+            }
             Event::RunCancelling(cancelling) => self.cancelling(cancelling)?,
             Event::RunFinished(finished) => self.run_finished(finished)?,
         }
@@ -322,7 +328,9 @@ impl<'a> Auditor<'a> {
         } else {
             self.attempt_ends(finished.task, name, finished.attempt, reason, &finished.measured)?;
             hold(state != TaskState::Skipped, || format!("`{name}` is SKIPPED and ran"))?;
-            hold(state != TaskState::Cancelled || stopped, || {
+            // Or it saw the cancel and left what it had promised.
+            let gave_up = level.is_some() && finished.measured.exit_code.is_some();
+            hold(state != TaskState::Cancelled || stopped || gave_up, || {
                 format!("`{name}` is CANCELLED and was not stopped")
             })?;
         }
@@ -426,6 +434,7 @@ impl<'a> Auditor<'a> {
             RunStatus::Pending | RunStatus::Running | RunStatus::Cancelling => false,
         };
         hold(fits, || format!("{first:?} is not the first task that failed"))?;
+        self.all_summed()?;
         self.skips_are_due()
     }
 
@@ -458,5 +467,6 @@ impl<'a> Auditor<'a> {
     }
 }
 
+mod results;
 #[cfg(test)]
 mod tests;

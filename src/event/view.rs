@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{
-    Declared, Event, Line, Measured, RunCancelling, RunFinished, RunStarted, TaskFinished,
-    TaskQueued, TaskRetrying, TaskStarted, TaskStopping, TasksDeclared,
+    Declared, Event, Line, Measured, ResultsView, RunCancelling, RunFinished, RunStarted,
+    TaskFinished, TaskQueued, TaskRetrying, TaskStarted, TaskStopping, TasksDeclared,
 };
 use crate::model::{
     Counts, Level, ListId, Lists, Ms, Reason, RunId, RunStatus, TaskId, TaskState, Wall,
@@ -59,6 +59,7 @@ pub struct TaskView {
     pub ended: Option<Ms>,
     /// Its attempts, the first one first.
     pub attempts: Vec<AttemptView>,
+    results: Option<Box<ResultsView>>,
 }
 
 /// One attempt of a task.
@@ -90,6 +91,12 @@ impl TaskView {
     /// Returns where the task stands.
     pub fn state(&self) -> TaskState {
         self.state
+    }
+
+    /// Returns what its last attempt left behind, where it succeeded.
+    pub fn results(&self) -> &ResultsView {
+        static NONE: ResultsView = ResultsView::NONE;
+        self.results.as_deref().unwrap_or(&NONE)
     }
 
     /// Returns the last attempt.
@@ -225,6 +232,23 @@ impl RunView {
             Event::TaskStarted(started) => self.task_started(started, line.ms),
             Event::TaskStopping(stopping) => self.task_stopping(stopping),
             Event::TaskRetrying(retrying) => self.task_retrying(retrying, line.ms),
+            Event::TaskOutput(output) => {
+                if let Some(results) = self.results(output.task, &output.name, output.attempt) {
+                    results.output(output);
+                }
+            }
+            Event::TaskArtifact(file) => {
+                if let Some(results) = self.results(file.task, &file.name, file.attempt) {
+                    results.artifact(file);
+                }
+            }
+            Event::ArtifactHashed(hashed) => {
+                if let Some(task) = self.tasks.get_mut(hashed.task.index())
+                    && let Some(results) = &mut task.results
+                {
+                    results.hashed(hashed);
+                }
+            }
             Event::TaskFinished(finished) => self.task_finished(finished, line.ms),
             Event::RunCancelling(cancelling) => self.run_cancelling(cancelling),
             Event::RunFinished(finished) => self.run_finished(finished, (line.ts, line.ms)),
@@ -406,6 +430,15 @@ impl RunView {
         }
         // Another name means that the line's task is damaged.
         (name.is_empty() || task.name == *name).then_some(task)
+    }
+
+    /// Returns where the results of an attempt are kept, those of earlier ones left out; nowhere once
+    /// its task has ended.
+    fn results(&mut self, id: TaskId, name: &Arc<str>, attempt: u32) -> Option<&mut ResultsView> {
+        let task = self.known(id, name).filter(|task| !task.state.is_final())?;
+        let results = task.results.get_or_insert_default();
+        results.begin(attempt);
+        Some(results)
     }
 
     /// Returns the attempt that a line speaks of, unless its task has ended.

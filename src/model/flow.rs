@@ -270,6 +270,32 @@ pub struct Options {
     pub on_cancel: OnCancel,
     /// Whether the task runs alone, with the terminal as its own.
     pub interactive: bool,
+    /// What the task leaves behind where it succeeds; `None`: nothing that it promises.
+    pub promises: Option<Box<Promises>>,
+}
+
+/// What a task leaves behind where it succeeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Promises {
+    /// The values that it writes to `$PYOCO_OUTPUT`, by name.
+    pub outputs: Box<[Box<str>]>,
+    /// The name under which its standard output is a value too.
+    pub capture: Option<Box<str>>,
+    /// The files, as written: globs relative to the task's folder.
+    pub artifacts: Box<[Box<str>]>,
+}
+
+impl Promises {
+    /// Returns the names of all values, those of the file first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let captured = self.capture.iter().filter(|name| !self.outputs.contains(name));
+        self.outputs.iter().chain(captured).map(|name| &**name)
+    }
+
+    /// Returns whether there will be a value with this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.names().any(|promised| promised == name)
+    }
 }
 
 impl Options {

@@ -3,6 +3,7 @@
 //! Nothing here knows a file, a clock, a process or a terminal.
 
 mod flow;
+mod glob;
 mod id;
 mod mask;
 #[cfg(test)]
@@ -12,9 +13,10 @@ mod state;
 mod text;
 mod time;
 
+pub use self::glob::{Glob, GlobPart};
 pub use flow::{
-    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Secret,
-    Secrets, Shell, Syntax, Task, Work,
+    Flow, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Promises, Records,
+    Retry, Secret, Secrets, Shell, Syntax, Task, Work,
 };
 pub use id::{BadRunId, RunId, TaskId};
 pub use mask::{MASKED, MIN_SECRET, Mask, MaskStream};

@@ -221,6 +221,26 @@ impl Reason {
         Reason::from_wire(format!("failed({task})"))
     }
 
+    /// `missing_output(version)`: it promised this value and did not write it.
+    pub fn missing_output(name: &str) -> Reason {
+        Reason::from_wire(format!("missing_output({name})"))
+    }
+
+    /// `missing_artifact(dist/*)`: it promised such files and there are none.
+    pub fn missing_artifact(glob: &str) -> Reason {
+        Reason::from_wire(format!("missing_artifact({glob})"))
+    }
+
+    /// `output(…)`: what it handed on cannot be taken.
+    pub fn output(what: &str) -> Reason {
+        Reason::from_wire(format!("output({what})"))
+    }
+
+    /// `artifact(…)`: its files cannot be noted.
+    pub fn artifact(what: &str) -> Reason {
+        Reason::from_wire(format!("artifact({what})"))
+    }
+
     /// `timeout`: the attempt took longer than it may; of a run, the whole of it.
     pub const TIMEOUT: Reason = Reason(Cow::Borrowed("timeout"));
     /// `run_timeout`: the whole run took longer than it may.

@@ -12,6 +12,7 @@ mod finally;
 mod order;
 mod plan;
 mod ready;
+mod results;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use crate::model::{Level, Ms, Reason, RunStatus, TaskId, TaskState, Wall};
 
 pub use order::start_order;
 pub use plan::{Plan, STOP_GRACE};
+pub use results::{Artifact, Fault, Hashed, Output, Outputs, Results};
 
 use cancel::Why;
 use retry::Timer;
@@ -70,6 +72,8 @@ pub enum Input {
     },
     /// Somebody asked for a cancel.
     Cancel(CancelRequest),
+    /// A file that a task left behind was summed up.
+    Hashed(Box<Hashed>),
     /// Something was learnt beside the tasks.
     Noted(RunNoted),
     /// Nothing but the time has changed.
@@ -104,6 +108,8 @@ pub struct Ended {
     pub not_started: Option<Reason>,
     /// How it ended.
     pub measured: Measured,
+    /// What it left behind; it counts only where the exit code is good.
+    pub results: Result<Results, Fault>,
 }
 
 /// What the scheduler wants done.
@@ -132,6 +138,15 @@ pub enum Action {
     SignalLeaked {
         /// The signal's number.
         signal: i32,
+    },
+    /// Sum up files, each answered by [`Input::Hashed`].
+    Hash {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// The files.
+        artifacts: Vec<Artifact>,
     },
     /// Tell people at once that running tasks are, or may soon be, stopped.
     Announce {
@@ -262,6 +277,11 @@ pub struct Scheduler {
     is_timed_out: bool,
     /// A cancel at level drain that waits for processes which are just being started.
     held_drain: Option<CancelRequest>,
+    outputs: Outputs,
+    /// How many files are still being summed up.
+    hashes_left: usize,
+    /// How the run stood when the last of its tasks ended: a later cancel changes nothing.
+    ended_as: Option<(RunStatus, Option<Reason>)>,
     last_wall: Wall,
 }
 
@@ -307,6 +327,9 @@ impl Scheduler {
             failed: None,
             is_timed_out: false,
             held_drain: None,
+            outputs: Outputs::default(),
+            hashes_left: 0,
+            ended_as: None,
             last_wall: Wall(i64::MIN),
             plan,
         }
@@ -352,6 +375,7 @@ impl Scheduler {
             }
             Input::Signalled { task, attempt } => self.signalled(&mut turn, task, attempt),
             Input::Cancel(request) => self.cancel(&mut turn, request),
+            Input::Hashed(hashed) => self.hashed(&mut turn, *hashed),
             Input::Noted(noted) => {
                 if self.view.started().is_some() && !self.is_over() {
                     self.emit(&mut turn, Event::RunNoted(noted));
@@ -430,6 +454,7 @@ impl Scheduler {
         match self.judge(id, stop, &ended) {
             Verdict::Succeeded => {
                 let measured = Measured { tail: None, ..ended.measured };
+                self.keep_results(turn, id, ended.results.unwrap_or_default());
                 self.finish(turn, id, TaskState::Succeeded, None, Some(measured));
             }
             Verdict::Stopped(reason) => {
@@ -462,7 +487,18 @@ impl Scheduler {
             None => {}
         }
         match (ended.measured.exit_code, ended.measured.signal) {
-            (Some(code), _) if self.plan.flow.task(id).options.is_ok(code) => Verdict::Succeeded,
+            (Some(code), _) if self.plan.flow.task(id).options.is_ok(code) => {
+                match &ended.results {
+                    Ok(_) => Verdict::Succeeded,
+                    // It may have looked for the cancel and left its work.
+                    Err(Fault::Missing(_)) if self.view.level().is_some() => {
+                        Verdict::Stopped(Reason::CANCELLED)
+                    }
+                    Err(Fault::Missing(reason) | Fault::Wrong(reason)) => {
+                        Verdict::Failed(reason.clone())
+                    }
+                }
+            }
             (Some(code), _) => Verdict::Failed(Reason::exit(code)),
             (None, Some(signal)) => Verdict::Failed(Reason::signal(signal)),
             (None, None) => Verdict::Failed(Reason::spawn("its end is unknown")),
@@ -498,8 +534,13 @@ impl Scheduler {
         if !begun || self.is_over() || (counts.ended() as usize) < self.tasks.len() {
             return;
         }
+        let ended_as = self.ended_as.take().unwrap_or_else(|| self.outcome());
+        if self.hashes_left > 0 && self.waits_for_hashes() {
+            self.ended_as = Some(ended_as);
+            return;
+        }
+        let (status, reason) = ended_as;
         let first_failure = self.failed.map(|id| self.name(id));
-        let (status, reason) = self.outcome();
         self.timers.clear();
         self.emit(turn, Event::RunFinished(RunFinished { status, reason, counts, first_failure }));
     }

@@ -52,7 +52,13 @@ impl Stage {
     fn end(&mut self, task: u32, attempt: u32, code: Option<i32>) {
         let signal = code.is_none().then_some(9);
         let measured = Measured { exit_code: code, signal, ..Measured::default() };
-        let ended = Ended { task: TaskId(task), attempt, not_started: None, measured };
+        let ended = Ended {
+            task: TaskId(task),
+            attempt,
+            not_started: None,
+            measured,
+            results: Ok(Results::default()),
+        };
         self.input(Input::Ended(Box::new(ended)));
     }
 

@@ -84,6 +84,12 @@ pub(crate) enum Type {
     Signal,
     /// A size with a unit.
     Size,
+    /// The name of an output.
+    OutputName,
+    /// A list of such names.
+    OutputNames,
+    /// A list of globs.
+    Globs,
     /// Not read by this version.
     Later,
 }
@@ -303,6 +309,27 @@ pub(crate) const KEYS: &[Key] = &[
         "finish",
         "What the first Ctrl-C does to the task while it runs: `finish` lets it end by itself, `stop` sends it `kill.signal`.",
     ),
+    key(
+        "outputs",
+        TASK,
+        Type::OutputNames,
+        "",
+        "The values that the task hands on: it appends `name=value`, or `name<<WORD`, lines and `WORD`, to the file `$PYOCO_OUTPUT`. One that is missing when it succeeds fails it.",
+    ),
+    key(
+        "capture",
+        TASK,
+        Type::OutputName,
+        "",
+        "The name of one more value: the task's standard output, without white space at both ends.",
+    ),
+    key(
+        "artifacts",
+        TASK,
+        Type::Globs,
+        "",
+        "The files that the task leaves behind, as globs in its folder (`dist/*.tar.gz`, `out/**`): noted in the record with size and SHA-256 when it succeeds. A glob that matches nothing fails it.",
+    ),
     key("signal", KILL, Type::Signal, "TERM", "The first signal."),
     key("after", KILL, Type::Duration, "10s", "How long after the first signal SIGKILL follows."),
     key(
@@ -337,9 +364,6 @@ pub(crate) const KEYS: &[Key] = &[
     later("pools", TOP),
     later("if", TASK),
     later("matrix", TASK),
-    later("outputs", TASK),
-    later("capture", TASK),
-    later("artifacts", TASK),
     later("pool", TASK),
     later("tags", TASK),
     later("resources", TASK),

@@ -12,6 +12,7 @@ mod keys;
 mod lower;
 mod maps;
 mod notation;
+mod promises;
 mod schema;
 mod secrets;
 mod source;

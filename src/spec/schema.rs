@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::MAX_FLOW_NAME;
 use super::keys::{self, Key, Place, Type};
+use super::promises::{MAX_OUTPUT_NAME, OUTPUT_NAME};
 
 /// Returns the JSON Schema of a workflow file as text.
 pub fn workflow_schema() -> String {
@@ -122,8 +123,19 @@ fn type_of(takes: Type) -> Value {
             "type": "string", "pattern": "^[0-9]+ *([KMGT]iB|[kMG]?B)$",
             "description": "A size with a unit: `64KiB`, `20MiB`, `1GiB`.",
         }),
+        Type::OutputName => output_name(),
+        Type::OutputNames => json!({
+            "type": "array", "items": output_name(), "minItems": 1, "uniqueItems": true,
+        }),
+        Type::Globs => json!({
+            "type": "array", "items": scalar, "minItems": 1, "uniqueItems": true,
+        }),
         Type::Later => unreachable!("BUG: the schema holds what works alone"),
     }
+}
+
+fn output_name() -> Value {
+    json!({ "type": "string", "pattern": OUTPUT_NAME, "maxLength": MAX_OUTPUT_NAME })
 }
 
 /// Returns the names of the signals that may stop a task, in both spellings.

@@ -8,6 +8,7 @@ use super::diag::{Diagnostic, Diagnostics};
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
 use super::maps;
+use super::promises;
 use super::tree::{Entry, Kind, Node, Span};
 use super::values::{self, Env};
 use crate::model::{OnCancel, OnFailure, OnTaskFailure, Options, Shell, Task, Work};
@@ -25,6 +26,9 @@ const OPTIONS: &[&str] = &[
     "ok_codes",
     "stdin",
     "interactive",
+    "outputs",
+    "capture",
+    "artifacts",
 ];
 const RECENT: usize = 8; // options that the next task may share
 const VARIABLES: usize = 3_000_000; // of all tasks that have an `env` of their own; some 200 MB
@@ -150,6 +154,7 @@ impl TaskReader {
                 );
             }
         }
+        options.promises = promises::promises(fields, options.interactive, found);
         if let Some(same) = self.recent.iter().find(|recent| ***recent == options) {
             return Arc::clone(same);
         }

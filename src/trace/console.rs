@@ -185,6 +185,9 @@ impl Console {
             | Event::TaskStarted(_)
             | Event::TaskStopping(_)
             | Event::TaskRetrying(_)
+            | Event::TaskOutput(_)
+            | Event::TaskArtifact(_)
+            | Event::ArtifactHashed(_)
             | Event::RunCancelling(_)
             | Event::RunFinished(_)
             | Event::Unknown => None,
@@ -287,6 +290,9 @@ impl Trace for Console {
             | Event::TasksDeclared(_)
             | Event::RunNoted(_)
             | Event::TaskStopping(_)
+            | Event::TaskOutput(_)
+            | Event::TaskArtifact(_)
+            | Event::ArtifactHashed(_)
             | Event::RunCancelling(_)
             | Event::RunFinished(_)
             | Event::Unknown => self.tell(to, view, line),

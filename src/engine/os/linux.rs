@@ -226,3 +226,9 @@ fn holds(pid: Pid, names: &[String]) -> bool {
         .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
         .any(|target| target.to_str().is_some_and(|target| names.iter().any(|name| name == target)))
 }
+
+/// Lets this thread run only where hardly another wants to.
+pub(in crate::engine) fn yield_to_others() {
+    // Here no process means the calling thread. Where it is refused, tasks lose some of their time.
+    let _ = rustix::process::setpriority_process(None, 19);
+}

@@ -13,11 +13,13 @@ pub(super) use session::{session_of, spawn_apart};
 pub(super) use linux::{
     ExitWatch, Remnant, belonging, ended_children, holders, kill_started_at, living_groups,
     look_closer, members, peek_end, processes, running_groups, start_time, untold_groups,
+    yield_to_others,
 };
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 pub(super) use portable::{
     ExitWatch, Remnant, belonging, ended_children, holders, kill_started_at, living_groups,
     look_closer, members, peek_end, processes, running_groups, start_time, untold_groups,
+    yield_to_others,
 };
 
 use crate::model::Ms;

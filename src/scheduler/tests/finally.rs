@@ -44,10 +44,19 @@ fn told(sims: &[Sim], on_failure: OnFailure) -> (RunStatus, Vec<String>) {
                     scheduler.handle(now, Input::Started(Box::new(started)), &mut decisions);
                     let exit_code = Some(sims[task.index()].attempts[0].1);
                     let measured = Measured { exit_code, ..Measured::default() };
-                    let ended = Ended { task, attempt, not_started: None, measured };
+                    let ended = Ended {
+                        task,
+                        attempt,
+                        not_started: None,
+                        measured,
+                        results: Ok(Results::default()),
+                    };
                     scheduler.handle(now, Input::Ended(Box::new(ended)), &mut decisions);
                 }
-                Action::Signal { .. } | Action::SignalLeaked { .. } | Action::Announce { .. } => {}
+                Action::Signal { .. }
+                | Action::SignalLeaked { .. }
+                | Action::Hash { .. }
+                | Action::Announce { .. } => {}
             }
         }
     }

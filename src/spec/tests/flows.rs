@@ -169,6 +169,7 @@ fn both_syntaxes_make_the_same_flow() {
             kill: Kill { signal: 2, after: Ms::secs(3) },
             on_cancel: OnCancel::Stop,
             interactive: false,
+            promises: None,
         };
         assert_eq!(*b.options, expected);
         assert_eq!(flow.task(TaskId(2)).options.shell, Shell::Python);

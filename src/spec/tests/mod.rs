@@ -4,6 +4,7 @@ mod errors;
 mod flows;
 mod limits;
 mod maps;
+mod promises;
 mod properties;
 mod secrets;
 mod values;
@@ -13,8 +14,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::graph::{Picture, draw};
 use crate::model::{
-    Kill, ListId, Ms, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Secret, Shell,
-    Size, Task, TaskId, Work,
+    Kill, ListId, Ms, OnCancel, OnFailure, OnTaskFailure, Options, Promises, Records, Retry,
+    Secret, Shell, Size, Task, TaskId, Work,
 };
 
 fn source(text: &str, syntax: Syntax) -> Source {
