@@ -8,7 +8,7 @@ use pyoco::event::Rules;
 use pyoco::model::RunStatus;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Project, Record};
+use support::{Project, Record, Schema};
 
 const HELLO: &str = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
 
@@ -43,6 +43,10 @@ tasks:
     project.run(&["run", "-q"]).exits(0);
     let record = project.record();
     record.audit(&Rules::default());
+    let schema = Schema::open("events");
+    record.values.iter().for_each(|line| schema.accepts("a line", line));
+    let json = project.run(&["runs", "show", "latest", "--json"]).exits(0).json();
+    Schema::open("run").accepts("the run", &json);
     let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let file =
         |path: &str, size: u64, sha256: &str| json!({"path": path, "size": size, "sha256": sha256});
@@ -78,7 +82,7 @@ tasks:
     project
         .run(&["run", "--no-cute"])
         .exits(1)
-        .complains("missing_artifact dist/*.tar")
+        .complains("missing_artifact dist/*.tar: no file matches it")
         .complains("task `folder`: `folder` is a folder, which is no artifact; `folder/**` means");
     let record = project.record();
     record.audit(&Rules::default());

@@ -6,7 +6,7 @@ use std::fs;
 
 use pyoco::event::Rules;
 use pyoco::model::{RunStatus, TaskState};
-use support::{Project, Record, wait_for};
+use support::{Project, Record, Schema, wait_for};
 
 /// Returns the values of the record, as `task.name=value`.
 fn values(record: &Record) -> Vec<String> {
@@ -51,7 +51,10 @@ tasks:
         ["a.empty=", "a.notes=one\n\ntwo=2", "a.version=1.3", "b.greeting=hello", "c.nothing="];
     assert_eq!(found, expected);
     assert_eq!(record.log("b", 1), b"  hello\n\noops\n", "what is captured is logged all the same");
+    let schema = Schema::open("events");
+    record.values.iter().for_each(|line| schema.accepts("a line", line));
     let json = project.run(&["runs", "show", "latest", "--json"]).exits(0).json();
+    Schema::open("run").accepts("the run", &json);
     assert_eq!(json["tasks"][0]["outputs"]["notes"], "one\n\ntwo=2");
     let shown = project.run(&["runs", "show", "latest", "--task", "a"]).exits(0);
     shown.says("  value     notes=one\\n\\ntwo=2\n").says("  value     version=1.3\n");
@@ -304,6 +307,15 @@ tasks:
 "#,
     );
     project.run(&["run", "-q"]).exits(0);
+    let project = Project::with(
+        r#"
+tasks:
+  a: 'cd "$PYOCO_RUN_DIR"; rmdir output; : > output'
+  b: {run: 'echo v=1 >> "$PYOCO_OUTPUT"', outputs: [v], needs: a}
+"#,
+    );
+    project.run(&["run", "-q"]).exits(0);
+    assert_eq!(values(&project.record()), ["b.v=1"]);
 }
 
 #[test]

@@ -85,10 +85,15 @@ impl OutputFolder {
     /// Removes the folder with all that is left in it.
     pub(super) fn remove(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(error) if !is_none(&error) => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
     }
+}
+
+/// Returns whether there is nothing at a path, be it that its folder is none.
+fn is_none(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -183,7 +188,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let cannot = |error: io::Error| format!("cannot read $PYOCO_OUTPUT: {error}");
     let file = match open_regular(path, OpenOptions::new().read(true)) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_none(&error) => return Ok(None),
         Err(error) => return Err(cannot(error)),
     };
     let mut bytes = Vec::new();

@@ -148,3 +148,97 @@ impl ResultsView {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::{Event, Line, Measured, RunView, TaskFinished};
+    use crate::model::{Ms, TaskState, Wall};
+
+    fn event(kind: u32, task: u32, attempt: u32, text: String) -> Event {
+        let (task, name) = (TaskId(task), Arc::from("t"));
+        match kind {
+            0 => Event::TaskOutput(Box::new(TaskOutput {
+                task,
+                name,
+                attempt,
+                output: text.clone(),
+                value: text,
+            })),
+            1 => {
+                let size = u64::from(attempt);
+                Event::TaskArtifact(Box::new(TaskArtifact {
+                    task,
+                    name,
+                    attempt,
+                    path: text,
+                    size,
+                }))
+            }
+            2 => {
+                let sha256 = Some(text.clone());
+                let hashed = ArtifactHashed { task, name, attempt, path: text, sha256 };
+                Event::ArtifactHashed(Box::new(hashed))
+            }
+            _ => Event::TaskFinished(Box::new(TaskFinished {
+                task,
+                name,
+                attempt,
+                state: TaskState::Succeeded,
+                reason: None,
+                measured: Measured::default(),
+            })),
+        }
+    }
+
+    fn view(events: impl IntoIterator<Item = Event>) -> RunView {
+        let mut view = RunView::new();
+        for (seq, event) in (1..).zip(events) {
+            view.apply(&Line { v: 1, seq, ts: Wall(0), ms: Ms(seq), event });
+        }
+        view
+    }
+
+    #[test]
+    fn the_last_attempt_counts_and_an_end_is_an_end() {
+        let view = view([
+            event(0, 0, 1, "a".to_owned()),
+            event(0, 0, 2, "b".to_owned()),
+            event(1, 0, 2, "f".to_owned()),
+            event(3, 0, 2, String::new()),
+            event(0, 0, 2, "c".to_owned()),
+            event(2, 0, 1, "f".to_owned()),
+            event(2, 0, 2, "g".to_owned()),
+        ]);
+        let results = view.tasks()[0].results();
+        assert_eq!(results.outputs().collect::<Vec<_>>(), [("b", "b")]);
+        assert!(results.file("f").is_some_and(|file| !file.is_summed()));
+        assert_eq!(results.artifacts().count(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_of_lines_is_survived(
+            lines in prop::collection::vec((0u32..4, 0u32..3, 0u32..3, "[a-c]"), 0..40),
+        ) {
+            let events: Vec<Event> = lines
+                .into_iter()
+                .map(|(kind, task, attempt, text)| {
+                    let task = if task == 2 { u32::MAX } else { task };
+                    event(kind, task, attempt, text)
+                })
+                .collect();
+            let mut bytes = Vec::new();
+            for event in &events {
+                let event = event.clone();
+                let line = Line { v: 1, seq: 1, ts: Wall(0), ms: Ms(0), event };
+                bytes.clear();
+                line.write(&mut bytes);
+                prop_assert_eq!(Line::parse(&bytes).expect("it is whole"), line);
+            }
+            view(events);
+        }
+    }
+}

@@ -40,7 +40,7 @@ fn wrong_names_are_explained() {
             &format!("4:28 output-name `a b` cannot be the name of an output; {form}"),
             &format!("4:35 output-name `${{{{ x }}}}` cannot be the name of an output; {form}"),
             "4:51 twice `ok` stands twice in `outputs`; keep one of the two",
-            &format!("5:14 output-name `a\\u{{1b}}` cannot be the name of an output; {form}"),
+            &format!("5:14 output-name `a\u{1b}` cannot be the name of an output; {form}"),
         ],
     );
     let long = "x".repeat(129);
