@@ -23,6 +23,9 @@ use crate::scheduler::{Action, Announced, Decisions, Executor, Input};
 /// How long the end of a run waits for an announcement to be out.
 const ANNOUNCE_AT_MOST: Duration = Duration::from_millis(200);
 
+/// How long a run waits for sums at its end before people are told.
+const TELL_OF_SUMS: Duration = Duration::from_secs(2);
+
 /// Lets go of what waits for requests from outside of the process.
 pub(super) type Closer = Box<dyn Fn() + Send + Sync>;
 
@@ -55,6 +58,8 @@ pub(super) struct Runner {
     announcing: Vec<Receiver<()>>,
     watch: Watch,
     hasher: Hasher,
+    /// Since when the run waits for nothing but sums; `None` inside: people were told.
+    waits_for_sums: Option<Option<Instant>>,
     _private_dir: Option<tempfile::TempDir>,
 }
 
@@ -73,6 +78,7 @@ impl Runner {
             announcing: Vec::new(),
             watch: parts.watch,
             hasher: Hasher::default(),
+            waits_for_sums: None,
             _private_dir: parts.private_dir,
         }
     }
@@ -99,6 +105,7 @@ impl Runner {
             self.tell(&mut decisions);
             self.act(&mut decisions);
             self.tend_watchdog();
+            self.tell_of_sums();
         }
         self.end();
     }
@@ -202,6 +209,19 @@ impl Runner {
 
     fn notice(&self, text: String) {
         self.shared.context.notice(&text);
+    }
+
+    /// Tells people once why a run goes on whose tasks have all ended.
+    fn tell_of_sums(&mut self) {
+        let Some(left) = lock(&self.shared.scheduler).waits_for_sums_alone() else { return };
+        let since = self.waits_for_sums.get_or_insert_with(|| Some(Instant::now()));
+        if since.is_some_and(|since| since.elapsed() >= TELL_OF_SUMS) {
+            *since = None;
+            self.notice(format!(
+                "all tasks have ended; {left} artifacts are still to be summed up (SHA-256); \
+                 a second Ctrl-C ends the run without"
+            ));
+        }
     }
 
     fn tend_watchdog(&mut self) {

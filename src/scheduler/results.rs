@@ -70,6 +70,11 @@ impl Scheduler {
         &self.outputs
     }
 
+    /// Returns how many files are still being summed up, where the run waits for nothing else.
+    pub fn waits_for_sums_alone(&self) -> Option<usize> {
+        (self.ended_as.is_some() && !self.is_over()).then_some(self.hashes_left)
+    }
+
     /// Records what a task has left behind that is about to succeed.
     pub(super) fn keep_results(&mut self, turn: &mut Turn<'_>, id: TaskId, results: Results) {
         let attempt = self.tasks[id.index()].attempt;
