@@ -23,6 +23,7 @@ const EXAMPLES: [(&str, Ends); 8] = [
     ("ci.yaml", Ends::NotRun),
     ("finally.yaml", Ends::With(0, "up test down tell")),
     ("graph.yaml", Ends::With(0, "freezer vegetables chop boil curry rice serve")),
+    ("outputs.yaml", Ends::With(0, "version notes pack")),
     ("pipeline.toml", Ends::With(0, "gather words lines check pack report")),
     ("pipeline.yaml", Ends::With(0, "gather words lines check pack report")),
     ("policies.yaml", Ends::With(1, "build search flaky notes")),

@@ -190,6 +190,7 @@ fn a_clock_that_jumps_moves_no_time_of_a_run_and_ends_no_task_early() {
             attempt: 1,
             not_started: None,
             measured,
+            results: Ok(Default::default()),
         }))
     };
     at(0, 0, Input::Begin(Box::new(begin)));

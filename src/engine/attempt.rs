@@ -5,6 +5,7 @@ use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,10 +20,11 @@ use super::local::Context;
 use super::logs::Log;
 use super::os::{self, ExitWatch};
 use super::poll::readable;
+use super::results::{self, Capture};
 use super::signal_mask;
 use crate::event::{MAX_TAIL, Measured, StoreError, Stream};
 use crate::model::{Mask, MaskStream, Ms, Reason, TaskId, escape};
-use crate::scheduler::{Ended, Input, Started};
+use crate::scheduler::{Ended, Input, Results, Started};
 
 /// How long output may stay open after the process has exited.
 const LEAK_GRACE: Ms = Ms::secs(1);
@@ -39,11 +41,29 @@ const MAX_REASON: usize = 400;
 
 /// Runs one attempt; reports its start and its end.
 pub(super) fn run(run: &Context, task: TaskId, attempt: u32, buffer: &mut [u8]) {
-    let (not_started, measured) = match start(run, task, attempt) {
-        Ok(process) => (None, process.watch(run, buffer)),
-        Err(reason) => (Some(reason), Measured::default()),
+    let ended = match start(run, task, attempt) {
+        Ok(mut process) => {
+            let (dir, output) =
+                (std::mem::take(&mut process.dir), std::mem::take(&mut process.output));
+            let globs = std::mem::take(&mut process.globs);
+            let (measured, capture) = process.watch(run, buffer);
+            let left = results::Left {
+                globs: &globs,
+                task,
+                dir: &dir,
+                output: &output,
+                measured: &measured,
+                capture,
+            };
+            let results = results::collect(run, left);
+            Ended { task, attempt, not_started: None, measured, results }
+        }
+        Err(reason) => {
+            let (measured, results) = (Measured::default(), Ok(Results::default()));
+            Ended { task, attempt, not_started: Some(reason), measured, results }
+        }
     };
-    run.tell(Input::Ended(Box::new(Ended { task, attempt, not_started, measured })));
+    run.tell(Input::Ended(Box::new(ended)));
 }
 
 /// A process under way.
@@ -54,6 +74,10 @@ struct Process {
     handle: Handle,
     exit: ExitWatch,
     pipes: Vec<(Stream, PipeReader)>,
+    /// The folder that it runs in, and the file behind `$PYOCO_OUTPUT`.
+    dir: PathBuf,
+    output: PathBuf,
+    globs: Vec<String>,
     /// The terminal, where the task has it.
     loan: Option<Loan>,
     /// The foreground, where it is to stay ours.
@@ -115,7 +139,8 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
         argv_cut,
         dir: Some(cut(&run.mask.text(&command.dir.to_string_lossy()), MAX_ARGV).to_owned()),
     })));
-    Ok(Process { task, attempt, pid, handle, exit, pipes, loan, held, _script: command.script })
+    let Command { dir, output, globs, script: _script, .. } = command;
+    Ok(Process { task, attempt, pid, handle, exit, pipes, dir, output, globs, loan, held, _script })
 }
 
 /// Starts it so that Ctrl-Z reaches it: pyoco keeps that signal from its threads, and the mask is
@@ -160,7 +185,7 @@ impl Process {
     /// Takes the output until the process has exited and its pipes are closed, or until they have
     /// been open for too long after that; then reaps it. A group that was asked to end is waited for
     /// until it is gone or was killed.
-    fn watch(mut self, run: &Context, buffer: &mut [u8]) -> Measured {
+    fn watch(mut self, run: &Context, buffer: &mut [u8]) -> (Measured, Option<Capture>) {
         let mut output = Output::new(run, self.task, self.attempt);
         let mut exited_at: Option<Ms> = None;
         let look_every = self.look_every(run);
@@ -264,7 +289,7 @@ impl Process {
         }
     }
 
-    fn finish(self, run: &Context, mut output: Output<'_>) -> Measured {
+    fn finish(self, run: &Context, mut output: Output<'_>) -> (Measured, Option<Capture>) {
         output.end();
         let end = os::peek_end(self.pid).unwrap_or_default();
         let mut measured = Measured {
@@ -286,7 +311,7 @@ impl Process {
             run.groups.keep_leaked(self.task, self.attempt, self.handle);
             run.drains.add(self.pipes.into_iter().map(|(_, pipe)| pipe).collect());
         }
-        measured
+        (measured, output.capture)
     }
 }
 
@@ -350,6 +375,8 @@ struct Output<'a> {
     log: Arc<Log>,
     /// For the two streams; `None` where nothing is masked.
     masks: Option<Box<[MaskStream; 2]>>,
+    /// The standard output as a value, where it is one.
+    capture: Option<Capture>,
     /// How many bytes the task put out, and how many are kept of them without secrets.
     bytes: u64,
     n_kept: u64,
@@ -361,7 +388,10 @@ impl<'a> Output<'a> {
         let log = run.logs.open(run, task, attempt);
         let masks =
             (!run.mask.is_empty()).then(|| Box::new([run.mask.stream(), run.mask.stream()]));
-        Output { run, log, masks, bytes: 0, n_kept: 0, tail: Vec::new() }
+        let promises = run.plan.flow.task(task).options.promises.as_deref();
+        let is_captured = promises.is_some_and(|promises| promises.capture.is_some());
+        let capture = is_captured.then(Capture::default);
+        Output { run, log, masks, capture, bytes: 0, n_kept: 0, tail: Vec::new() }
     }
 
     /// Reads once from a pipe that is ready; returns whether there can be more.
@@ -370,6 +400,9 @@ impl<'a> Output<'a> {
             Ok(0) => false,
             Ok(n) => {
                 self.bytes += n as u64;
+                if let (Stream::Out, Some(capture)) = (stream, &mut self.capture) {
+                    capture.take(&buffer[..n]);
+                }
                 self.mask(stream, &buffer[..n]);
                 true
             }

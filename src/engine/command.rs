@@ -14,7 +14,8 @@ use super::PARENT_GRACE;
 use super::local::Context;
 use super::mask::{SECRETS, secret_names};
 use crate::event::CANCEL_FILE;
-use crate::model::{Held, Member, Reason, Shell, TaskId, Work, variable};
+use crate::model::{Member, Options, Reason, Shell, TaskId, Work, variable};
+use crate::scheduler::{Given, Resolved};
 
 /// A longer script goes through a file: the kernel takes 128 KiB for one argument.
 const MAX_INLINE_SCRIPT: usize = 100 << 10;
@@ -28,10 +29,14 @@ pub(super) struct Command {
     pub(super) arguments: Vec<OsString>,
     pub(super) env: Vec<(OsString, OsString)>,
     pub(super) dir: PathBuf,
+    /// The file behind `$PYOCO_OUTPUT`.
+    pub(super) output: PathBuf,
     /// The text on standard input, in a file that has no name; `None`: `/dev/null`.
     pub(super) stdin: Option<File>,
     /// The script where it stands in a file, which the process needs to its end.
     pub(super) script: Option<NamedTempFile>,
+    /// The globs of the files that it leaves.
+    pub(super) globs: Vec<String>,
 }
 
 impl Command {
@@ -40,14 +45,19 @@ impl Command {
     /// # Errors
     /// With the reason for which it cannot be started.
     pub(super) fn prepare(run: &Context, id: TaskId, attempt: u32) -> Result<Command, Reason> {
-        let slots = run.take_slots(id, attempt);
+        let given = run.take_given(id, attempt);
+        let resolved = given.resolved.as_deref();
         let task = run.plan.flow.task(id);
         let options = &task.options;
         let base = &run.plan.flow.base_dir;
-        let dir = options.dir.as_ref().and_then(|dir| dir.constant());
+        let dir = match resolved {
+            Some(resolved) => resolved.dir.as_deref(),
+            None => options.dir.as_ref().and_then(|dir| dir.constant()).map(OsStr::new),
+        };
         let dir = dir.map_or_else(|| base.clone(), |dir| base.join(dir));
         check_dir(&dir)?;
-        let env = environment(run, id, attempt, &slots);
+        let output = run.outputs.prepare(options.promises.as_deref(), id, attempt)?;
+        let env = environment(run, id, attempt, &given, &output);
         let args = if run.plan.targeted[id.index()] { &*run.plan.args } else { &[] };
         let (mut words, script) = match &task.work {
             Work::Cmd(words) => (words.iter().map(|word| OsString::from(&**word)).collect(), None),
@@ -62,8 +72,18 @@ impl Command {
         let stdin = options.stdin.as_deref().map(|text| stdin(run, text)).transpose();
         let stdin = stdin
             .map_err(|error| Reason::spawn(&format!("cannot keep its standard input: {error}")))?;
-        Ok(Command { program, arguments: words, env, dir, stdin, script })
+        let globs = globs(options, resolved);
+        Ok(Command { globs, program, arguments: words, env, dir, output, stdin, script })
     }
+}
+
+/// Returns the globs of the files that an attempt leaves.
+fn globs(options: &Options, resolved: Option<&Resolved>) -> Vec<String> {
+    if let Some(resolved) = resolved {
+        return resolved.artifacts.clone();
+    }
+    let globs = options.promises.iter().flat_map(|promises| &promises.artifacts);
+    globs.filter_map(|glob| glob.constant()).map(str::to_owned).collect()
 }
 
 fn check_dir(dir: &Path) -> Result<(), Reason> {
@@ -150,12 +170,21 @@ fn environment(
     run: &Context,
     id: TaskId,
     attempt: u32,
-    slots: &[Held],
+    given: &Given,
+    output: &Path,
 ) -> Vec<(OsString, OsString)> {
     let task = run.plan.flow.task(id);
-    let mut env = run.base_env.clone();
-    let known = task.options.env.iter().filter_map(|(name, value)| Some((name, value.constant()?)));
-    env.extend(known.map(|(name, value)| ((&**name).into(), value.into())));
+    let mut env = run.plan.inherited.to_vec();
+    match &given.resolved {
+        Some(resolved) => {
+            env.extend(resolved.env.iter().map(|(name, value)| ((&**name).into(), value.clone())));
+        }
+        None => {
+            let known = task.options.env.iter();
+            let known = known.filter_map(|(name, value)| Some((name, value.constant()?)));
+            env.extend(known.map(|(name, value)| ((&**name).into(), value.into())));
+        }
+    }
     env.extend(run.plan.env.iter().cloned());
     env.extend(run.params.iter().cloned());
     let values = task.member().map_or(&[][..], Member::values);
@@ -172,8 +201,9 @@ fn environment(
     set("PYOCO_CALLER_DIR", run.surroundings.caller_dir.as_os_str());
     set("PYOCO_TASK", task.name().as_ref());
     set("PYOCO_ATTEMPT", attempt.to_string().as_ref());
+    set("PYOCO_OUTPUT", output.as_os_str());
     set("PYOCO_CANCEL_FILE", run.dir.join(CANCEL_FILE).as_os_str());
-    for held in slots {
+    for held in given.slots.iter() {
         let pool = &run.plan.pools[held.pool.index()];
         set(&pool.variable(), pool.slots.texts(&held.slots).as_ref());
     }

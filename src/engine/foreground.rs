@@ -197,7 +197,7 @@ impl Loan {
             task,
             attempt,
             modes: tcgetattr(&*terminal.0).ok(),
-            has_escapes: has_escapes(&run.base_env),
+            has_escapes: has_escapes(&run.plan.inherited),
             was_cut_short: false,
             group: None,
             n_pauses: run.clock.n_pauses(),

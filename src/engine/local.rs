@@ -17,11 +17,12 @@ use super::foreground::Terminal;
 use super::group::Groups;
 use super::leaks::Drains;
 use super::logs::Logs;
+use super::results::OutputFolder;
 use super::shared::Message;
 use super::{Surroundings, attempt, lock, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{Flow, HeldSlots, Mask, Reason, RunId, RunStatus, Size, TaskId, escape};
-use crate::scheduler::{Ended, Executor, Input, Overdue, Plan};
+use crate::model::{CancelToken, Flow, Mask, Reason, RunId, RunStatus, Size, TaskId, escape};
+use crate::scheduler::{Ended, Executor, Given, Input, Overdue, Plan, Results};
 
 /// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
 const MAX_VARIABLE: usize = 100 << 10;
@@ -32,8 +33,6 @@ pub(super) struct Context {
     pub(super) plan: Plan,
     /// The run's folder, in its record or a private one.
     pub(super) dir: PathBuf,
-    /// What tasks see before anything that the file says of them.
-    pub(super) base_env: Vec<(OsString, OsString)>,
     /// The params, as variables.
     pub(super) params: Vec<(OsString, OsString)>,
     pub(super) parent: Option<RunId>,
@@ -47,13 +46,16 @@ pub(super) struct Context {
     pub(super) groups: Groups,
     pub(super) drains: Drains,
     pub(super) logs: Logs,
+    pub(super) outputs: OutputFolder,
+    /// The level of the cancel that was asked.
+    pub(super) token: CancelToken,
     pub(super) clock: Arc<Clock>,
     /// The terminal that this process has, if any.
     pub(super) terminal: Option<Terminal>,
     /// What tasks of `finally` are told.
     pub(super) outcome: OnceLock<Outcome>,
     /// What attempts hold of pools, until a worker takes them; queues do not know it.
-    slots: Mutex<HashMap<(TaskId, u32), HeldSlots>>,
+    given: Mutex<HashMap<(TaskId, u32), Given>>,
     to_runner: Sender<Message>,
     has_log_trouble: AtomicBool,
     has_record_trouble: AtomicBool,
@@ -86,8 +88,9 @@ impl Context {
     pub(super) fn new(parts: ContextParts) -> Context {
         Context {
             run_id: parts.run_id,
+            outputs: OutputFolder::new(&parts.dir),
+            token: CancelToken::default(),
             dir: parts.dir,
-            base_env: base_env(&parts.plan.flow, &parts.surroundings.env),
             params: params(&parts.plan.flow, &parts.console),
             parent: parent_run(&parts.surroundings.env),
             plan: parts.plan,
@@ -102,7 +105,7 @@ impl Context {
             clock: parts.clock,
             terminal: Terminal::of_this_process(),
             outcome: OnceLock::new(),
-            slots: Mutex::default(),
+            given: Mutex::default(),
             to_runner: parts.to_runner,
             has_log_trouble: AtomicBool::new(false),
             has_record_trouble: AtomicBool::new(false),
@@ -110,8 +113,8 @@ impl Context {
     }
 
     /// Takes what an attempt holds of pools, to tell its process.
-    pub(super) fn take_slots(&self, task: TaskId, attempt: u32) -> HeldSlots {
-        lock(&self.slots).remove(&(task, attempt)).unwrap_or_default()
+    pub(super) fn take_given(&self, task: TaskId, attempt: u32) -> Given {
+        lock(&self.given).remove(&(task, attempt)).unwrap_or_default()
     }
 
     /// Tells the runner something. Once the run is over nobody listens, and nothing is lost by it.
@@ -119,9 +122,14 @@ impl Context {
         let _ = self.to_runner.send(Message::Input(input));
     }
 
-    /// Hands a worker's panic to the runner, which kills what runs and goes on with the panic. Once the
+    /// Tells people something, without secrets and on one line.
+    pub(super) fn notice(&self, text: &str) {
+        self.console.notice(escape(&self.mask.text(text)).into_owned());
+    }
+
+    /// Hands a thread's panic to the runner, which kills what runs and goes on with the panic. Once the
     /// run is over it can change nothing.
-    fn report_bug(&self, panic: Box<dyn Any + Send>) {
+    pub(super) fn report_bug(&self, panic: Box<dyn Any + Send>) {
         let _ = self.to_runner.send(Message::Bug(panic));
     }
 
@@ -212,7 +220,7 @@ fn params(flow: &Flow, console: &ConsoleSender) -> Vec<(OsString, OsString)> {
 /// Returns what tasks see of the file's `env_file` and of the caller's environment, which wins:
 /// without what is pyoco's own, per-task variables of an outer run, and what must not reach a task by
 /// itself.
-fn base_env(flow: &Flow, env: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
+pub(super) fn base_env(flow: &Flow, env: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
     let is_own = |name: &OsString| {
         let Some(name) = name.to_str() else { return false };
         let is_held_back = matches!(name, "PYOCO_SERVER" | "PYOCO_TOKEN")
@@ -278,7 +286,7 @@ impl LocalExecutor {
 }
 
 impl Executor for LocalExecutor {
-    fn spawn(&self, task: TaskId, attempt: u32, slots: HeldSlots) {
+    fn spawn(&self, task: TaskId, attempt: u32, given: Given) {
         let had_idle = self
             .idle
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |idle| idle.checked_sub(1))
@@ -286,11 +294,12 @@ impl Executor for LocalExecutor {
         if !had_idle && let Err(error) = self.add_worker() {
             let reason = Reason::spawn(&format!("no thread: {error}"));
             let (not_started, measured) = (Some(reason), Default::default());
-            let ended = Ended { task, attempt, not_started, measured };
+            let results = Ok(Results::default());
+            let ended = Ended { task, attempt, not_started, measured, results };
             return self.context.tell(Input::Ended(Box::new(ended)));
         }
-        if !slots.is_empty() {
-            lock(&self.context.slots).insert((task, attempt), slots);
+        if !given.is_empty() {
+            lock(&self.context.given).insert((task, attempt), given);
         }
         self.queue.enqueue(QueueItem { run_id: self.context.run_id, task, attempt });
     }

@@ -49,8 +49,9 @@ impl Logs {
     pub(super) fn open(&self, run: &Context, task: TaskId, attempt: u32) -> Arc<Log> {
         let to = Mutex::new(Some(run.log.task_log(task, attempt)));
         let log = Arc::new(Log { task, attempt, to });
-        let own = run.plan.flow.task(task).options.timeout;
-        if own.or(run.plan.timeout).is_some() {
+        let options = run.plan.flow.task(task).options();
+        let has_own = options.timeout.is_some() || options.timeout_later.is_some();
+        if has_own || run.plan.timeout.is_some() {
             lock(&self.0).insert((task, attempt), log.clone());
         }
         log

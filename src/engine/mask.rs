@@ -5,7 +5,7 @@
 //! Names of tasks and of the flow are what everything else refers to, and stay as they are.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -15,7 +15,7 @@ use std::path::Path;
 use super::Surroundings;
 use crate::event::{CancelRequest, Measured, RunNoted, RunStarted, open_regular};
 use crate::model::{MIN_SECRET, Mask, Reason, Secrets, Slots, variable};
-use crate::scheduler::{Ended, Input, Plan, Started};
+use crate::scheduler::{Ended, Fault, Input, Plan, Results, Started};
 
 /// The most that is looked through of a file of a few lines.
 const MAX_BLANKED: u64 = 64 << 20;
@@ -97,7 +97,7 @@ pub(super) fn mask_input(mask: &Mask, input: &mut Input) {
             argv.iter_mut().chain(dir).for_each(|text| mask.apply(text));
         }
         Input::Ended(ended) => {
-            let Ended { task: _, attempt: _, not_started, measured } = &mut **ended;
+            let Ended { task: _, attempt: _, not_started, measured, results } = &mut **ended;
             if let Some(reason) = not_started {
                 mask_reason(mask, reason);
             }
@@ -112,12 +112,38 @@ pub(super) fn mask_input(mask: &Mask, input: &mut Input) {
                 leaked: _,
             } = measured;
             tail.iter_mut().for_each(|text| mask.apply(text));
+            match results {
+                Ok(results) => mask_results(mask, results),
+                Err(Fault::Missing(reason) | Fault::Wrong(reason)) => mask_reason(mask, reason),
+            }
         }
         Input::Cancel(request) => mask_request(mask, request),
         Input::WantsTerminal { .. }
         | Input::Signalled { .. }
+        | Input::Hashed(_) // it names the file as it was masked before
         | Input::Noted(RunNoted { git_dirty: _ })
         | Input::Tick => {}
+    }
+}
+
+/// Masks what an attempt left behind, as it is shown: the values that tasks use stay as they are.
+fn mask_results(mask: &Mask, results: &mut Results) {
+    let Results { outputs, artifacts } = results;
+    for output in outputs {
+        if let Cow::Owned(masked) = mask.text(&output.value) {
+            output.shown = Some(masked.into());
+        }
+    }
+    let mut is_masked = false;
+    for artifact in artifacts.iter_mut() {
+        if let Cow::Owned(masked) = mask.text(&artifact.path) {
+            artifact.path = masked.into();
+            is_masked = true;
+        }
+    }
+    if is_masked {
+        let mut paths = HashSet::new(); // two may look the same now
+        artifacts.retain(|artifact| paths.insert(artifact.path.clone()));
     }
 }
 

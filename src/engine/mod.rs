@@ -8,6 +8,7 @@
 //! The engine imports no store and no trace: both come in as traits. It asks the system for what it
 //! needs (time, environment), so that the floors below need not.
 
+mod artifacts;
 mod attempt;
 mod backlog;
 mod clock;
@@ -15,14 +16,17 @@ mod command;
 mod console;
 mod foreground;
 mod group;
+mod hasher;
 mod leaks;
 mod local;
 mod logs;
 mod look;
 mod mask;
 mod os;
+mod output_file;
 mod poll;
 mod post_mortem;
+mod results;
 mod runner;
 mod shared;
 pub(crate) mod signal_mask;

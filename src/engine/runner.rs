@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
+use super::hasher::Hasher;
 use super::local::LocalExecutor;
 use super::mask::{mask_input, mask_request};
 use super::poll::readable;
@@ -18,11 +19,14 @@ use super::shared::{Message, Origin, Shared};
 use super::watchdog::{self, Watch};
 use super::{LevelHook, lock};
 use crate::event::{CANCEL_FILE, CancelRequest, Line, RunLog, RunStarted, StoreError};
-use crate::model::{Level, Ms, escape};
+use crate::model::{Level, Ms};
 use crate::scheduler::{Action, Announced, Decisions, Executor, Input};
 
 /// How long the end of a run waits for an announcement to be out.
 const ANNOUNCE_AT_MOST: Duration = Duration::from_millis(200);
+
+/// How long a run waits for sums at its end before people are told.
+const TELL_OF_SUMS: Duration = Duration::from_secs(2);
 
 /// Lets go of what waits for requests from outside of the process.
 pub(super) type Closer = Box<dyn Fn() + Send + Sync>;
@@ -55,6 +59,9 @@ pub(super) struct Runner {
     /// Announcements on their way; each closes when it is out.
     announcing: Vec<Receiver<()>>,
     watch: Watch,
+    hasher: Hasher,
+    /// Since when the run waits for nothing but sums; `None` inside: people were told.
+    waits_for_sums: Option<Option<Instant>>,
     _private_dir: Option<tempfile::TempDir>,
 }
 
@@ -72,6 +79,8 @@ impl Runner {
             stop_deadline: None,
             announcing: Vec::new(),
             watch: parts.watch,
+            hasher: Hasher::default(),
+            waits_for_sums: None,
             _private_dir: parts.private_dir,
         }
     }
@@ -98,6 +107,7 @@ impl Runner {
             self.tell(&mut decisions);
             self.act(&mut decisions);
             self.tend_watchdog();
+            self.tell_of_sums();
         }
         self.end();
     }
@@ -200,8 +210,20 @@ impl Runner {
     }
 
     fn notice(&self, text: String) {
-        let text = self.shared.context.mask.text(&text);
-        self.shared.context.console.notice(escape(&text).into_owned());
+        self.shared.context.notice(&text);
+    }
+
+    /// Tells people once why a run goes on whose tasks have all ended.
+    fn tell_of_sums(&mut self) {
+        let Some(left) = lock(&self.shared.scheduler).waits_for_sums_alone() else { return };
+        let since = self.waits_for_sums.get_or_insert_with(|| Some(Instant::now()));
+        if since.is_some_and(|since| since.elapsed() >= TELL_OF_SUMS) {
+            *since = None;
+            self.notice(format!(
+                "all tasks have ended; {left} artifacts are still to be summed up (SHA-256); \
+                 a second Ctrl-C ends the run without"
+            ));
+        }
     }
 
     fn tend_watchdog(&mut self) {
@@ -231,14 +253,17 @@ impl Runner {
     fn act(&mut self, decisions: &mut Decisions) {
         for action in decisions.actions.drain(..) {
             match action {
-                Action::Spawn { task, attempt, slots } => {
-                    self.executor.spawn(task, attempt, slots);
+                Action::Spawn { task, attempt, given } => {
+                    self.executor.spawn(task, attempt, given);
                 }
                 Action::Signal { task, attempt, signal, overdue: None } => {
                     self.executor.signal(task, attempt, signal);
                 }
                 Action::Signal { task, attempt, signal, overdue: Some(overdue) } => {
                     self.executor.signal_overdue(task, attempt, signal, overdue);
+                }
+                Action::Hash { task, attempt, artifacts } => {
+                    self.hasher.add(&self.shared.context, task, attempt, artifacts);
                 }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
                 Action::Announce { what, running } => {
@@ -279,6 +304,9 @@ impl Runner {
         self.shared.context.groups.end_watchdog();
         self.shared.context.drains.close();
         self.executor.close();
+        if let Err(error) = self.shared.context.outputs.remove() {
+            self.notice(format!("cannot remove what tasks wrote to $PYOCO_OUTPUT: {error}"));
+        }
         if self.is_behind {
             self.record(&[]); // the disk may have room again
         }

@@ -54,8 +54,8 @@ impl Shared {
     ) -> Shared {
         Shared {
             scheduler: Mutex::new(Scheduler::new(context.plan.clone())),
+            token: context.token.clone(),
             context,
-            token: CancelToken::default(),
             requests: Mutex::default(),
             to_runner,
             over: Mutex::new(false),

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 
 use super::clock::Clock;
 use super::console;
-use super::local::{Context, ContextParts, LocalExecutor};
+use super::local::{Context, ContextParts, LocalExecutor, base_env};
 use super::mask::{listed, mask_of, warnings};
 use super::runner::{Closer, Runner, RunnerParts};
 use super::shared::{Origin, Shared};
@@ -43,7 +43,9 @@ fn begin(
     order: Order,
     mask: Arc<Mask>,
 ) -> Result<Arc<Shared>, StartError> {
-    let Order { plan, mut options, queue, surroundings, watch } = order;
+    let Order { mut plan, mut options, queue, surroundings, watch } = order;
+    plan.inherited = base_env(&plan.flow, &surroundings.env).into();
+    plan.caller_dir = surroundings.caller_dir.clone();
     let (dir, private_dir) = match log.dir() {
         Some(dir) => (dir.to_owned(), None),
         None => {

@@ -99,7 +99,13 @@ impl<'a> Auditor<'a> {
             Event::TaskStarted(started) => self.started(started)?,
             Event::TaskStopping(stopping) => self.stopping(stopping)?,
             Event::TaskRetrying(retrying) => self.retrying(retrying)?,
-            Event::TaskFinished(finished) => self.finished(finished)?,
+            Event::TaskOutput(output) => self.output(output)?,
+            Event::TaskArtifact(file) => self.artifact(file)?,
+            Event::ArtifactHashed(hashed) => self.artifact_hashed(hashed)?,
+            Event::TaskFinished(finished) => {
+                self.left_behind(finished)?;
+                self.finished(finished)?;
+            }
             Event::RunCancelling(cancelling) => self.cancelling(cancelling)?,
             Event::RunFinished(finished) => self.run_finished(finished)?,
         }
@@ -243,7 +249,7 @@ impl<'a> Auditor<'a> {
     fn ready(&self, id: TaskId) -> Verdict {
         let view = &self.view;
         let Some(task) = view.task(id) else { return Ok(()) };
-        if task.finally {
+        if task.finally || task.after_ends {
             let needs = view.list(task.needs).iter().chain(view.list(task.needs_any));
             let left = needs.filter_map(|need| view.task(*need)).find(|n| !n.state().is_final());
             return hold(left.is_none(), || {
@@ -357,7 +363,9 @@ impl<'a> Auditor<'a> {
         } else {
             self.attempt_ends(finished.task, name, finished.attempt, reason, &finished.measured)?;
             hold(state != TaskState::Skipped, || format!("`{name}` is SKIPPED and ran"))?;
-            hold(state != TaskState::Cancelled || stopped, || {
+            // Or it saw the cancel and left what it had promised.
+            let gave_up = level.is_some() && finished.measured.exit_code.is_some();
+            hold(state != TaskState::Cancelled || stopped || gave_up, || {
                 format!("`{name}` is CANCELLED and was not stopped")
             })?;
         }
@@ -461,6 +469,7 @@ impl<'a> Auditor<'a> {
             RunStatus::Pending | RunStatus::Running | RunStatus::Cancelling => false,
         };
         hold(fits, || format!("{first:?} is not the first task that failed"))?;
+        self.all_summed()?;
         self.skips_are_due()
     }
 
@@ -493,5 +502,6 @@ impl<'a> Auditor<'a> {
     }
 }
 
+mod results;
 #[cfg(test)]
 mod tests;

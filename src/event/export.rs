@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{RunStarted, RunView, TaskView};
+use super::{ArtifactView, ResultsView, RunStarted, RunView, TaskView};
 use crate::model::{Counts, Ms, Reason, RunId, TaskState, Wall, signal_name};
 
 /// A run.
@@ -72,10 +72,21 @@ pub struct TaskJson {
     pub unkept: Option<u64>,
     /// What it handed on, by name.
     pub outputs: BTreeMap<String, String>,
-    /// What it left as files.
-    pub artifacts: Vec<String>,
+    /// The files that it left behind, sorted by their paths.
+    pub artifacts: Vec<ArtifactJson>,
     /// Processes that outlived the last attempt.
     pub leaked: Vec<u32>,
+}
+
+/// A file that a task left behind.
+#[derive(Clone, Debug, Serialize)]
+pub struct ArtifactJson {
+    /// Its path, relative to the task's folder where the glob was.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256 in hex; null where it is not known: too large, changed or gone, or not yet.
+    pub sha256: Option<String>,
 }
 
 impl RunJson {
@@ -136,9 +147,18 @@ impl TaskJson {
             max_rss: measured.and_then(|m| m.max_rss),
             bytes: ended.map(|last| last.measured.bytes),
             unkept: ended.map(|last| last.measured.unkept),
-            outputs: BTreeMap::new(),
-            artifacts: Vec::new(),
+            outputs: task.results().outputs().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+            artifacts: artifacts(task.results()),
             leaked: measured.map(|m| m.leaked.clone()).unwrap_or_default(),
         }
     }
+}
+
+fn artifacts(results: &ResultsView) -> Vec<ArtifactJson> {
+    let json = |(path, file): (&str, &ArtifactView)| ArtifactJson {
+        path: path.to_owned(),
+        size: file.size,
+        sha256: file.sha256().map(str::to_owned),
+    };
+    results.artifacts().map(json).collect()
 }

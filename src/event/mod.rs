@@ -23,6 +23,7 @@ mod files;
 mod memory;
 mod port;
 mod request;
+mod results;
 mod view;
 
 use std::collections::BTreeMap;
@@ -34,7 +35,7 @@ use crate::model::{Counts, Level, Ms, Reason, RunId, RunStatus, Slots, TaskId, T
 
 #[doc(hidden)]
 pub use audit::{Rules, audit};
-pub use export::{RunJson, TaskJson};
+pub use export::{ArtifactJson, RunJson, TaskJson};
 pub(crate) use files::{open_regular, open_wary};
 pub use memory::{MemoryQueue, MemoryStore};
 pub(crate) use port::FileId;
@@ -43,6 +44,7 @@ pub use port::{
     StoreError, Stream, TaskLog, TerminalUse, Trace,
 };
 pub use request::{CANCEL_FILE, CancelRequest, WAKE_FIFO};
+pub use results::{ArtifactHashed, ArtifactView, ResultsView, TaskArtifact, TaskOutput};
 pub use view::{AttemptView, RunView, TaskView};
 
 /// The version of the format that this program writes.
@@ -89,6 +91,12 @@ pub enum Event {
     TaskStopping(TaskStopping),
     /// An attempt failed and another will follow.
     TaskRetrying(Box<TaskRetrying>),
+    /// A task that is about to succeed handed on a value.
+    TaskOutput(Box<TaskOutput>),
+    /// A task that is about to succeed left a file behind.
+    TaskArtifact(Box<TaskArtifact>),
+    /// Such a file was summed up.
+    ArtifactHashed(Box<ArtifactHashed>),
     /// A task reached a final state.
     TaskFinished(Box<TaskFinished>),
     /// A cancel was asked, or its level rose.
@@ -177,6 +185,9 @@ pub struct Declared {
     /// Whether it runs at the end, whatever the outcome.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub finally: bool,
+    /// Whether it may run however what it needs has ended, since its `if` asks for that.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub after_ends: bool,
 }
 
 /// What was learnt of the run beside its first tasks.
@@ -412,6 +423,9 @@ impl Line {
             "task_started" => Event::TaskStarted(serde_json::from_slice(bytes)?),
             "task_stopping" => Event::TaskStopping(serde_json::from_slice(bytes)?),
             "task_retrying" => Event::TaskRetrying(serde_json::from_slice(bytes)?),
+            "task_output" => Event::TaskOutput(serde_json::from_slice(bytes)?),
+            "task_artifact" => Event::TaskArtifact(serde_json::from_slice(bytes)?),
+            "artifact_hashed" => Event::ArtifactHashed(serde_json::from_slice(bytes)?),
             "task_finished" => Event::TaskFinished(serde_json::from_slice(bytes)?),
             "run_cancelling" => Event::RunCancelling(serde_json::from_slice(bytes)?),
             "run_finished" => Event::RunFinished(serde_json::from_slice(bytes)?),

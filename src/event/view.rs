@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    Declared, Event, Line, Measured, RunCancelling, RunFinished, RunStarted, TaskFinished,
-    TaskQueued, TaskRetrying, TaskStarted, TaskStopping, TasksDeclared,
+    Declared, Event, Line, Measured, ResultsView, RunCancelling, RunFinished, RunStarted,
+    TaskFinished, TaskQueued, TaskRetrying, TaskStarted, TaskStopping, TasksDeclared,
 };
 use crate::model::{
     Counts, Level, ListId, Lists, Ms, Reason, RunId, RunStatus, TaskId, TaskState, Wall,
@@ -60,12 +60,15 @@ pub struct TaskView {
     pub needs_any: ListId,
     /// Whether it is one of `finally`, which run at the end.
     pub finally: bool,
+    /// Whether it may run however what it needs has ended.
+    pub after_ends: bool,
     /// When it became ready.
     pub queued: Option<Ms>,
     /// When it reached its final state.
     pub ended: Option<Ms>,
     /// Its attempts, the first one first.
     pub attempts: Vec<AttemptView>,
+    results: Option<Box<ResultsView>>,
 }
 
 /// One attempt of a task.
@@ -107,6 +110,12 @@ impl TaskView {
     /// did, as [`RunView::settle`] has found.
     pub fn known(&self) -> Option<TaskState> {
         (!self.is_unknown).then_some(self.state)
+    }
+
+    /// Returns what its last attempt left behind, where it succeeded.
+    pub fn results(&self) -> &ResultsView {
+        static NONE: ResultsView = ResultsView::NONE;
+        self.results.as_deref().unwrap_or(&NONE)
     }
 
     /// Returns the last attempt.
@@ -242,6 +251,23 @@ impl RunView {
             Event::TaskStarted(started) => self.task_started(started, line.ms),
             Event::TaskStopping(stopping) => self.task_stopping(stopping),
             Event::TaskRetrying(retrying) => self.task_retrying(retrying, line.ms),
+            Event::TaskOutput(output) => {
+                if let Some(results) = self.results(output.task, &output.name, output.attempt) {
+                    results.output(output);
+                }
+            }
+            Event::TaskArtifact(file) => {
+                if let Some(results) = self.results(file.task, &file.name, file.attempt) {
+                    results.artifact(file);
+                }
+            }
+            Event::ArtifactHashed(hashed) => {
+                if let Some(task) = self.tasks.get_mut(hashed.task.index())
+                    && let Some(results) = &mut task.results
+                {
+                    results.hashed(hashed);
+                }
+            }
             Event::TaskFinished(finished) => self.task_finished(finished, line.ms),
             Event::RunCancelling(cancelling) => self.run_cancelling(cancelling),
             Event::RunFinished(finished) => self.run_finished(finished, (line.ts, line.ms)),
@@ -278,6 +304,7 @@ impl RunView {
             view.needs = needs;
             view.needs_any = needs_any;
             view.finally = task.finally;
+            view.after_ends = task.after_ends;
         }
         for (more, any) in [(&declared.more_needs, false), (&declared.more_needs_any, true)] {
             if more.is_empty() || declared.from as usize >= self.tasks.len() {
@@ -426,6 +453,15 @@ impl RunView {
         }
         // Another name means that the line's task is damaged.
         (name.is_empty() || task.name == *name).then_some(task)
+    }
+
+    /// Returns where the results of an attempt are kept, those of earlier ones left out; nowhere once
+    /// its task has ended.
+    fn results(&mut self, id: TaskId, name: &Arc<str>, attempt: u32) -> Option<&mut ResultsView> {
+        let task = self.known(id, name).filter(|task| !task.state.is_final())?;
+        let results = task.results.get_or_insert_default();
+        results.begin(attempt);
+        Some(results)
     }
 
     /// Returns the attempt that a line speaks of, unless its task has ended.

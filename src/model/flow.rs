@@ -347,6 +347,8 @@ impl Task {
         let options = &self.options;
         let templates = options.env.iter().map(|(_, template)| template);
         let templates = templates.chain(&options.dir).chain(&options.timeout_later);
+        let artifacts = options.promises.iter().flat_map(|promises| &*promises.artifacts);
+        let templates = templates.chain(artifacts);
         let condition = self.condition.iter().flat_map(|condition| condition.expr().names());
         condition.chain(templates.flat_map(Template::names))
     }
@@ -405,6 +407,32 @@ pub struct Options {
     pub tags: Arc<[Box<str>]>,
     /// What it asks of the place where it runs.
     pub resources: Resources,
+    /// What the task leaves behind where it succeeds; `None`: nothing that it promises.
+    pub promises: Option<Box<Promises>>,
+}
+
+/// What a task leaves behind where it succeeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Promises {
+    /// The values that it writes to `$PYOCO_OUTPUT`, by name.
+    pub outputs: Box<[Box<str>]>,
+    /// The name under which its standard output is a value too.
+    pub capture: Option<Box<str>>,
+    /// The files, as written: globs relative to the task's folder.
+    pub artifacts: Box<[Template]>,
+}
+
+impl Promises {
+    /// Returns the names of all values, those of the file first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let captured = self.capture.iter().filter(|name| !self.outputs.contains(name));
+        self.outputs.iter().chain(captured).map(|name| &**name)
+    }
+
+    /// Returns whether there will be a value with this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.names().any(|promised| promised == name)
+    }
 }
 
 impl Options {
@@ -414,6 +442,7 @@ impl Options {
         self.env.iter().any(|(_, template)| is_open(template))
             || self.dir.as_ref().is_some_and(is_open)
             || self.timeout_later.is_some()
+            || self.promises.iter().any(|promises| promises.artifacts.iter().any(is_open))
     }
 
     /// Returns whether this exit code means success.

@@ -4,6 +4,7 @@
 
 pub mod expr;
 mod flow;
+mod glob;
 mod id;
 mod mask;
 #[cfg(test)]
@@ -16,10 +17,11 @@ mod state;
 mod text;
 mod time;
 
+pub use self::glob::{Glob, GlobPart};
 pub(crate) use flow::Part;
 pub use flow::{
-    Flow, InheritEnv, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Records,
-    Retry, Secret, Secrets, Shell, Syntax, Task, Work,
+    Flow, InheritEnv, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Promises,
+    Records, Retry, Secret, Secrets, Shell, Syntax, Task, Work,
 };
 pub use id::{BadRunId, RunId, TaskId};
 pub use mask::{MASKED, MIN_SECRET, Mask, MaskStream};

@@ -223,6 +223,26 @@ impl Reason {
         Reason::from_wire(format!("failed({task})"))
     }
 
+    /// `missing_output(version)`: it promised this value and did not write it.
+    pub fn missing_output(name: &str) -> Reason {
+        Reason::from_wire(format!("missing_output({name})"))
+    }
+
+    /// `missing_artifact(dist/*)`: it promised such files and there are none.
+    pub fn missing_artifact(glob: &str) -> Reason {
+        Reason::from_wire(format!("missing_artifact({glob})"))
+    }
+
+    /// `output(…)`: what it handed on cannot be taken.
+    pub fn output(what: &str) -> Reason {
+        Reason::from_wire(format!("output({what})"))
+    }
+
+    /// `artifact(…)`: its files cannot be noted.
+    pub fn artifact(what: &str) -> Reason {
+        Reason::from_wire(format!("artifact({what})"))
+    }
+
     /// `timeout`: the attempt took longer than it may; of a run, the whole of it.
     pub const TIMEOUT: Reason = Reason(Cow::Borrowed("timeout"));
     /// `run_timeout`: the whole run took longer than it may.
@@ -233,6 +253,11 @@ impl Reason {
     pub const CANCELLED: Reason = Reason(Cow::Borrowed("cancelled"));
     /// `not_selected`: left out by `--only` or `--skip`.
     pub const NOT_SELECTED: Reason = Reason(Cow::Borrowed("not_selected"));
+    /// `expression(timeout)`: what this key came to cannot be used.
+    pub fn expression(key: &str) -> Reason {
+        Reason::from_wire(format!("expression({key})"))
+    }
+
     /// `condition`: its `if` was false.
     pub const CONDITION: Reason = Reason(Cow::Borrowed("condition"));
 

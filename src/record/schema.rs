@@ -118,6 +118,19 @@ fn run_id() -> Value {
     json!({ "type": "string", "pattern": pattern })
 }
 
+fn sha256() -> Value {
+    json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
+}
+
+fn artifact() -> Value {
+    let fields = vec![
+        ("path", Always, string(), "As the glob in the task's folder found it."),
+        ("size", Always, count(0), "Its size in bytes."),
+        ("sha256", Always, or_null(sha256()), "Null: above 1 GiB, changed or gone, or not yet."),
+    ];
+    object("A file.", fields)
+}
+
 fn array(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
@@ -174,6 +187,12 @@ fn declared() -> Value {
         ("same_needs_as", Maybe, count(0), "An earlier task that needs exactly the same."),
         ("needs_any", Maybe, array(count(0)), "What it needs one of, as indices."),
         ("finally", Maybe, boolean(), "Whether it runs at the end, whatever the outcome."),
+        (
+            "after_ends",
+            Maybe,
+            boolean(),
+            "Whether it may run however what it needs has ended, since its `if` asks for that.",
+        ),
     ];
     object("A task.", fields)
 }
@@ -295,6 +314,39 @@ fn kinds() -> Vec<(&'static str, &'static str, Vec<Field>)> {
             ),
         ),
         (
+            "task_output",
+            "A task that is about to succeed handed on a value.",
+            with(
+                attempt(1),
+                vec![
+                    ("output", Always, string(), "The value's name; `name` is the task's."),
+                    ("value", Always, string(), "The value, without secrets."),
+                ],
+            ),
+        ),
+        (
+            "task_artifact",
+            "A task that is about to succeed left a file behind.",
+            with(
+                attempt(1),
+                vec![
+                    ("path", Always, string(), "As the glob in the task's folder found it."),
+                    ("size", Always, count(0), "Its size in bytes."),
+                ],
+            ),
+        ),
+        (
+            "artifact_hashed",
+            "Such a file was summed up, beside the tasks that followed.",
+            with(
+                attempt(1),
+                vec![
+                    ("path", Always, string(), "The file, as `task_artifact` named it."),
+                    ("sha256", Always, or_null(sha256()), "Null: above 1 GiB, changed or gone."),
+                ],
+            ),
+        ),
+        (
             "task_finished",
             "A task reached a final state.",
             with(
@@ -362,8 +414,8 @@ fn task_fields() -> Vec<Field> {
         ("max_rss", Always, or_null(count(0)), "The most memory of one process, in bytes."),
         ("bytes", Always, or_null(count(0)), "Bytes of output of the last attempt."),
         ("unkept", Always, or_null(count(0)), "Bytes of it that could not be kept in the log."),
-        ("outputs", Always, texts(), "What it handed on, by name."),
-        ("artifacts", Always, array(string()), "What it left as files."),
+        ("outputs", Always, texts(), "The values it handed on, by name, without secrets."),
+        ("artifacts", Always, array(artifact()), "The files it left behind, by their paths."),
         ("leaked", Always, array(count(1)), "Processes that outlived the last attempt."),
     ]
 }

@@ -220,7 +220,7 @@ impl Scheduler {
     /// Returns the limit that an attempt has passed, if that is why it is stopped.
     fn overdue(&self, id: TaskId, why: Why) -> Option<Overdue> {
         match why {
-            Why::Timeout => self.plan.flow.task(id).options.timeout.map(Overdue::Attempt),
+            Why::Timeout => self.timeout_of(id).map(Overdue::Attempt),
             Why::RunTimeout => self.plan.timeout.map(Overdue::Run),
             Why::Terminal | Why::Cancel | Why::Stop | Why::Kill | Why::Failure { .. } => None,
         }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::event::{Declared, Event, TasksDeclared};
+use crate::model::expr::Condition;
 use crate::model::{Flow, ListId, TaskId};
 
 /// About how many bytes of a line the tasks take.
@@ -33,6 +34,7 @@ pub(super) fn declarations(flow: &Flow) -> Vec<Event> {
             same_needs_as: same,
             needs_any: ids(needs_any),
             finally: task.finally,
+            after_ends: !task.finally && task.condition().is_some_and(Condition::waits_for_ends),
         });
         let is_long = !more_needs.is_empty() || !more_needs_any.is_empty();
         if size > LINE || is_long {

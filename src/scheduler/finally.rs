@@ -26,6 +26,7 @@ impl Scheduler {
             return;
         }
         self.is_finally_open = true;
+        self.stood = Some(self.outcome().0);
         if self.ids_of(Part::Finally).next().is_none() {
             return;
         }

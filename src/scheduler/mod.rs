@@ -13,7 +13,9 @@ mod order;
 mod plan;
 mod queue;
 mod ready;
+mod results;
 mod retry;
+mod scope;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +32,8 @@ use crate::model::{HeldSlots, Level, Ms, Reason, RunStatus, TaskId, TaskState, W
 
 pub use order::start_order;
 pub use plan::{Plan, STOP_GRACE, TooFewSlots};
+pub use results::{Artifact, Fault, Hashed, Output, Outputs, Results};
+pub use scope::Resolved;
 
 use cancel::Why;
 use retry::Timer;
@@ -69,6 +73,8 @@ pub enum Input {
     },
     /// Somebody asked for a cancel.
     Cancel(CancelRequest),
+    /// A file that a task left behind was summed up.
+    Hashed(Box<Hashed>),
     /// Something was learnt beside the tasks.
     Noted(RunNoted),
     /// Nothing but the time has changed.
@@ -103,6 +109,8 @@ pub struct Ended {
     pub not_started: Option<Reason>,
     /// How it ended.
     pub measured: Measured,
+    /// What it left behind; it counts only where the exit code is good.
+    pub results: Result<Results, Fault>,
 }
 
 /// What the scheduler wants done.
@@ -114,8 +122,8 @@ pub enum Action {
         task: TaskId,
         /// Which attempt.
         attempt: u32,
-        /// What it holds of pools.
-        slots: HeldSlots,
+        /// What it is given beside what the flow says.
+        given: Given,
     },
     /// Send a signal to the group of an attempt.
     Signal {
@@ -134,6 +142,15 @@ pub enum Action {
         /// The signal's number.
         signal: i32,
     },
+    /// Sum up files, each answered by [`Input::Hashed`].
+    Hash {
+        /// The task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// The files.
+        artifacts: Vec<Artifact>,
+    },
     /// Tell people at once that running tasks are, or may soon be, stopped.
     Announce {
         /// What happened.
@@ -148,6 +165,22 @@ pub enum Action {
         /// The names of the tasks that failed, in file order.
         failed: Vec<Arc<str>>,
     },
+}
+
+/// What an attempt is given beside what the flow says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// What it holds of pools.
+    pub slots: HeldSlots,
+    /// What was known only when it started; `None`: everything was known before.
+    pub resolved: Option<Arc<Resolved>>,
+}
+
+impl Given {
+    /// Returns whether it is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty() && self.resolved.is_none()
+    }
 }
 
 /// A limit that an attempt has passed.
@@ -182,7 +215,7 @@ pub enum Announced {
 pub trait Executor {
     /// Starts an attempt that holds these slots of pools, later answered by [`Input::Started`] and
     /// [`Input::Ended`], or by the latter alone.
-    fn spawn(&self, task: TaskId, attempt: u32, slots: HeldSlots);
+    fn spawn(&self, task: TaskId, attempt: u32, given: Given);
     /// Sends a signal to the group of an attempt, if it is still there.
     fn signal(&self, task: TaskId, attempt: u32, signal: i32);
     /// Writes to its log what an attempt is doing, and then sends a signal to its group, which is
@@ -264,7 +297,16 @@ pub struct Scheduler {
     is_timed_out: bool,
     /// A cancel at level drain that waits for processes which are just being started.
     held_drain: Option<CancelRequest>,
+    outputs: Outputs,
+    /// How many files are still being summed up.
+    hashes_left: usize,
+    /// How the run stood when the last of its tasks ended: a later cancel changes nothing.
+    ended_as: Option<(RunStatus, Option<Reason>)>,
     last_wall: Wall,
+    /// How the run stood when the last of `tasks` ended.
+    stood: Option<RunStatus>,
+    /// By task: what its last attempt was told that was not known before.
+    resolved: HashMap<TaskId, Arc<Resolved>>,
 }
 
 impl Scheduler {
@@ -310,7 +352,12 @@ impl Scheduler {
             failed: None,
             is_timed_out: false,
             held_drain: None,
+            outputs: Outputs::default(),
+            hashes_left: 0,
+            ended_as: None,
             last_wall: Wall(i64::MIN),
+            stood: None,
+            resolved: HashMap::new(),
             plan,
         }
     }
@@ -355,6 +402,7 @@ impl Scheduler {
             }
             Input::Signalled { task, attempt } => self.signalled(&mut turn, task, attempt),
             Input::Cancel(request) => self.cancel(&mut turn, request),
+            Input::Hashed(hashed) => self.hashed(&mut turn, *hashed),
             Input::Noted(noted) => {
                 if self.view.started().is_some() && !self.is_over() {
                     self.emit(&mut turn, Event::RunNoted(noted));
@@ -363,9 +411,14 @@ impl Scheduler {
             Input::Tick => {}
         }
         self.run_timers(&mut turn);
-        self.draw_consequences(&mut turn);
-        self.open_finally(&mut turn);
-        self.start_ready(&mut turn);
+        loop {
+            self.draw_consequences(&mut turn);
+            self.open_finally(&mut turn);
+            self.start_ready(&mut turn);
+            if self.ended.is_empty() {
+                break; // else a task failed as it was about to start, or was decided to be skipped
+            }
+        }
         self.end_if_done(&mut turn);
     }
 
@@ -415,7 +468,7 @@ impl Scheduler {
                 slots,
             })),
         );
-        if let Some(timeout) = self.plan.flow.task(id).options.timeout {
+        if let Some(timeout) = self.timeout_of(id) {
             let limit = Timer::Limit { task: id, attempt: started.attempt };
             self.timer(turn.now.ms + timeout, limit);
         }
@@ -439,6 +492,7 @@ impl Scheduler {
         match self.judge(id, stop, &ended) {
             Verdict::Succeeded => {
                 let measured = Measured { tail: None, ..ended.measured };
+                self.keep_results(turn, id, ended.results.unwrap_or_default());
                 self.finish(turn, id, TaskState::Succeeded, None, Some(measured));
             }
             Verdict::Stopped(reason) => {
@@ -471,7 +525,18 @@ impl Scheduler {
             None => {}
         }
         match (ended.measured.exit_code, ended.measured.signal) {
-            (Some(code), _) if self.plan.flow.task(id).options.is_ok(code) => Verdict::Succeeded,
+            (Some(code), _) if self.plan.flow.task(id).options.is_ok(code) => {
+                match &ended.results {
+                    Ok(_) => Verdict::Succeeded,
+                    // It may have looked for the cancel and left its work.
+                    Err(Fault::Missing(_)) if self.view.level().is_some() => {
+                        Verdict::Stopped(Reason::CANCELLED)
+                    }
+                    Err(Fault::Missing(reason) | Fault::Wrong(reason)) => {
+                        Verdict::Failed(reason.clone())
+                    }
+                }
+            }
             (Some(code), _) => Verdict::Failed(Reason::exit(code)),
             (None, Some(signal)) => Verdict::Failed(Reason::signal(signal)),
             (None, None) => Verdict::Failed(Reason::spawn("its end is unknown")),
@@ -508,8 +573,13 @@ impl Scheduler {
         if !begun || self.is_over() || (counts.ended() as usize) < self.tasks.len() {
             return;
         }
+        let ended_as = self.ended_as.take().unwrap_or_else(|| self.outcome());
+        if self.hashes_left > 0 && self.waits_for_hashes() {
+            self.ended_as = Some(ended_as);
+            return;
+        }
+        let (status, reason) = ended_as;
         let first_failure = self.failed.map(|id| self.name(id));
-        let (status, reason) = self.outcome();
         self.timers.clear();
         self.emit(turn, Event::RunFinished(RunFinished { status, reason, counts, first_failure }));
     }
@@ -526,6 +596,12 @@ impl Scheduler {
         };
         self.view.apply(&line);
         turn.decisions.lines.push(line);
+    }
+
+    /// Returns the longest that an attempt of a task may take.
+    fn timeout_of(&self, id: TaskId) -> Option<Ms> {
+        let later = self.resolved.get(&id).and_then(|resolved| resolved.timeout);
+        later.or(self.plan.flow.task(id).options.timeout)
     }
 
     fn name(&self, id: TaskId) -> Arc<str> {

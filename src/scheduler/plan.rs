@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::graph::Selected;
@@ -55,6 +56,12 @@ pub struct Plan {
     pub timeout: Option<Ms>,
     /// Variables that the caller sets for all tasks: they win over those of the file.
     pub env: Arc<[(OsString, OsString)]>,
+    /// What tasks inherit, as `env.X` in expressions sees it: the executor knows it.
+    pub inherited: Arc<[(OsString, OsString)]>,
+    /// The folder that the caller was in.
+    pub caller_dir: PathBuf,
+    /// Whether nothing is run: what depends on how tasks end is taken as if it were to run.
+    pub is_rehearsal: bool,
     /// What the pauses between attempts are scattered with.
     pub seed: u64,
 }
@@ -82,6 +89,9 @@ impl Plan {
             on_failure: None,
             on_cancel: None,
             env: Arc::default(),
+            inherited: Arc::default(),
+            caller_dir: PathBuf::new(),
+            is_rehearsal: false,
             seed: 0,
         }
     }

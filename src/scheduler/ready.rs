@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Phase, Scheduler, Turn, cancel::Why};
+use super::{Action, Given, Phase, Scheduler, Turn, cancel::Why};
 use crate::event::{Event, TaskQueued};
+use crate::model::expr::Condition;
 use crate::model::{Flow, Held, ListId, OnFailure, OnTaskFailure, Part, Reason, TaskId, TaskState};
 
 /// How far a list of needs has come. One count serves all the tasks that need the list.
@@ -43,7 +44,14 @@ impl Scheduler {
         if task.phase != Phase::Waiting || task.waits > 0 {
             return;
         }
-        task.phase = Phase::Ready;
+        match self.holds(id) {
+            Ok(true) => {}
+            Ok(false) => {
+                return self.finish(turn, id, TaskState::Skipped, Some(Reason::CONDITION), None);
+            }
+            Err(reason) => return self.finish(turn, id, TaskState::Failed, Some(reason), None),
+        }
+        self.tasks[id.index()].phase = Phase::Ready;
         self.queue.push(id, self.heights[id.index()]);
         let name = self.name(id);
         self.emit(turn, Event::TaskQueued(TaskQueued { task: id, name }));
@@ -68,6 +76,13 @@ impl Scheduler {
             if jobs > self.free_jobs {
                 return; // a later one that fits would take the slots that this one waits for
             }
+            let resolved = match self.resolve(id) {
+                Ok(resolved) => resolved,
+                Err(reason) => {
+                    self.finish(turn, id, TaskState::Failed, Some(reason), None);
+                    continue; // it is not ready any more, and so passed over
+                }
+            };
             let slots = self.queue.take(&mut search, id);
             self.free_jobs -= jobs;
             if !slots.is_empty() {
@@ -76,7 +91,11 @@ impl Scheduler {
             let task = &mut self.tasks[id.index()];
             task.phase = Phase::Starting { stop: None };
             task.attempt += 1;
-            turn.act(Action::Spawn { task: id, attempt: task.attempt, slots });
+            let attempt = task.attempt;
+            if let Some(resolved) = &resolved {
+                self.resolved.insert(id, resolved.clone());
+            }
+            turn.act(Action::Spawn { task: id, attempt, given: Given { slots, resolved } });
         }
     }
 
@@ -165,6 +184,9 @@ impl Scheduler {
             return;
         }
 
+        if all_ended {
+            self.all_ended(turn, list);
+        }
         if is_first_break {
             let reason = Reason::upstream(&self.name(member));
             self.skip_all(turn, list, Edge::Needs, &reason);
@@ -194,16 +216,47 @@ impl Scheduler {
     fn satisfied(&mut self, turn: &mut Turn<'_>, list: ListId, which: Edge) {
         for index in 0..self.dependents_on(list, which).len() {
             let id = self.dependents_on(list, which)[index];
-            let task = &mut self.tasks[id.index()];
-            task.waits -= 1;
-            self.ready_if_satisfied(turn, id);
+            if !self.waits_for_ends(id) {
+                self.tasks[id.index()].waits -= 1;
+                self.ready_if_satisfied(turn, id);
+            }
         }
+    }
+
+    /// Lets go on what waits for the ends of a list, whatever these were.
+    fn all_ended(&mut self, turn: &mut Turn<'_>, list: ListId) {
+        for which in [Edge::Needs, Edge::NeedsAny] {
+            for index in 0..self.dependents_on(list, which).len() {
+                let id = self.dependents_on(list, which)[index];
+                if self.waits_for_ends(id) {
+                    self.tasks[id.index()].waits -= 1;
+                    self.ready_if_satisfied(turn, id);
+                }
+            }
+        }
+    }
+
+    /// Returns whether a task of `tasks` waits for the ends of what it needs, however these are, since
+    /// its `if` asks for them.
+    fn waits_for_ends(&self, id: TaskId) -> bool {
+        let condition = self.plan.flow.task(id).condition();
+        condition.is_some_and(Condition::waits_for_ends) && self.part_of(id) == Part::Tasks
+    }
+
+    /// Returns whether all that a task needs is satisfied.
+    pub(super) fn is_satisfied(&self, id: TaskId) -> bool {
+        let task = self.plan.flow.task(id);
+        let (all, any) = (&self.lists[task.needs.index()], &self.lists[task.needs_any.index()]);
+        let n_any = self.plan.flow.needs_any(id).len();
+        all.left == 0
+            && !all.is_broken
+            && (n_any == 0 || any.has_success || any.left_out as usize == n_any)
     }
 
     fn skip_all(&mut self, turn: &mut Turn<'_>, list: ListId, which: Edge, reason: &Reason) {
         for index in 0..self.dependents_on(list, which).len() {
             let id = self.dependents_on(list, which)[index];
-            if self.tasks[id.index()].phase == Phase::Waiting {
+            if self.tasks[id.index()].phase == Phase::Waiting && !self.waits_for_ends(id) {
                 self.finish(turn, id, TaskState::Skipped, Some(reason.clone()), None);
             }
         }
@@ -235,7 +288,13 @@ impl Scheduler {
             let by = *self.stopped_by.get_or_insert(stopper);
             if is_first {
                 let reason = Reason::stopped_by(&self.name(by));
-                self.end_unstarted(turn, Part::Tasks, TaskState::Skipped, &reason);
+                for id in self
+                    .ids_of(Part::Tasks)
+                    .filter(|id| !self.waits_for_ends(*id))
+                    .collect::<Vec<_>>()
+                {
+                    self.end_if_unstarted(turn, id, TaskState::Skipped, &reason);
+                }
             }
             if self.plan.on_failure_of(stopper) == OnTaskFailure::As(OnFailure::Kill) {
                 for id in self.ids_of(Part::Tasks) {
@@ -255,15 +314,25 @@ impl Scheduler {
         reason: &Reason,
     ) {
         for id in self.ids_of(part) {
-            match self.tasks[id.index()].phase {
-                Phase::Waiting => self.finish(turn, id, state, Some(reason.clone()), None),
-                Phase::Ready | Phase::Delayed => {
-                    if !self.fail_with_last_attempt(turn, id) {
-                        self.finish(turn, id, state, Some(reason.clone()), None);
-                    }
+            self.end_if_unstarted(turn, id, state, reason);
+        }
+    }
+
+    fn end_if_unstarted(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: TaskId,
+        state: TaskState,
+        reason: &Reason,
+    ) {
+        match self.tasks[id.index()].phase {
+            Phase::Waiting => self.finish(turn, id, state, Some(reason.clone()), None),
+            Phase::Ready | Phase::Delayed => {
+                if !self.fail_with_last_attempt(turn, id) {
+                    self.finish(turn, id, state, Some(reason.clone()), None);
                 }
-                Phase::Starting { .. } | Phase::Running { .. } | Phase::Over => {}
             }
+            Phase::Starting { .. } | Phase::Running { .. } | Phase::Over => {}
         }
     }
 }

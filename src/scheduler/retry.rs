@@ -83,7 +83,7 @@ impl Scheduler {
             && *reason != Reason::TERMINAL // it would want it again
             && (retry.codes.is_empty()
                 || *reason == Reason::TIMEOUT
-                || exit_code(measured).is_some_and(|code| retry.codes.contains(&code)));
+                || ended_by_code(reason) && exit_code(measured).is_some_and(|code| retry.codes.contains(&code)));
         if !is_wanted {
             return None;
         }
@@ -137,6 +137,12 @@ impl Scheduler {
         self.finish(turn, id, TaskState::Failed, Some(reason), Some(measured));
         true
     }
+}
+
+/// Returns whether it was the exit code that failed the attempt: one that promised what is not there
+/// may have a good code.
+fn ended_by_code(reason: &Reason) -> bool {
+    matches!(reason.kind(), "exit" | "signal")
 }
 
 /// Returns the exit code as a shell would give it: 128+n after signal n.

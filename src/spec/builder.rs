@@ -319,6 +319,29 @@ impl TaskBuilder {
         self.key("tags", list(tags))
     }
 
+    /// Names the values that the task hands on by `$PYOCO_OUTPUT`.
+    pub fn outputs<I, S>(self, names: I) -> TaskBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.key("outputs", list(names))
+    }
+
+    /// Makes the task's standard output a value with this name.
+    pub fn capture(self, name: impl Into<String>) -> TaskBuilder {
+        self.key("capture", text(name))
+    }
+
+    /// Names the files that the task leaves behind, as globs in its folder.
+    pub fn artifacts<I, S>(self, globs: I) -> TaskBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.key("artifacts", list(globs))
+    }
+
     /// Sets how the task is stopped when it must be: the first signal by its name (`"INT"`), and how
     /// long after it SIGKILL follows.
     pub fn kill(self, signal: impl Into<String>, after: impl Into<String>) -> TaskBuilder {

@@ -1,9 +1,9 @@
-//! The keys of one map against the table: what is unknown, foreign or of a later version is said
-//! here, so that readers of a map ask for the keys that they know and need not look at others.
+//! The keys of one map against the table: what is unknown or foreign is said here, so that readers of a
+//! map ask for the keys that they know and need not look at others.
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::hints::{quoted_list, suggest};
-use super::keys::{self, Key, Place, Type, Word};
+use super::keys::{self, Key, Place, Word};
 use super::tree::{Entry, Kind, Node, Span};
 
 /// The entries of a map whose keys were checked.
@@ -18,7 +18,7 @@ impl<'n, 's> Fields<'n, 's> {
     /// Returns the entry with this key.
     pub(crate) fn get(&self, name: &str) -> Option<&'n Entry<'s>> {
         debug_assert!(
-            keys::working(self.place).any(|key| key.name == name),
+            keys::all_of(self.place).any(|key| key.name == name),
             "BUG: the table has no `{name}` {}",
             self.place.phrase(),
         );
@@ -58,14 +58,6 @@ pub(crate) fn fields<'n, 's>(
     for entry in entries {
         let name = &*entry.key;
         match keys::find(name, place) {
-            Some(key) if key.takes == Type::Later => {
-                let message = format!("`{name}` does not work yet in this version of pyoco");
-                found.push(
-                    Diagnostic::error("not-yet", message)
-                        .at(entry.span)
-                        .help("remove the key; `pyoco schema workflow` has all that work"),
-                );
-            }
             Some(_) if is_foreign_here(entry, place) => {
                 found.push_error(|| unknown(entry, place, &mut meant))
             }
@@ -90,10 +82,10 @@ fn unknown(entry: &Entry<'_>, place: Place, meant: &mut Vec<&'static str>) -> Di
     let foreign = keys::WORDS.iter().find(|word| word.words.contains(&name));
     if let Some(word) = foreign.filter(|word| fits(word.key, place)) {
         meant.push(word.key);
-        return translated(entry, word, place);
+        return translated(entry, word);
     }
     let message = format!("unknown key `{name}` {}", place.phrase());
-    let here: Vec<&str> = keys::working(place).map(|key| key.name).collect();
+    let here: Vec<&str> = keys::all_of(place).map(|key| key.name).collect();
     if let Some(near) = suggest(name, here.iter().copied()) {
         meant.push(near);
         return Diagnostic::error("unknown-key", format!("{message}; did you mean `{near}`?"))
@@ -101,7 +93,7 @@ fn unknown(entry: &Entry<'_>, place: Place, meant: &mut Vec<&'static str>) -> Di
             .help(format!("write `{near}`"));
     }
     let diagnostic = Diagnostic::error("unknown-key", message).at(entry.span);
-    let elsewhere = |key: &&Key| key.name == name && key.takes != Type::Later;
+    let elsewhere = |key: &&Key| key.name == name;
     if let Some(key) = keys::KEYS.iter().find(elsewhere) {
         return diagnostic.help(format!("`{name}` stands {}", key.places[0].phrase()));
     }
@@ -112,34 +104,21 @@ fn unknown(entry: &Entry<'_>, place: Place, meant: &mut Vec<&'static str>) -> Di
     diagnostic.help(format!("the keys {} are {here}", place.phrase()))
 }
 
-/// Returns whether a key may stand in a map, now or in a later version.
+/// Returns whether a key may stand in a map.
 fn fits(key: &str, place: Place) -> bool {
     keys::find(key, place).is_some()
 }
 
-/// Says where the key stands that a word of another tool means, or that it does not work yet.
+/// Says where the key stands that a word of another tool means.
 fn not_here(diagnostic: Diagnostic, word: &Word) -> Diagnostic {
     let found = keys::KEYS.iter().find(|key| key.name == word.key);
-    let is_later = found.is_some_and(|key| key.takes == Type::Later);
-    if is_later {
-        let key = word.key;
-        return diagnostic.help(format!(
-            "remove the key; it is `{key}` here, which does not work yet in this version of pyoco"
-        ));
-    }
     let home = found.map_or("", |key| key.places[0].phrase());
     diagnostic.help(format!("write `{}` {home}", word.write))
 }
 
 /// Words the diagnostic for a word of another tool.
-fn translated(entry: &Entry<'_>, word: &Word, place: Place) -> Diagnostic {
+fn translated(entry: &Entry<'_>, word: &Word) -> Diagnostic {
     let (name, key) = (&*entry.key, word.key);
-    let is_later = keys::find(key, place).is_some_and(|key| key.takes == Type::Later);
-    if is_later {
-        let message =
-            format!("`{name}` is `{key}` here, which does not work yet in this version of pyoco");
-        return Diagnostic::error("foreign-key", message).at(entry.span).help("remove the key");
-    }
     let write = match (key, name, number(&entry.value)) {
         ("timeout", "timeout-minutes", Some(number)) => format!("timeout: {number}m"),
         ("timeout", _, Some(number)) => format!("timeout: {number}s"),

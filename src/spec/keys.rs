@@ -1,5 +1,5 @@
-//! The one table of the file's keys: where each may stand, its type, its default, what it means, and
-//! whether this version knows it; and the words of other tools with their translations.
+//! The one table of the file's keys: where each may stand, its type, its default, what it means; and
+//! the words of other tools with their translations.
 //!
 //! The check for unknown keys, its suggestions and the JSON Schema all come from here, so that they
 //! cannot disagree.
@@ -110,8 +110,12 @@ pub(crate) enum Type {
     Tags,
     /// The map `resources`.
     Resources,
-    /// Not read by this version.
-    Later,
+    /// The name of an output.
+    OutputName,
+    /// A list of such names.
+    OutputNames,
+    /// A list of globs.
+    Globs,
 }
 
 /// A key.
@@ -167,11 +171,6 @@ const fn key(
     help: &'static str,
 ) -> Key {
     Key { name, places, takes, default, help }
-}
-
-/// A key that a later version reads.
-const fn later(name: &'static str, places: &'static [Place]) -> Key {
-    key(name, places, Type::Later, "", "")
 }
 
 /// All keys, in the order in which they are best written.
@@ -394,6 +393,27 @@ pub(crate) const KEYS: &[Key] = &[
         "finish",
         "What the first Ctrl-C does to the task while it runs: `finish` lets it end by itself, `stop` sends it `kill.signal`.",
     ),
+    key(
+        "outputs",
+        TASK,
+        Type::OutputNames,
+        "",
+        "The values that the task hands on: it appends `name=value`, or `name<<WORD`, lines and `WORD`, to the file `$PYOCO_OUTPUT`. One that is missing when it succeeds fails it.",
+    ),
+    key(
+        "capture",
+        TASK,
+        Type::OutputName,
+        "",
+        "The name of one more value: the task's standard output, without white space at both ends.",
+    ),
+    key(
+        "artifacts",
+        TASK,
+        Type::Globs,
+        "",
+        "The files that the task leaves behind, as globs in its folder (`dist/*.tar.gz`, `out/**`): noted in the record with size and SHA-256 when it succeeds. A glob that matches nothing fails it.",
+    ),
     key("signal", KILL, Type::Signal, "TERM", "The first signal."),
     key("after", KILL, Type::Duration, "10s", "How long after the first signal SIGKILL follows."),
     key(
@@ -443,9 +463,6 @@ pub(crate) const KEYS: &[Key] = &[
     key("memory", RESOURCES, Type::Size, "", "How much memory."),
     key("time", RESOURCES, Type::Duration, "", "How long the task runs at most."),
     key("gpus", RESOURCES, Type::Int(0, MAX_GPUS), "", "How many graphics processors."),
-    later("outputs", TASK),
-    later("capture", TASK),
-    later("artifacts", TASK),
 ];
 
 /// Returns the key of this name in this map.
@@ -453,9 +470,9 @@ pub(crate) fn find(name: &str, place: Place) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name && key.places.contains(&place))
 }
 
-/// Returns the keys that may stand in this map and work.
-pub(crate) fn working(place: Place) -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().filter(move |key| key.places.contains(&place) && key.takes != Type::Later)
+/// Returns the keys that may stand in this map.
+pub(crate) fn all_of(place: Place) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.places.contains(&place))
 }
 
 /// A word that another tool uses, and what to write here.
@@ -516,7 +533,7 @@ mod tests {
             for (at, name) in names.iter().enumerate() {
                 assert!(!names[..at].contains(name), "{name} twice {}", place.phrase());
             }
-            for key in working(place) {
+            for key in all_of(place) {
                 assert!(key.help.ends_with('.'), "{} is explained", key.name);
             }
         }

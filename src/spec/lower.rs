@@ -81,14 +81,15 @@ fn flow(
     let records = top.get("records").map(|entry| maps::records(&entry.value, found));
     let entries = task_entries(&top, found);
     let finally = finally_entries(&top, found);
-    let names = task_names(entries, finally, &params, found);
+    let file_text = origin.text.map(|(text, _)| text);
+    let names = task_names(entries, finally, &params, file_text, found);
     let mut wiring = Wiring::new(&names);
     for members in names.by_entry() {
         found.subject = Some(names.tasks[members.start].entry.key.to_string());
         wiring.needs_of(members, found);
     }
     found.subject = None;
-    wiring.graph(&top, origin.text.map(|(text, _)| text), found);
+    wiring.graph(&top, file_text, found);
     let default = top
         .get("default")
         .map(|entry| wiring.list("default", &entry.value, Part::Tasks, Asker::Anybody, found));
@@ -98,7 +99,7 @@ fn flow(
         names: &names,
         needs: &needs,
         lists: &lists,
-        text: origin.text.map(|(text, _)| text),
+        text: file_text,
         base_dir: &origin.base_dir,
         caller_dir: settings.caller_dir.clone(),
         ancestors: Default::default(),
@@ -298,6 +299,7 @@ fn task_names<'n>(
     entries: &'n [Entry<'n>],
     finally: &'n [Entry<'n>],
     params: &[Param],
+    text: Option<&str>,
     found: &mut Diagnostics,
 ) -> Names<'n> {
     let mut names = Names::new();
@@ -306,7 +308,8 @@ fn task_names<'n>(
             names.n_tasks = names.tasks.len();
         }
         let matrix = entry.value.map().unwrap_or_default().iter().find(|one| one.key == "matrix");
-        let matrix = matrix.and_then(|one| matrix::matrix(&entry.key, &one.value, params, found));
+        let matrix =
+            matrix.and_then(|one| matrix::matrix(&entry.key, &one.value, params, text, found));
         let earlier = names.add(entry, matrix);
         check_name(entry, earlier.map(|earlier| &names.tasks[earlier.index()]), found);
         if names.tasks.len() > MAX_TASKS {

@@ -5,10 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
+use super::expr::{self, Field, Key, Problem, Scope, Type, check_matrix, parse_template};
 use super::hints::{quoted_list, suggest};
+use super::scope::param_type;
 use super::tree::{Entry, Kind, Node, Span};
 use super::values;
-use crate::model::{Member, Param, ParamKind, ParamValue, variable};
+use crate::model::{Member, Param, ParamValue, TaskId, variable};
 
 /// The most members of one matrix.
 const MAX_MEMBERS: usize = 10_000;
@@ -40,6 +42,7 @@ pub(crate) fn matrix(
     task: &str,
     node: &Node<'_>,
     params: &[Param],
+    text: Option<&str>,
     found: &mut Diagnostics,
 ) -> Option<Rc<Matrix>> {
     let help = "write `matrix: {name: [a, b]}`";
@@ -48,7 +51,7 @@ pub(crate) fn matrix(
         found.push(wrong.help(help));
         return None;
     };
-    let mut reader = Reader { task, params, is_open: false, is_wrong: false, found };
+    let mut reader = Reader { task, params, text, is_open: false, is_wrong: false, found };
     let (mut keys, mut lists) = (Vec::new(), Vec::new());
     for entry in map.iter().filter(|entry| !is_special(entry)) {
         reader.check_key(entry, &keys);
@@ -96,6 +99,8 @@ type Row = (Vec<(Box<str>, Box<str>)>, Span);
 struct Reader<'a> {
     task: &'a str,
     params: &'a [Param],
+    /// The file's text; `None` for a flow made in code.
+    text: Option<&'a str>,
     /// Whether a list has no items, or none that are known.
     is_open: bool,
     is_wrong: bool,
@@ -132,7 +137,7 @@ impl Reader<'_> {
         let items = match entry.value.kind() {
             Kind::List(items) => items,
             Kind::Plain(text) | Kind::Text(text, _) if text.contains("${{") => {
-                return self.list_of_param(key, text, entry.value.span);
+                return self.list_of_param(text, &entry.value);
             }
             Kind::Plain(_) | Kind::Text(..) | Kind::Null | Kind::Map(_) | Kind::Shared(_) => {
                 let wrong = values::wrong_type(key, "a list of values", &entry.value);
@@ -177,47 +182,26 @@ impl Reader<'_> {
     }
 
     /// Reads `${{ params.NAME }}`.
-    fn list_of_param(&mut self, key: &str, text: &str, span: Span) -> Vec<Box<str>> {
-        let inside = text.trim().strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}"));
-        let name = inside.and_then(|inside| inside.trim().strip_prefix("params."));
-        let wrong = |message: String, help: String| {
-            Diagnostic::error("expression", message).at(span).help(help)
+    fn list_of_param(&mut self, text: &str, node: &Node<'_>) -> Vec<Box<str>> {
+        let (mut mistakes, scope) = (Vec::new(), Params(self.params));
+        let name = match parse_template(text) {
+            Ok(parsed) => check_matrix(&parsed, &scope, &mut mistakes),
+            Err(wrong) => {
+                mistakes = wrong;
+                None
+            }
         };
-        let Some(name) = name.filter(|name| !name.contains([' ', '}', '[', '('])) else {
-            let message = format!("`{key}` takes a list, or one whole `${{{{ params.NAME }}}}`");
-            let help = "name a param of type `list`; what only a task can find out goes to an \
-                        inner run: `\"$PYOCO_EXE\" run each.yaml -p names=@names.txt`";
-            self.wrong(wrong(message, help.to_owned()));
-            return Vec::new();
-        };
-        let Some(param) = self.params.iter().find(|param| *param.name == *name) else {
-            let names: Vec<&str> = self.params.iter().map(|param| &*param.name).collect();
-            let near = suggest(name, names.iter().copied());
-            let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-            let help = match &*names {
-                [] => format!("declare it: `params: {{{name}: []}}`"),
-                names => format!("the params are {}", quoted_list(names)),
-            };
-            self.wrong(wrong(format!("unknown param `{name}`{near}"), help));
-            return Vec::new();
-        };
-        if param.kind != ParamKind::List {
-            let word = param.kind.word();
-            let message =
-                format!("`{key}` takes a list, and the param `{name}` is of type `{word}`");
-            let help = format!("declare it as a list: `{name}: {{type: list}}`");
-            self.wrong(wrong(message, help));
-            return Vec::new();
-        }
-        match &param.value {
+        self.is_wrong |= name.is_none();
+        expr::report(mistakes, self.text, node, self.found);
+        let param = self.params.iter().find(|param| name.as_ref() == Some(&param.name));
+        match param.and_then(|param| param.value.as_ref()) {
             Some(ParamValue::List(items)) if !items.is_empty() => {
                 let mut seen = HashSet::new();
-                for item in items.iter() {
-                    if !seen.insert(item) {
-                        let message = format!("`{item}` stands twice in the param `{name}`");
-                        let help = "two members would be equal: give each value once";
-                        self.wrong(Diagnostic::error("twice", message).at(span).help(help));
-                    }
+                for item in items.iter().filter(|item| !seen.insert(*item)) {
+                    let message = format!("`{item}` stands twice in `{text}`");
+                    let help = "two members would be equal: give each value once";
+                    self.is_wrong = true;
+                    self.found.push(Diagnostic::error("twice", message).at(node.span).help(help));
                 }
                 items.to_vec()
             }
@@ -399,5 +383,42 @@ impl Reader<'_> {
             members.push(Arc::new(member));
         }
         Some(members)
+    }
+}
+
+/// All that a value of a matrix can name.
+struct Params<'a>(&'a [Param]);
+
+impl Scope for Params<'_> {
+    fn key(&self) -> Key {
+        Key::Matrix
+    }
+
+    fn param(&self, name: &str) -> Option<Type> {
+        param_type(self.0, name)
+    }
+
+    fn params(&self) -> Vec<&str> {
+        self.0.iter().map(|param| &*param.name).collect()
+    }
+
+    fn param_values(&self, _: &str) -> Option<Vec<&str>> {
+        None
+    }
+
+    fn matrix(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn matrix_values(&self, _: &str) -> Option<Vec<&str>> {
+        None
+    }
+
+    fn tasks(&self, _: &str) -> Result<Arc<[TaskId]>, Problem> {
+        Ok(Arc::default()) // no task can be named there, which is said
+    }
+
+    fn task(&self, _: &str, _: Field<'_>) -> Result<TaskId, Problem> {
+        Ok(TaskId(0))
     }
 }

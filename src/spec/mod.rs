@@ -19,6 +19,7 @@ mod names;
 mod notation;
 mod params;
 mod pools;
+mod promises;
 mod raw_secrets;
 mod schema;
 mod scope;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::MAX_FLOW_NAME;
 use super::keys::{self, Key, Place, Type};
+use super::promises::{MAX_OUTPUT_NAME, OUTPUT_NAME};
 
 /// Returns the JSON Schema of a workflow file as text.
 pub fn workflow_schema() -> String {
@@ -60,7 +61,7 @@ pub fn workflow_schema() -> String {
 /// Returns the schema of a map with the keys of this place.
 fn map_of(place: Place) -> Value {
     let properties: Map<String, Value> =
-        keys::working(place).map(|key| (key.name.to_owned(), property(key))).collect();
+        keys::all_of(place).map(|key| (key.name.to_owned(), property(key))).collect();
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
@@ -177,7 +178,13 @@ fn type_of(takes: Type) -> Value {
             "type": "string", "pattern": "^[0-9]+ *([KMGT]iB|[kMG]?B)$",
             "description": "A size with a unit: `64KiB`, `20MiB`, `1GiB`.",
         }),
-        Type::Later => unreachable!("BUG: the schema holds what works alone"),
+        Type::OutputName => output_name(),
+        Type::OutputNames => json!({
+            "type": "array", "items": output_name(), "minItems": 1, "uniqueItems": true,
+        }),
+        Type::Globs => json!({
+            "type": "array", "items": scalar, "minItems": 1, "uniqueItems": true,
+        }),
     }
 }
 
@@ -188,6 +195,10 @@ fn slots_count() -> Value {
 /// Returns the schema of a scalar that is taken as it is written; a text fits the pattern.
 fn texts(pattern: &str) -> Value {
     json!({ "type": ["string", "number", "boolean"], "pattern": pattern })
+}
+
+fn output_name() -> Value {
+    json!({ "type": "string", "pattern": OUTPUT_NAME, "maxLength": MAX_OUTPUT_NAME })
 }
 
 /// Returns the names of the signals that may stop a task, in both spellings.

@@ -235,6 +235,17 @@ impl<'a> KeyScope<'a, '_> {
     }
 }
 
+/// Returns what a param is in an expression.
+pub(crate) fn param_type(params: &[Param], name: &str) -> Option<Type> {
+    let param = params.iter().find(|param| *param.name == *name)?;
+    Some(match param.kind {
+        ParamKind::String | ParamKind::Enum(_) => Type::Text,
+        ParamKind::Int => Type::Int,
+        ParamKind::Bool => Type::Bool,
+        ParamKind::List => Type::List,
+    })
+}
+
 /// Returns the value of a param as expressions see it.
 fn value_of(value: &ParamValue) -> Value {
     match value {
@@ -268,13 +279,7 @@ impl Scope for KeyScope<'_, '_> {
     }
 
     fn param(&self, name: &str) -> Option<Type> {
-        let param = self.file.params.iter().find(|param| *param.name == *name)?;
-        Some(match param.kind {
-            ParamKind::String | ParamKind::Enum(_) => Type::Text,
-            ParamKind::Int => Type::Int,
-            ParamKind::Bool => Type::Bool,
-            ParamKind::List => Type::List,
-        })
+        param_type(self.file.params, name)
     }
 
     fn params(&self) -> Vec<&str> {

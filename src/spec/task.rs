@@ -11,6 +11,7 @@ use super::fields::{Fields, fields};
 use super::keys::{self, Place};
 use super::maps;
 use super::pools::Pools;
+use super::promises;
 use super::scope::{FileScope, Place as At};
 use super::tree::{Entry, Kind, Node, Span};
 use super::values::{self, Env};
@@ -34,6 +35,9 @@ const OPTIONS: &[&str] = &[
     "pool",
     "tags",
     "resources",
+    "outputs",
+    "capture",
+    "artifacts",
 ];
 const RECENT: usize = 8; // options that the next task may share
 const VARIABLES: usize = 3_000_000; // of all tasks that have an `env` of their own; some 200 MB
@@ -203,6 +207,8 @@ impl<'a, 'n> TaskReader<'a, 'n> {
                 );
             }
         }
+        let scope = self.scope.of(At::Task(id), Key::Artifacts);
+        options.promises = promises::promises(fields, options.interactive, &scope, found);
         if let Some(same) = self.recent.iter().find(|recent| ***recent == options) {
             return Arc::clone(same);
         }

@@ -187,6 +187,9 @@ impl Console {
             | Event::TaskStarted(_)
             | Event::TaskStopping(_)
             | Event::TaskRetrying(_)
+            | Event::TaskOutput(_)
+            | Event::TaskArtifact(_)
+            | Event::ArtifactHashed(_)
             | Event::RunCancelling(_)
             | Event::RunFinished(_)
             | Event::Unknown => None,
@@ -289,6 +292,9 @@ impl Trace for Console {
             | Event::TasksDeclared(_)
             | Event::RunNoted(_)
             | Event::TaskStopping(_)
+            | Event::TaskOutput(_)
+            | Event::TaskArtifact(_)
+            | Event::ArtifactHashed(_)
             | Event::RunCancelling(_)
             | Event::RunFinished(_)
             | Event::Unknown => self.tell(to, view, line),

@@ -187,6 +187,12 @@ mod tests {
             (Reason::signal(11), none(), "signal SIGSEGV"),
             (Reason::TIMEOUT, none(), "timeout after 10.0 s"),
             (Reason::spawn("no folder `x`"), none(), "spawn no folder `x`"),
+            (
+                Reason::missing_output("v"),
+                Measured { exit_code: Some(0), ..none() },
+                "missing_output v: the task did not write it to $PYOCO_OUTPUT",
+            ),
+            (Reason::missing_artifact("a*"), none(), "missing_artifact a*: no file matches it"),
             (Reason::from_wire("lost_worker\x1b"), none(), "lost_worker\\x1b"),
         ];
         for (reason, measured, expected) in cases {

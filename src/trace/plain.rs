@@ -40,6 +40,9 @@ pub fn line(view: &RunView, line: &Line) -> Option<String> {
         | Event::RunNoted(_)
         | Event::TaskQueued(_)
         | Event::TaskStopping(_)
+        | Event::TaskOutput(_)
+        | Event::TaskArtifact(_)
+        | Event::ArtifactHashed(_)
         | Event::Unknown => None,
     }
 }

@@ -9,8 +9,16 @@ pub(super) fn failure(reason: Option<&Reason>) -> String {
     if *reason == Reason::TERMINAL {
         return "terminal: it wanted the terminal, which `interactive: true` gives it".to_owned();
     }
+    let more = match reason.kind() {
+        // That of another task has the task's name before it.
+        "missing_output" if !reason.argument().is_some_and(|name| name.contains('.')) => {
+            ": the task did not write it to $PYOCO_OUTPUT"
+        }
+        "missing_artifact" => ": no file matches it",
+        _ => "",
+    };
     match reason.argument() {
-        Some(argument) => escape(&format!("{} {argument}", reason.kind())).into_owned(),
+        Some(argument) => escape(&format!("{} {argument}{more}", reason.kind())).into_owned(),
         None => escape(reason.as_str()).into_owned(),
     }
 }

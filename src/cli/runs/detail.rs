@@ -7,12 +7,18 @@ use super::text::{
     command_line, explained_end, lacks_end, local, loss as loss_text, state_of, tail_lines,
     took_of, unkept,
 };
-use crate::event::{AttemptView, RunView, TaskView};
+use crate::event::{AttemptView, ResultsView, RunView, TaskView};
 use crate::model::{Size, TaskId, escape, signal_name};
 use crate::record::{AttemptLog, End, Record};
 
 /// How many lines of the last attempt's output are shown.
 const TAIL: usize = 40;
+
+/// How much of a value is shown, in bytes.
+const MAX_VALUE: usize = 200;
+
+/// How many files are shown.
+const MAX_FILES: usize = 20;
 
 /// How many names of a list of needs are shown.
 const MAX_NEEDS: usize = 20;
@@ -42,6 +48,7 @@ pub(super) fn render(record: &Record, run_dir: &Path, id: TaskId) -> String {
     if let Some(took) = took_of(view, task, current(record)) {
         line(&mut text, "took", &took.to_string());
     }
+    results(&mut text, task.results());
     for attempt in &task.attempts {
         attempt_text(&mut text, record, run_dir, id, task, attempt);
     }
@@ -50,6 +57,27 @@ pub(super) fn render(record: &Record, run_dir: &Path, id: TaskId) -> String {
         let _ = writeln!(text, "  | {tail_line}");
     }
     text
+}
+
+/// What the task left behind; values are escaped, and long ones cut.
+fn results(text: &mut String, results: &ResultsView) {
+    for (name, value) in results.outputs() {
+        let start = &value[..value.floor_char_boundary(MAX_VALUE)];
+        let more = if start.len() < value.len() {
+            format!(" … ({} in all)", Size(value.len() as u64))
+        } else {
+            String::new()
+        };
+        line(text, "value", &format!("{}={}{more}", escape(name), escape(start)));
+    }
+    for (path, file) in results.artifacts().take(MAX_FILES) {
+        let sum = file.sha256().map(|sum| format!("  sha256 {}", escape(sum))).unwrap_or_default();
+        line(text, "artifact", &format!("{}  {}{sum}", escape(path), Size(file.size)));
+    }
+    let left_out = results.artifacts().count().saturating_sub(MAX_FILES);
+    if left_out > 0 {
+        line(text, "artifact", &format!("and {left_out} more; `--json` has all"));
+    }
 }
 
 fn attempt_text(

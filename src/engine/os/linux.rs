@@ -204,3 +204,9 @@ fn is_in_group(pid: Pid, group: Pid) -> bool {
 fn living_group_of(pid: Pid) -> Option<Pid> {
     Stat::of(pid).filter(Stat::is_alive)?.group
 }
+
+/// Lets this thread run only where hardly another wants to.
+pub(in crate::engine) fn yield_to_others() {
+    // Here no process means the calling thread. Where it is refused, tasks lose some of their time.
+    let _ = rustix::process::setpriority_process(None, 19);
+}

@@ -12,12 +12,12 @@ pub(super) use session::{session_of, spawn_apart};
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
 pub(super) use linux::{
     ExitWatch, Holders, Remnant, belonging, ended_children, kill_started_at, living, look_closer,
-    member, peek_end, processes, running_groups, start_time, untold_groups,
+    member, peek_end, processes, running_groups, start_time, untold_groups, yield_to_others,
 };
 #[cfg(not(all(target_os = "linux", not(pyoco_portable))))]
 pub(super) use portable::{
     ExitWatch, Holders, Remnant, belonging, ended_children, kill_started_at, living, look_closer,
-    member, peek_end, processes, running_groups, start_time, untold_groups,
+    member, peek_end, processes, running_groups, start_time, untold_groups, yield_to_others,
 };
 
 use crate::model::Ms;

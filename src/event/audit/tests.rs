@@ -4,6 +4,8 @@ use super::*;
 use crate::event::{Declared, RunNoted, TaskQueued};
 use crate::model::RunId;
 
+mod results;
+
 /// A log under construction; tasks go by their index, and are called `a`, `b`, `c` ….
 struct Log(Vec<Line>);
 

@@ -81,7 +81,13 @@ fn stop_shortens_the_grace_of_what_another_failure_stops_while_it_is_being_start
     };
     let level = Level::Stop;
     let measured = Measured { exit_code: Some(1), ..Measured::default() };
-    let ended = Ended { task: TaskId(0), attempt: 1, not_started: None, measured };
+    let ended = Ended {
+        task: TaskId(0),
+        attempt: 1,
+        not_started: None,
+        measured,
+        results: Ok(Results::default()),
+    };
     input(Input::Begin(Box::default()));
     input(Input::Tick);
     input(started(0));

@@ -39,15 +39,24 @@ fn told(sims: &[Sim], on_failure: OnFailure) -> (RunStatus, Vec<String>) {
                 Action::OpenFinally { status, failed } => {
                     return (status, failed.iter().map(ToString::to_string).collect());
                 }
-                Action::Spawn { task, attempt, slots: _ } => {
+                Action::Spawn { task, attempt, given: _ } => {
                     let started = Started { task, attempt, ..Started::default() };
                     scheduler.handle(now, Input::Started(Box::new(started)), &mut decisions);
                     let exit_code = Some(sims[task.index()].attempts[0].1);
                     let measured = Measured { exit_code, ..Measured::default() };
-                    let ended = Ended { task, attempt, not_started: None, measured };
+                    let ended = Ended {
+                        task,
+                        attempt,
+                        not_started: None,
+                        measured,
+                        results: Ok(Results::default()),
+                    };
                     scheduler.handle(now, Input::Ended(Box::new(ended)), &mut decisions);
                 }
-                Action::Signal { .. } | Action::SignalLeaked { .. } | Action::Announce { .. } => {}
+                Action::Signal { .. }
+                | Action::SignalLeaked { .. }
+                | Action::Hash { .. }
+                | Action::Announce { .. } => {}
             }
         }
     }

@@ -3,6 +3,7 @@
 mod cancel;
 mod finally;
 mod pools;
+mod results;
 mod retry;
 mod terminal;
 mod timeout;
@@ -35,6 +36,31 @@ struct Sim {
     /// How many slots of which of [`POOLS`].
     pools: Vec<(u32, u32)>,
     cpus: Option<u32>,
+    leaves: Leaves,
+}
+
+/// What a simulated attempt with a good code leaves behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Leaves {
+    #[default]
+    Nothing,
+    /// A value, and a file whose sum takes so long.
+    All(u64),
+    /// Not what it promised.
+    Less,
+    /// What cannot be taken.
+    Rubbish,
+}
+
+impl Leaves {
+    fn results(self) -> Result<Results, Fault> {
+        match self {
+            Leaves::Nothing => Ok(Results::default()),
+            Leaves::All(_) => Ok(results::all()),
+            Leaves::Less => Err(Fault::Missing(Reason::missing_output("v"))),
+            Leaves::Rubbish => Err(Fault::Wrong(Reason::output("line 1"))),
+        }
+    }
 }
 
 /// How many slots the pools of every simulated flow have.
@@ -111,6 +137,8 @@ struct World<'a> {
     /// When the executor was to look at an attempt before its signal: moment, attempt, signal.
     post_mortems: Vec<(u64, u32, i32)>,
     duplicates: bool,
+    /// Files that are being summed up, and when that ends.
+    hashing: Vec<(u64, Hashed)>,
 }
 
 impl<'a> World<'a> {
@@ -123,6 +151,7 @@ impl<'a> World<'a> {
             lines: Vec::new(),
             post_mortems: Vec::new(),
             duplicates: false,
+            hashing: Vec::new(),
         }
     }
 
@@ -145,12 +174,18 @@ impl<'a> World<'a> {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Spawn { task, attempt, slots: _ } => {
+            Action::Spawn { task, attempt, given: _ } => {
                 let sim = &self.sims[task.index()];
                 if sim.cannot_start {
                     let not_started = Some(Reason::spawn("not found: nowhere"));
                     let measured = Measured::default();
-                    let ended = Ended { task, attempt, not_started, measured };
+                    let ended = Ended {
+                        task,
+                        attempt,
+                        not_started,
+                        measured,
+                        results: Ok(Results::default()),
+                    };
                     return self.input(Input::Ended(Box::new(ended)));
                 }
                 let index = (attempt as usize - 1).min(sim.attempts.len() - 1);
@@ -176,6 +211,12 @@ impl<'a> World<'a> {
                     self.input(Input::Signalled { task, attempt });
                 }
             }
+            Action::Hash { task, attempt, artifacts } => {
+                let Leaves::All(takes) = self.sims[task.index()].leaves else {
+                    panic!("it left no file")
+                };
+                self.hashing.extend(results::hashed(task, attempt, artifacts, self.now + takes));
+            }
             Action::SignalLeaked { .. } | Action::Announce { .. } | Action::OpenFinally { .. } => {}
         }
     }
@@ -184,6 +225,10 @@ impl<'a> World<'a> {
     fn step(&mut self) -> bool {
         let next_end = self.running.iter().map(|(task, running)| (running.ends, *task)).min();
         let wake = self.scheduler.wake_at().map(|at| at.0);
+        if let Some(ends) = self.next_hash(next_end.map(|(ends, _)| ends), wake) {
+            self.now = self.now.max(ends);
+            return true;
+        }
         match (next_end, wake) {
             (Some((ends, task)), wake) if wake.is_none_or(|wake| ends <= wake) => {
                 self.now = self.now.max(ends);
@@ -191,7 +236,13 @@ impl<'a> World<'a> {
                     let Running { attempt, code, signal, .. } = running;
                     let measured = Measured { exit_code: code, signal, ..Measured::default() };
                     let task = TaskId(task);
-                    let ended = Ended { task, attempt, not_started: None, measured };
+                    let ended = Ended {
+                        task,
+                        attempt,
+                        not_started: None,
+                        measured,
+                        results: self.sims[task.index()].leaves.results(),
+                    };
                     self.input(Input::Ended(Box::new(ended)));
                 }
                 true
@@ -213,7 +264,8 @@ impl<'a> World<'a> {
         let mut cancels = cancels.iter().peekable();
         for _ in 0..100_000 {
             while let Some((at, level)) = cancels.peek() {
-                let next = self.running.values().map(|running| running.ends).min();
+                let ends = self.running.values().map(|running| running.ends);
+                let next = ends.chain(self.hashing.iter().map(|(ends, _)| *ends)).min();
                 let wake = self.scheduler.wake_at().map(|wake| wake.0);
                 if next.into_iter().chain(wake).min().is_some_and(|next| next < *at) {
                     break;
@@ -392,7 +444,13 @@ fn a_sim(index: u32) -> impl Strategy<Value = Sim> {
     let attempts =
         prop::collection::vec((0u64..300, prop_oneof![4 => Just(0), 1 => 1i32..4]), 1..4);
     let timeout = prop::option::weighted(0.2, 1u64..300);
-    let rest = (0u32..3, any::<bool>(), prop::bool::weighted(0.05));
+    let leaves = prop_oneof![
+        6 => Just(Leaves::Nothing),
+        2 => (0u64..500).prop_map(Leaves::All),
+        1 => Just(Leaves::Less),
+        1 => Just(Leaves::Rubbish),
+    ];
+    let rest = (0u32..3, any::<bool>(), prop::bool::weighted(0.05), leaves);
     (earlier, earlier_any, fail, attempts, timeout, rest).prop_map(
         move |(
             needs,
@@ -400,7 +458,7 @@ fn a_sim(index: u32) -> impl Strategy<Value = Sim> {
             fail,
             attempts,
             timeout,
-            (retries, ignores_term, cannot_start),
+            (retries, ignores_term, cannot_start, leaves),
         )| {
             let list = |set: std::collections::BTreeSet<u32>| {
                 if index == 0 { Vec::new() } else { set.into_iter().collect() }
@@ -415,6 +473,7 @@ fn a_sim(index: u32) -> impl Strategy<Value = Sim> {
                 ignores_term,
                 cannot_start,
                 finally: false,
+                leaves,
                 ..Sim::default()
             }
         },

@@ -39,7 +39,7 @@ impl Stage {
     fn start(&mut self) -> Vec<u32> {
         let mut started = Vec::new();
         for action in std::mem::take(&mut self.actions) {
-            if let Action::Spawn { task, attempt, slots: _ } = action {
+            if let Action::Spawn { task, attempt, given: _ } = action {
                 started.push(task.0);
                 let begun =
                     Started { task, attempt, pid: Some(100 + task.0), ..Started::default() };
@@ -52,7 +52,13 @@ impl Stage {
     fn end(&mut self, task: u32, attempt: u32, code: Option<i32>) {
         let signal = code.is_none().then_some(9);
         let measured = Measured { exit_code: code, signal, ..Measured::default() };
-        let ended = Ended { task: TaskId(task), attempt, not_started: None, measured };
+        let ended = Ended {
+            task: TaskId(task),
+            attempt,
+            not_started: None,
+            measured,
+            results: Ok(Results::default()),
+        };
         self.input(Input::Ended(Box::new(ended)));
     }
 

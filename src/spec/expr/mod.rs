@@ -17,7 +17,9 @@ use super::diag::{Diagnostic, Diagnostics, Severity};
 use super::tree::{Node, Span, places_in};
 
 pub(crate) use check::{check_if, check_matrix, check_template};
-pub(crate) use parse::{Parsed, Spanned, parse_if, parse_template};
+#[cfg(test)]
+use parse::{Parsed, Spanned};
+pub(crate) use parse::{parse_if, parse_template};
 pub(crate) use scope::{Field, Key, Points, Problem, Root, Scope, Type};
 
 /// A mistake: its bytes in the text, what is wrong and what to write.

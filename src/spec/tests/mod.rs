@@ -7,6 +7,7 @@ mod maps;
 mod matrix;
 mod params;
 mod pools;
+mod promises;
 mod properties;
 mod secrets;
 mod values;
@@ -16,8 +17,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::graph::{Picture, draw};
 use crate::model::{
-    Kill, ListId, Ms, OnCancel, OnFailure, OnTaskFailure, Options, Records, Retry, Secret, Shell,
-    Size, Task, TaskId, Work,
+    Kill, ListId, Ms, OnCancel, OnFailure, OnTaskFailure, Options, Promises, Records, Retry,
+    Secret, Shell, Size, Task, TaskId, Work,
 };
 
 fn source(text: &str, syntax: Syntax) -> Source {
