@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::fs::File;
+use std::io::Write;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use pyoco::model::{RunStatus, TaskState};
@@ -18,6 +21,9 @@ tasks:
     until [ -e go ]; do sleep 0.01; done
     kill $other
 ";
+
+/// How many tasks run at the same time where one is stopped while it is being started.
+const N_GATED: usize = 100;
 
 /// Waits until every process of the run, pyoco included, is stopped.
 #[track_caller]
@@ -370,26 +376,26 @@ fn a_task_that_ignores_the_polite_signal_is_stopped_all_the_same() {
 
 #[test]
 fn what_is_just_being_started_is_stopped_too() {
-    let tasks: String = (0..400).map(|n| format!("  t{n}: 'sleep 0.0{}'\n", n % 10)).collect();
+    // What was not stopped is still there when it is looked for: every task waits for a line of its own.
+    let tasks: String = (0..N_GATED).map(|n| format!("  t{n}: 'read line < gate'\n")).collect();
     let project = Project::with(&format!("tasks:\n{tasks}"));
-    let mut pyoco = project.spawn(&["run", "-j", "8"]);
+    let gate = project.dir().join("gate");
+    assert!(Command::new("mkfifo").arg(&gate).status().expect("mkfifo").success());
+    let pyoco = project.spawn(&["run", "-j", &N_GATED.to_string()]);
     wait_for("a run", || project.records().len() == 1);
     let own = pyoco.pid().as_raw_nonzero().get();
     let mut n_stops = 0;
-    while !pyoco.has_ended() {
+    while project.record().events("task_started").len() < N_GATED {
         pyoco.signal(Signal::TSTP);
-        // The run may end before it hears of it.
-        wait_for("all to be stopped", || {
-            is_all_stopped(&project, pyoco.pid()) || pyoco.has_ended()
-        });
-        if pyoco.has_ended() {
-            break;
-        }
+        wait_for_all_stopped(&project, pyoco.pid());
         n_stops += 1;
         pyoco.signal(Signal::CONT);
         // Stopped at once again nothing would ever be started.
         wait_for("it to go on", || !project.processes().contains(&(own, 'T')));
     }
+    // It is held open: who comes late finds its line, too.
+    let mut gate = File::options().read(true).write(true).open(gate).expect("it is ours");
+    gate.write_all(&[b'\n'; N_GATED]).expect("it has room");
     pyoco.wait().exits(0);
     assert!(n_stops > 1);
     assert_eq!(project.record().status(), RunStatus::Completed);
