@@ -231,10 +231,10 @@ fn large_files_are_loaded() {
     space.write("chain.yaml", &chain);
     let (code, stdout, stderr) = space.pyoco(&["check", "chain.yaml"]);
     assert_eq!((code, &*stdout), (0, "chain.yaml: ok, 100000 tasks\n"), "{stderr}");
-    for form in ["text", "pyoco"] {
+    for form in ["text", "pyoco", "svg"] {
         let (code, stdout, stderr) = space.pyoco(&["graph", "chain.yaml", "--as", form]);
         assert_eq!(code, 0, "{form}: {stderr}");
-        assert!(stdout.len() < 20_000_000, "{form}: {} bytes", stdout.len());
+        assert!(stdout.len() < 60_000_000, "{form}: {} bytes", stdout.len());
     }
     let closed = chain.replace("t0: x", "t0: {run: x, needs: t99999}");
     space.write("closed.yaml", closed);
@@ -267,6 +267,8 @@ fn two_full_layers_are_loaded_and_drawn() {
         drawn.push(stdout);
         let (_, tree, _) = space.pyoco(&["graph", file]);
         assert!(tree.lines().count() < 4_000, "{}", tree.lines().count());
+        let (_, image, _) = space.pyoco(&["graph", file, "--as", "svg"]);
+        assert!(image.lines().count() < 5_000, "{}", image.lines().count());
     }
     assert_eq!(drawn[0], drawn[1]);
     assert_eq!(drawn[0].lines().count(), 1);
@@ -357,12 +359,7 @@ g
 fn later_things_say_so() {
     let space = Space::new();
     space.write("a.yaml", "tasks: {a: x}\n");
-    for words in [
-        &["check", "--format", "github", "a.yaml"][..],
-        &["graph", "--as", "svg", "a.yaml"],
-        &["graph", "--run", "latest", "a.yaml"],
-        &["init", "--ci", "github"],
-    ] {
+    for words in [&["check", "--format", "github", "a.yaml"][..], &["init", "--ci", "github"]] {
         let (code, stdout, stderr) = space.pyoco(words);
         assert_eq!((code, &*stdout), (2, ""), "{words:?}");
         assert!(stderr.contains("does not work yet in this version of pyoco"), "{stderr}");
@@ -372,7 +369,7 @@ fn later_things_say_so() {
 #[test]
 fn every_help_has_an_example() {
     let space = Space::new();
-    for command in ["check", "list", "graph", "init", "schema"] {
+    for command in ["check", "list", "plan", "graph", "init", "schema"] {
         let (code, stdout, _) = space.pyoco(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(stdout.contains(&format!("  pyoco {command}")), "{stdout}");

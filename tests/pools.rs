@@ -159,7 +159,7 @@ tasks:
     let said = "`wide` want more `cpus` than tasks run at once (2): each holds all slots, and so runs alone";
     project.run(&["run", "-j", "2"]).exits(0).complains(said);
     assert!(!project.run(&["run", "-j", "9"]).exits(0).stderr.contains("want more"));
-    project.run(&["run", "-n", "-j", "4"]).exits(0).says("wide  holds 4 of 4 slots\n");
+    project.run(&["run", "-n", "-j", "4"]).exits(0).says("  holds 4 of 4 slots\n");
     project.file("pyoco.yaml", "jobs: 2\ntasks: {wide: {resources: {cpus: 9}, run: 'true'}}\n");
     project
         .run(&["check", "--strict"])
@@ -188,7 +188,7 @@ tasks:
     );
     run(&["--pool", "port=9,"]).exits(0);
     assert_eq!(project.read("b"), "9\n");
-    run(&["-n", "--pool", "gpu=4"]).exits(0).says("a  holds 2 of 4 `gpu`\n");
+    run(&["-n", "--pool", "gpu=4"]).exits(0).says("  holds 2 of 4 `gpu`\n");
 
     let n_runs = project.records().len();
     run(&["--pool", "gpu=1"])

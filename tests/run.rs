@@ -74,9 +74,10 @@ fn several_jobs_take_the_longest_path_first() {
     let mut first: Vec<&str> = order.lines().take(2).collect();
     first.sort_unstable();
     assert_eq!(first, ["long-1", "middle-1"]);
-    let plan = project.run(&["run", "-n", "-j", "2"]).exits(0).stdout;
-    let names = plan.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1));
-    assert_eq!(names.take(3).collect::<Vec<_>>(), ["long-1", "middle-1", "long-2"]);
+    let plan = project.run(&["run", "-n", "-j", "2", "--state-dir", "none"]).exits(0).stdout;
+    for line in ["   1  long-1", "   2  middle-1", "   3  long-2"] {
+        assert!(plan.contains(line), "{plan}");
+    }
 }
 
 #[test]

@@ -220,13 +220,18 @@ fn a_dry_run_tells_and_runs_nothing() {
     let outcome = project.run(&["run", "-n", "-j2", "either", "lint", "--skip", "build"]).exits(0);
     same(
         &outcome.stdout,
-        "project: 4 of 5 tasks would run, at most 2 at once
-   1  fetch
-   2  fallback
+        "project: 4 of 6 tasks would run, at most 2 at once
+wave 1: 2 side by side
+   1  fetch     needed by lint
+   2  fallback  needed by either
+wave 2: 2 side by side
    3  lint      after fetch; named
    4  either    after one of build, fallback; named
-left out by --only and --skip, counted as satisfied:
-      build
+would not run:
+      build  left out by `--skip build`; counts as satisfied
+      test   not part of the selection
+critical path (2 tasks): fetch → lint
+expected: unknown, no COMPLETED run of this flow is on record
 ",
     );
     assert!(outcome.stderr.is_empty() && !project.has(".pyoco"), "{outcome:?}");

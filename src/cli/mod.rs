@@ -8,6 +8,7 @@ mod list;
 mod load;
 mod other;
 mod params;
+mod plan;
 mod run;
 mod runs;
 mod say;
@@ -43,6 +44,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Say everything that is wrong with a workflow file, and run nothing.
     Check(check::CheckArgs),
+    /// Say what would run, in which order, why, and how long it would take.
+    Plan(Box<plan::PlanArgs>),
     /// List the tasks of a workflow file.
     #[command(visible_alias = "list-tasks")]
     List(list::ListArgs),
@@ -94,6 +97,7 @@ fn command() -> Result<exit::Exit, exit::Failure> {
     match &arguments.command {
         Command::Run(args) => run::main(args),
         Command::Check(args) => check::main(args),
+        Command::Plan(args) => plan::main(args),
         Command::List(args) => list::main(args),
         Command::Graph(args) => graph::main(args),
         Command::Init(args) => init::main(args),

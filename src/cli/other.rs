@@ -10,8 +10,8 @@ use super::run::is_file;
 use crate::model::escape;
 
 /// The commands that the command line has and this version does not.
-const LATER: [&str; 9] =
-    ["plan", "shell", "watch", "server", "worker", "import", "explain", "completions", "man"];
+const LATER: [&str; 8] =
+    ["shell", "watch", "server", "worker", "import", "explain", "completions", "man"];
 
 /// The least likeness of a word to a command that it was meant for.
 const LIKENESS: f64 = 0.75;
@@ -51,7 +51,7 @@ mod tests {
             let failure = refuse(&[word.into()]);
             assert_eq!((failure.message.as_str(), failure.hint.as_deref()), (message, hint));
         };
-        check("plan", "`plan` does not work yet in this version of pyoco", None);
+        check("shell", "`shell` does not work yet in this version of pyoco", None);
         check("chek", "unknown command `chek`", Some("did you mean `check`?"));
         check("lst-tasks", "unknown command `lst-tasks`", Some("did you mean `list-tasks`?"));
         check("a.yaml", "unknown command `a.yaml`", Some("write `pyoco run a.yaml`"));

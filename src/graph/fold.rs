@@ -7,8 +7,13 @@ use crate::model::{Flow, ListId, Lists, Member, Task, TaskId};
 /// Returns the flow with one task in the place of the members of each matrix, named
 /// `test[py,os] ×6`. What a member needs, the one task needs.
 pub fn folded(flow: &Flow) -> Flow {
+    folded_with_ids(flow).0
+}
+
+/// Returns the same, and for each task the one that it is part of there.
+pub(super) fn folded_with_ids(flow: &Flow) -> (Flow, Vec<TaskId>) {
     if flow.tasks.iter().all(|task| task.member.is_none()) {
-        return flow.clone();
+        return (flow.clone(), flow.ids().collect());
     }
     let mut tasks: Vec<Task> = Vec::new();
     let mut counts: Vec<usize> = Vec::new();
@@ -54,7 +59,7 @@ pub fn folded(flow: &Flow) -> Flow {
             task.name = fold_name(&member, count).into();
         }
     }
-    Flow { tasks, lists, default: None, ..flow.clone_head() }
+    (Flow { tasks, lists, default: None, ..flow.clone_head() }, new_ids)
 }
 
 /// Returns the name of all members of a matrix together.

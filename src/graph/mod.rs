@@ -12,5 +12,5 @@ mod select;
 pub use cycle::{find_cycle, find_cycles};
 pub use fold::folded;
 pub(crate) use order::{Dependents, heights};
-pub use render::{Picture, draw};
+pub use render::{NodeState, Picture, RunStates, draw, draw_run};
 pub use select::{Selected, Selection, SelectionError, glob_matches, select};

@@ -273,10 +273,7 @@ fn make_run(dir: &Path, new: &NewRun<'_>) -> Result<File, StoreError> {
         Err(error) => return Err(failed("lock", &path)(error)),
     }
     if let Some(source) = new.source {
-        let path = dir.join(match new.syntax {
-            Syntax::Yaml => "flow.yaml",
-            Syntax::Toml => "flow.toml",
-        });
+        let path = dir.join(copy_name(new.syntax));
         let written = make_file(&path).and_then(|mut file| file.write_all(source));
         written.map_err(failed("create", &path))?;
     }
@@ -285,6 +282,14 @@ fn make_run(dir: &Path, new: &NewRun<'_>) -> Result<File, StoreError> {
     let path = dir.join(WAKE_FIFO);
     make_fifo(&path).map_err(failed("create", &path))?;
     Ok(file)
+}
+
+/// Returns the name of the copy of a workflow file inside a run's folder.
+pub(super) fn copy_name(syntax: Syntax) -> &'static str {
+    match syntax {
+        Syntax::Yaml => "flow.yaml",
+        Syntax::Toml => "flow.toml",
+    }
 }
 
 fn lock_file(file: &File) -> io::Result<()> {

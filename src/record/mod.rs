@@ -15,9 +15,11 @@
 //! The writing side is [`JsonlStore`] behind the port [`crate::event::StateStore`]; the reading side
 //! trusts nothing that it finds: any file may be cut, damaged, foreign or hostile.
 
+mod copy;
 mod facts;
 mod family;
 mod files;
+mod history;
 mod jsonl;
 mod lines;
 mod log_reader;
@@ -33,6 +35,7 @@ mod writer;
 
 pub use facts::{boot_id, ci_url, git_commit, git_dirty, host};
 pub use family::{Child, children};
+pub use history::History;
 pub use jsonl::JsonlStore;
 pub use log_reader::{AttemptLog, End, Loss, Piece};
 pub use logs::DEFAULT_MAX_LOG;

@@ -9,6 +9,7 @@
 mod cancel;
 mod declare;
 mod finally;
+mod forecast;
 mod order;
 mod plan;
 mod port;
@@ -31,7 +32,8 @@ use crate::event::{
 use crate::graph::Dependents;
 use crate::model::{HeldSlots, Level, Ms, Reason, RunStatus, TaskId, TaskState, Wall};
 
-pub use order::start_order;
+pub use forecast::{Forecast, forecast};
+pub use order::{Simulated, simulate, start_order};
 pub use plan::{Plan, STOP_GRACE, TooFewSlots};
 pub use port::{Action, Announced, Ended, Executor, Given, Input, Moment, Overdue, Started};
 pub use results::{Artifact, Fault, Hashed, Output, Outputs, Results};
@@ -415,6 +417,9 @@ impl Scheduler {
 
     /// Returns the longest that an attempt of a task may take.
     fn timeout_of(&self, id: TaskId) -> Option<Ms> {
+        if self.plan.is_rehearsal {
+            return None; // the time that it takes is made up
+        }
         let later = self.resolved.get(&id).and_then(|resolved| resolved.timeout);
         later.or(self.plan.flow.task(id).options.timeout)
     }

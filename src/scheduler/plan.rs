@@ -60,7 +60,7 @@ pub struct Plan {
     pub inherited: Arc<[(OsString, OsString)]>,
     /// The folder that the caller was in.
     pub caller_dir: PathBuf,
-    /// Whether nothing is run: what depends on how tasks end is taken as if it were to run.
+    /// Whether nothing is run: all tasks are taken to succeed, and an `if` that asks for more to hold.
     pub is_rehearsal: bool,
     /// What the pauses between attempts are scattered with.
     pub seed: u64,

@@ -51,8 +51,8 @@ impl Scheduler {
     pub(super) fn holds(&self, id: TaskId) -> Result<bool, Reason> {
         let Some(condition) = self.plan.flow.task(id).condition() else { return Ok(true) };
         if self.plan.is_rehearsal {
-            // What tasks will do is not known: what may run is planned.
-            return Ok(condition.constant().unwrap_or(true));
+            // What tasks will do is not known: what may run where all goes well is planned.
+            return Ok(condition.where_all_goes_well().unwrap_or(true));
         }
         let view = View { scheduler: self, task: id, env: Env::Own };
         condition.eval(&view).map_err(|error| self.reason_of(&error, "if"))

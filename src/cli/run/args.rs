@@ -57,7 +57,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "GLOB")]
     pub(super) skip: Vec<String>,
 
-    /// Say what would run in which order, and run nothing
+    /// Say what would run in which order, as `pyoco plan` does, and run nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
 
@@ -162,7 +162,7 @@ fn label(text: &str) -> Result<(String, String), String> {
 }
 
 /// Reads other slots for a pool.
-fn pool(text: &str) -> Result<(String, Slots), String> {
+pub(crate) fn pool(text: &str) -> Result<(String, Slots), String> {
     const WRITE: &str = "write it as NAME=N, or NAME=a,b for one slot with each of these texts";
     let (name, slots) = text.split_once('=').ok_or(WRITE)?;
     if name.is_empty() || slots.is_empty() {
@@ -172,7 +172,7 @@ fn pool(text: &str) -> Result<(String, Slots), String> {
 }
 
 /// Reads how many tasks run at once.
-pub(super) fn jobs(text: &str) -> Result<u32, String> {
+pub(crate) fn jobs(text: &str) -> Result<u32, String> {
     text.parse()
         .map_err(|_| "write a number, or `0` for as many as there are processors".to_owned())
 }

@@ -1,19 +1,17 @@
 //! `pyoco run`: from the words on the command line to the exit code of a run.
 
 mod args;
-mod dry;
 mod job_control;
 mod limits;
 mod nested;
 mod orphans;
 mod signals;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::exit::{Exit, Failure, written};
+use super::exit::{Exit, Failure};
 use super::load::{caller_dir, load, shown};
 use crate::engine::{
     Engine, PARENT_GRACE, RunHandle, RunOptions, StartError, Surroundings, processors,
@@ -29,8 +27,8 @@ use crate::spec::{self, Purpose, Source};
 use crate::trace::mode::{self, Choice, ColourChoice, Descriptor, Flags};
 use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
-pub(crate) use args::{RunArgs, is_file};
-use args::{jobs, on_cancel, parse, setting};
+pub(crate) use args::{RunArgs, is_file, jobs, pool};
+use args::{on_cancel, parse, setting};
 use job_control::JobControl;
 use nested::InnerRuns;
 use orphans::Orphans;
@@ -52,12 +50,13 @@ pub(crate) fn main(args: &RunArgs) -> Result<Exit, Failure> {
     let choice = choose(args)?;
     let (file, targets) = args.file_and_tasks();
     let (source, flow) = load(file, &args.params.settings(Purpose::Run)?, choice.err.colour)?;
-    let plan = plan(args, targets, &flow)?;
-    drop(flow);
+    let selection = super::plan::selection(targets, &args.only, &args.skip);
+    let plan = plan(args, &selection, &flow)?;
     if args.dry_run {
-        let text = dry::describe(&plan);
-        return written(std::io::stdout().write_all(text.as_bytes()));
+        let store = JsonlStore::new(state_dir(args, &caller_dir));
+        return super::plan::dry_run(&flow, &plan, &selection, &source, &store);
     }
+    drop(flow);
     signals::reset_inherited();
     limits::make_room(plan.jobs.min(plan.flow.tasks().len().try_into().unwrap_or(u32::MAX)));
     let job = Job::new(args, &caller_dir, choice, plan, source)?;
@@ -72,22 +71,34 @@ fn choose(args: &RunArgs) -> Result<Choice, Failure> {
         .map_err(|error| Failure::new(error.to_string()))
 }
 
-/// Puts together what is to be run and how.
-fn plan(args: &RunArgs, targets: &[String], flow: &Flow) -> Result<Plan, Failure> {
-    if targets.is_empty() && !args.args.is_empty() {
-        return Err(Failure::new("words after `--` go to the tasks that are named, and none is")
-            .hint("write `pyoco run FILE TASK -- ARG…`"));
-    }
-    let selection =
-        Selection { targets: targets.to_vec(), only: args.only.clone(), skip: args.skip.clone() };
-    let selected = select(flow, &selection).map_err(|error| selection_failure(&error, flow))?;
-    let n_jobs = setting(args.jobs, "PYOCO_JOBS", jobs)?;
+/// What of a file is to be run, and on how many slots.
+pub(crate) struct Wanted<'a> {
+    pub(crate) selection: &'a Selection,
+    pub(crate) jobs: Option<u32>,
+    pub(crate) pools: &'a [(String, Slots)],
+}
+
+/// Narrows a flow to what is wanted.
+pub(crate) fn selected(wanted: &Wanted<'_>, flow: &Flow) -> Result<Plan, Failure> {
+    let selected =
+        select(flow, wanted.selection).map_err(|error| selection_failure(&error, flow))?;
+    let n_jobs = setting(wanted.jobs, "PYOCO_JOBS", jobs)?;
     let mut plan = Plan::of(selected, processors());
     match n_jobs {
         Some(0) => plan.jobs = processors(),
         Some(n_jobs) => plan.jobs = n_jobs,
         None => {}
     }
+    with_slots(plan, wanted.pools)
+}
+
+/// Puts together what is to be run and how.
+fn plan(args: &RunArgs, selection: &Selection, flow: &Flow) -> Result<Plan, Failure> {
+    if selection.targets.is_empty() && !args.args.is_empty() {
+        return Err(Failure::new("words after `--` go to the tasks that are named, and none is")
+            .hint("write `pyoco run FILE TASK -- ARG…`"));
+    }
+    let mut plan = selected(&Wanted { selection, jobs: args.jobs, pools: &args.pool }, flow)?;
     plan.args = args.args.clone().into();
     plan.on_failure = if args.keep_going { Some(OnFailure::Isolate) } else { args.on_failure };
     plan.on_cancel = setting(args.on_cancel, "PYOCO_ON_CANCEL", on_cancel)?;
@@ -100,7 +111,14 @@ fn plan(args: &RunArgs, targets: &[String], flow: &Flow) -> Result<Plan, Failure
     }
     plan.env = args.env.variables()?.into();
     plan.seed = seed();
-    with_slots(plan, &args.pool)
+    Ok(plan)
+}
+
+/// Returns where records are kept.
+fn state_dir(args: &RunArgs, caller_dir: &Path) -> PathBuf {
+    let from_env = std::env::var_os("PYOCO_STATE_DIR").filter(|dir| !dir.is_empty());
+    let from_env = from_env.map(PathBuf::from);
+    record::find_state_dir(args.state_dir.as_deref(), from_env.as_deref(), caller_dir)
 }
 
 /// Gives pools the slots that the command line says.
@@ -185,10 +203,7 @@ impl Job {
         plan: Plan,
         source: Source,
     ) -> Result<Job, Failure> {
-        let from_env = std::env::var_os("PYOCO_STATE_DIR").filter(|dir| !dir.is_empty());
-        let from_env = from_env.map(PathBuf::from);
-        let state_dir =
-            record::find_state_dir(args.state_dir.as_deref(), from_env.as_deref(), caller_dir);
+        let state_dir = state_dir(args, caller_dir);
         let mut engine = Engine::new();
         if !args.no_record {
             record::make_state_dir(&state_dir)

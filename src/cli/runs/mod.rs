@@ -23,6 +23,8 @@ use crate::event::StateStore;
 use crate::model::{RunId, escape};
 use crate::record::{JsonlStore, Record, SelectError, find_state_dir, resolve};
 
+pub(crate) use text::ago;
+
 /// The words of `pyoco runs`.
 #[derive(Args, Debug)]
 #[command(after_help = "Example: pyoco runs show latest")]
@@ -99,7 +101,8 @@ fn later(command: &str) -> Result<Exit, Failure> {
 }
 
 impl StateArgs {
-    fn store(&self) -> Result<JsonlStore, Failure> {
+    /// Returns the store in it; a folder that is not there holds no runs.
+    pub(crate) fn store(&self) -> Result<JsonlStore, Failure> {
         let cwd = std::env::current_dir()
             .map_err(|error| Failure::new(format!("cannot tell the current folder: {error}")))?;
         // The flag and the variable come as one; the flag has won where there are both.
@@ -118,6 +121,13 @@ impl IdArgs {
         text::warn_of(&record);
         Ok(record)
     }
+}
+
+/// Reads the run that a text names, for commands beside these.
+pub(crate) fn find(state: &StateArgs, id: &str) -> Result<(JsonlStore, Record), Failure> {
+    let store = state.store()?;
+    let record = IdArgs { id: id.to_owned() }.load(&store)?;
+    Ok((store, record))
 }
 
 /// Words an id that names no run, or several.

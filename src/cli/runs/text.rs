@@ -17,7 +17,7 @@ pub(super) fn now() -> Wall {
 }
 
 /// Returns how long ago a moment was: `2 m ago`.
-pub(super) fn ago(moment: Wall, now: Wall) -> String {
+pub(crate) fn ago(moment: Wall, now: Wall) -> String {
     let seconds = moment.until(now).0 / 1000;
     match seconds {
         0 => "now".to_owned(),

@@ -56,6 +56,23 @@ impl Condition {
         }
     }
 
+    /// Returns whether it holds where nothing fails and nobody cancels, as far as that says it.
+    pub fn where_all_goes_well(&self) -> Option<bool> {
+        let call = |name: &Name| match name {
+            Name::Call(StateFunction::Success | StateFunction::Always) => Some(true),
+            Name::Call(StateFunction::Failure | StateFunction::Cancelled) => Some(false),
+            Name::Param(_)
+            | Name::Env(_)
+            | Name::Matrix(_)
+            | Name::Run(_)
+            | Name::Output(..)
+            | Name::State(_)
+            | Name::ExitCode(_) => None,
+        };
+        let told = self.substitute(|name| Some(Replacement::Value(Value::Bool(call(name)?))));
+        told.ok()?.constant()
+    }
+
     /// Returns whether it holds.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod finally;
+mod forecast;
 mod pools;
 mod results;
 mod retry;
