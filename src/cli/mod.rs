@@ -6,6 +6,7 @@ mod graph;
 mod init;
 mod list;
 mod load;
+mod man;
 mod other;
 mod params;
 mod run;
@@ -54,6 +55,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Print a JSON schema.
     Schema(schema::SchemaArgs),
+    /// Print the man page.
+    Man(man::ManArgs),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -99,6 +102,7 @@ fn command() -> Result<exit::Exit, exit::Failure> {
         Command::Init(args) => init::main(args),
         Command::Runs(args) => runs::main(args),
         Command::Schema(args) => schema::main(args),
+        Command::Man(args) => man::main(args),
         Command::Other(words) => Err(other::refuse(words)),
     }
 }
