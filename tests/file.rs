@@ -454,7 +454,7 @@ fn later_things_say_so() {
 #[test]
 fn every_help_has_an_example() {
     let space = Space::new();
-    for command in ["check", "list", "graph", "init", "schema", "man"] {
+    for command in ["check", "list", "graph", "init", "schema", "shell", "man"] {
         let (code, stdout, _) = space.pyoco(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(stdout.contains(&format!("  pyoco {command}")), "{stdout}");

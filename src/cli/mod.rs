@@ -13,6 +13,7 @@ mod run;
 mod runs;
 mod say;
 mod schema;
+mod shell;
 mod tips;
 mod watchdog;
 
@@ -53,6 +54,8 @@ enum Command {
     Init(init::InitArgs),
     /// Look back at runs, or cancel one.
     Runs(runs::RunsArgs),
+    /// Open your shell where a task runs, with its environment.
+    Shell(Box<shell::ShellArgs>),
     /// Print a JSON schema.
     Schema(schema::SchemaArgs),
     /// Print the man page.
@@ -102,6 +105,7 @@ fn command() -> Result<exit::Exit, exit::Failure> {
         Command::Init(args) => init::main(args),
         Command::Runs(args) => runs::main(args),
         Command::Schema(args) => schema::main(args),
+        Command::Shell(args) => shell::main(args),
         Command::Man(args) => man::main(args),
         Command::Other(words) => Err(other::refuse(words)),
     }

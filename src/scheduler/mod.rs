@@ -8,6 +8,7 @@
 
 mod cancel;
 mod declare;
+mod earlier;
 mod finally;
 mod order;
 mod plan;
@@ -31,6 +32,7 @@ use crate::event::{
 use crate::graph::Dependents;
 use crate::model::{HeldSlots, Level, Ms, Reason, RunStatus, TaskId, TaskState, Wall};
 
+pub use earlier::place_after;
 pub use order::start_order;
 pub use plan::{Plan, STOP_GRACE, TooFewSlots};
 pub use port::{Action, Announced, Ended, Executor, Given, Input, Moment, Overdue, Started};

@@ -99,7 +99,8 @@ fn later(command: &str) -> Result<Exit, Failure> {
 }
 
 impl StateArgs {
-    fn store(&self) -> Result<JsonlStore, Failure> {
+    /// Returns what keeps the runs.
+    pub(crate) fn store(&self) -> Result<JsonlStore, Failure> {
         let cwd = std::env::current_dir()
             .map_err(|error| Failure::new(format!("cannot tell the current folder: {error}")))?;
         // The flag and the variable come as one; the flag has won where there are both.
@@ -109,15 +110,24 @@ impl StateArgs {
 
 impl IdArgs {
     fn resolve(&self, store: &JsonlStore) -> Result<RunId, Failure> {
-        resolve(store, &self.id).map_err(|error| refused(store, &error))
+        run_of(store, &self.id)
     }
 
     /// Reads the run; says on standard error what was met on the way.
     fn load(&self, store: &JsonlStore) -> Result<Record, Failure> {
-        let record = store.load(self.resolve(store)?)?;
-        text::warn_of(&record);
-        Ok(record)
+        record_of(store, &self.id)
     }
+}
+
+fn run_of(store: &JsonlStore, id: &str) -> Result<RunId, Failure> {
+    resolve(store, id).map_err(|error| refused(store, &error))
+}
+
+/// Reads the run that `id` names; says on standard error what was met on the way.
+pub(crate) fn record_of(store: &JsonlStore, id: &str) -> Result<Record, Failure> {
+    let record = store.load(run_of(store, id)?)?;
+    text::warn_of(&record);
+    Ok(record)
 }
 
 /// Words an id that names no run, or several.
