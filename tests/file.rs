@@ -393,7 +393,7 @@ fn a_man_page_names_every_command() {
     let lines = commands.into_iter().flat_map(str::lines);
     let named = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let commands: Vec<&str> = named.filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(commands.contains(&"run") && commands.len() >= 8, "{help}");
+    assert!(commands.contains(&"run") && commands.len() > 8, "{help}");
 
     let (code, stdout, stderr) = space.pyoco(&["man", "--dir", "man/man1"]);
     assert_eq!((code, &*stdout, &*stderr), (0, "", ""));

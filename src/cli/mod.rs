@@ -1,6 +1,7 @@
 //! Floor 6: the command line. Arguments in, exit codes out; only this floor knows either.
 
 mod check;
+mod completions;
 mod exit;
 mod graph;
 mod init;
@@ -58,6 +59,8 @@ enum Command {
     Shell(Box<shell::ShellArgs>),
     /// Print a JSON schema.
     Schema(schema::SchemaArgs),
+    /// Print the script that completes the words of pyoco in your shell.
+    Completions(completions::CompletionsArgs),
     /// Print the man page.
     Man(man::ManArgs),
     #[command(external_subcommand)]
@@ -84,9 +87,10 @@ pub fn main() -> ExitCode {
 
 fn dispatch() -> exit::Exit {
     // Past clap, so that no help, suggestion or completion speaks of it.
-    let result = match watchdog::words() {
-        Some(words) => watchdog::main(&words),
-        None => command(),
+    let result = match (watchdog::words(), completions::hook_words()) {
+        (Some(words), _) => watchdog::main(&words),
+        (None, Some(words)) => completions::hook(&words),
+        (None, None) => command(),
     };
     result.unwrap_or_else(|failure| {
         failure.print();
@@ -106,6 +110,7 @@ fn command() -> Result<exit::Exit, exit::Failure> {
         Command::Runs(args) => runs::main(args),
         Command::Schema(args) => schema::main(args),
         Command::Shell(args) => shell::main(args),
+        Command::Completions(args) => completions::main(args),
         Command::Man(args) => man::main(args),
         Command::Other(words) => Err(other::refuse(words)),
     }

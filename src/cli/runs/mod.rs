@@ -23,6 +23,8 @@ use crate::event::StateStore;
 use crate::model::{RunId, escape};
 use crate::record::{JsonlStore, Record, SelectError, find_state_dir, resolve};
 
+pub(crate) use list::STATUSES;
+
 /// The words of `pyoco runs`.
 #[derive(Args, Debug)]
 #[command(after_help = "Example: pyoco runs show latest")]
