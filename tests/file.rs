@@ -332,6 +332,89 @@ fn a_starter_file_is_written_and_nothing_overwritten() {
 }
 
 #[test]
+fn a_workflow_for_github_is_written_beside_the_starter_file() {
+    const WORKFLOW: &str = ".github/workflows/pyoco.yaml";
+    let space = Space::new();
+    let (code, stdout, stderr) = space.pyoco(&["init", "--ci", "github"]);
+    assert_eq!((code, &*stderr), (0, ""), "{stdout}");
+    assert_eq!(stdout, format!("wrote pyoco.yaml and {WORKFLOW}; run it with `pyoco run`\n"));
+    let written = fs::read_to_string(space.path(WORKFLOW)).expect("it is there");
+    let version = env!("CARGO_PKG_VERSION");
+    for line in [
+        format!("run: cargo install --locked pyoco@{version}\n"),
+        format!("key: pyoco-{version}-${{{{ runner.os }}}}-${{{{ runner.arch }}}}\n"),
+        "- run: pyoco run --no-cute\n".to_owned(),
+    ] {
+        assert!(written.contains(&line), "{line} is not in\n{written}");
+    }
+    let jobs: serde_json::Value = serde_yaml::from_str(&written).expect("it is YAML");
+    assert_eq!(jobs["jobs"]["run"]["steps"].as_array().map(Vec::len), Some(4));
+
+    let (code, _, stderr) = space.pyoco(&["init", "--ci", "github"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains(&format!("`{WORKFLOW}` is there already; nothing was written")));
+    assert_eq!(fs::read_to_string(space.path(WORKFLOW)).expect("still there"), written);
+}
+
+#[test]
+fn a_workflow_for_github_leaves_a_file_that_is_there() {
+    let space = Space::new();
+    space.write("pyoco.toml", "[tasks]\na = 'x'\n");
+    let (code, stdout, stderr) = space.pyoco(&["init", "--ci", "github"]);
+    assert_eq!((code, &*stderr), (0, "`pyoco.toml` is there already and stays as it is\n"));
+    assert!(stdout.starts_with("wrote .github/workflows/pyoco.yaml;"), "{stdout}");
+    assert!(!space.path("pyoco.yaml").exists());
+
+    let space = Space::new();
+    space.write(".github/workflows/pyoco.yaml", "mine");
+    let (code, _, stderr) = space.pyoco(&["init", "--ci", "github"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(!space.path("pyoco.yaml").exists());
+    assert_eq!(fs::read(space.path(".github/workflows/pyoco.yaml")).expect("there"), b"mine");
+}
+
+#[test]
+fn a_workflow_for_github_in_a_folder_below_the_top_is_warned_of() {
+    let space = Space::new();
+    space.write(".git/HEAD", "ref: refs/heads/main\n");
+    fs::create_dir(space.path("below")).expect("ours");
+    let mut command = space.command(&["init", "--ci", "github"]);
+    let (code, _, stderr) = parts(command.current_dir(space.path("below")).output().expect("runs"));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.starts_with("warning: GitHub reads `.github` in the top folder"), "{stderr}");
+}
+
+#[test]
+fn a_man_page_names_every_command() {
+    let space = Space::new();
+    let (code, page, stderr) = space.pyoco(&["man"]);
+    assert_eq!((code, &*stderr), (0, ""));
+    assert!(page.starts_with(".TH PYOCO 1 "), "{page}");
+    let (_, help, _) = space.pyoco(&["--help"]);
+    let commands = help.split("Commands:\n").nth(1).expect("a list").split("\n\n").next();
+    let lines = commands.into_iter().flat_map(str::lines);
+    let named = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let commands: Vec<&str> = named.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.contains(&"run") && commands.len() > 8, "{help}");
+
+    let (code, stdout, stderr) = space.pyoco(&["man", "--dir", "man/man1"]);
+    assert_eq!((code, &*stdout, &*stderr), (0, "", ""));
+    for command in commands.iter().filter(|command| **command != "help") {
+        assert!(page.contains(&format!("\npyoco\\-{command}(1)\n")), "{command} in\n{page}");
+        let path = space.path(&format!("man/man1/pyoco-{command}.1"));
+        let page = fs::read_to_string(path).expect("it has a page");
+        assert!(page.starts_with(&format!(".TH PYOCO-{} 1 ", command.to_uppercase())), "{page}");
+        assert!(page.contains("\n.SH EXAMPLES\n"), "{command}");
+        assert_eq!(page.matches(".ds Aq").count(), 2, "{page}");
+    }
+    assert!(space.path("man/man1/pyoco-runs-show.1").exists());
+    assert!(!space.path("man/man1/pyoco-runs-diff.1").exists(), "it is hidden");
+    let (code, _, stderr) = space.pyoco(&["man", "--dir", "man/man1/pyoco.1"]);
+    assert_eq!(code, 2);
+    assert!(stderr.starts_with("error: cannot write to `man/man1/pyoco.1`: "), "{stderr}");
+}
+
+#[test]
 fn the_tree_marks_what_was_drawn_before() {
     let space = Space::new();
     space.write(
@@ -359,7 +442,8 @@ g
 fn later_things_say_so() {
     let space = Space::new();
     space.write("a.yaml", "tasks: {a: x}\n");
-    for words in [&["check", "--format", "github", "a.yaml"][..], &["init", "--ci", "github"]] {
+    {
+        let words = &["check", "--format", "github", "a.yaml"][..];
         let (code, stdout, stderr) = space.pyoco(words);
         assert_eq!((code, &*stdout), (2, ""), "{words:?}");
         assert!(stderr.contains("does not work yet in this version of pyoco"), "{stderr}");
@@ -369,7 +453,7 @@ fn later_things_say_so() {
 #[test]
 fn every_help_has_an_example() {
     let space = Space::new();
-    for command in ["check", "list", "plan", "graph", "init", "schema"] {
+    for command in ["check", "list", "plan", "graph", "init", "schema", "shell", "man"] {
         let (code, stdout, _) = space.pyoco(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(stdout.contains(&format!("  pyoco {command}")), "{stdout}");

@@ -76,7 +76,8 @@ pub(crate) fn main(args: &GraphArgs) -> Result<Exit, Failure> {
             draw(&shown(&flow), picture)
         }
         Some(id) => {
-            let (store, record) = runs::find(&args.state, id)?;
+            let store = args.state.store()?;
+            let record = runs::record_of(&store, id)?;
             let flow = match &args.file {
                 Some(file) => of_file(file, &settings, &record)?,
                 None => of_run(&store, &record, settings)?,

@@ -1,15 +1,24 @@
 //! `pyoco init`.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::path::Path;
+
+use clap::ValueEnum;
 
 use super::exit::{Exit, Failure, written};
 use super::load::caller_dir;
+use super::say::say;
+use crate::model::escape;
 
 const HELP: &str = "\
 Examples:
   pyoco init && pyoco run            write a starter file, and run it
-  pyoco init --toml                  the same as TOML";
+  pyoco init --toml                  the same as TOML
+  pyoco init --ci github             a workflow for GitHub that runs it, too";
+
+/// The names that a workflow file is found by.
+const NAMES: [&str; 3] = ["pyoco.yaml", "pyoco.yml", "pyoco.toml"];
 
 /// The words of `pyoco init`.
 #[derive(clap::Args, Debug)]
@@ -18,36 +27,91 @@ pub(crate) struct InitArgs {
     /// Write `pyoco.toml` instead of `pyoco.yaml`.
     #[arg(long)]
     toml: bool,
-    /// Write a workflow for a CI system too (does not work yet in this version).
+    /// Write a workflow for a CI system too; a workflow file of yours stays as it is.
     #[arg(long, value_name = "SYSTEM")]
-    ci: Option<String>,
+    ci: Option<Ci>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Ci {
+    /// `.github/workflows/pyoco.yaml`.
+    Github,
+}
+
+/// A file to be written.
+struct New {
+    name: &'static str,
+    text: String,
 }
 
 /// Does it.
 pub(crate) fn main(args: &InitArgs) -> Result<Exit, Failure> {
-    if args.ci.is_some() {
-        return Err(Failure::not_yet("--ci").hint("a CI job needs one line: `pyoco run`"));
-    }
     let folder = caller_dir()?;
+    let is_there = |name: &str| folder.join(name).symlink_metadata().is_ok();
+    let mut files = Vec::new();
     // Another starter file would be found before this one, or hidden by it.
-    for other in ["pyoco.yaml", "pyoco.yml", "pyoco.toml"] {
-        if folder.join(other).symlink_metadata().is_ok() {
-            return Err(Failure::new(format!("`{other}` is there already; nothing was written"))
-                .hint(format!("run it with `pyoco run {other}`, or move it away first")));
+    match (NAMES.into_iter().find(|name| is_there(name)), args.ci) {
+        (None, _) => files.push(starter(args.toml)),
+        (Some(other), None) => {
+            return Err(refusal(other, &format!("run it with `pyoco run {other}`")));
+        }
+        (Some(other), Some(Ci::Github)) if args.toml && other != "pyoco.toml" => {
+            return Err(refusal(other, "leave out `--toml`"));
+        }
+        (Some(other), Some(Ci::Github)) => {
+            say(format_args!("`{other}` is there already and stays as it is"));
         }
     }
-    let (name, text) = match args.toml {
-        false => ("pyoco.yaml", include_str!("init/pyoco.yaml")),
-        true => ("pyoco.toml", include_str!("init/pyoco.toml")),
-    };
-    let unwritable = |error: io::Error| Failure::new(format!("cannot write `{name}`: {error}"));
-    // `create_new`: what came between the look and now is not overwritten either.
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(folder.join(name))
-        .map_err(unwritable)?;
-    file.write_all(text.as_bytes()).map_err(unwritable)?;
-    let said = format!("wrote {name}; run it with `pyoco run`\n");
+    if let Some(Ci::Github) = args.ci {
+        let workflow = github();
+        if is_there(workflow.name) {
+            return Err(refusal(workflow.name, "leave out `--ci github`"));
+        }
+        files.push(workflow);
+    }
+    for file in &files {
+        write(&folder, file)
+            .map_err(|error| Failure::new(format!("cannot write `{}`: {error}", file.name)))?;
+    }
+    if args.ci.is_some()
+        && !is_there(".git")
+        && let Some(top) = repository_above(&folder)
+    {
+        say(format_args!(
+            "warning: GitHub reads `.github` in the top folder of a repository alone: {}",
+            escape(&top.display().to_string())
+        ));
+    }
+    let names: Vec<&str> = files.iter().map(|file| file.name).collect();
+    let said = format!("wrote {}; run it with `pyoco run`\n", names.join(" and "));
     written(io::stdout().write_all(said.as_bytes()))
+}
+
+fn starter(is_toml: bool) -> New {
+    match is_toml {
+        false => New { name: "pyoco.yaml", text: include_str!("init/pyoco.yaml").to_owned() },
+        true => New { name: "pyoco.toml", text: include_str!("init/pyoco.toml").to_owned() },
+    }
+}
+
+fn github() -> New {
+    let text = include_str!("init/github.yaml").replace("@VERSION@", env!("CARGO_PKG_VERSION"));
+    New { name: ".github/workflows/pyoco.yaml", text }
+}
+
+fn refusal(name: &str, way_out: &str) -> Failure {
+    Failure::new(format!("`{name}` is there already; nothing was written"))
+        .hint(format!("{way_out}, or move it away first"))
+}
+
+fn write(folder: &Path, file: &New) -> io::Result<()> {
+    let path = folder.join(file.name);
+    fs::create_dir_all(path.parent().unwrap_or(folder))?;
+    // `create_new`: what came between the look and now is not overwritten either.
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(file.text.as_bytes())
+}
+
+/// Returns the top folder of the repository that this folder lies in, where it is another one.
+fn repository_above(folder: &Path) -> Option<&Path> {
+    folder.ancestors().skip(1).find(|above| above.join(".git").exists())
 }

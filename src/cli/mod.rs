@@ -1,11 +1,13 @@
 //! Floor 6: the command line. Arguments in, exit codes out; only this floor knows either.
 
 mod check;
+mod completions;
 mod exit;
 mod graph;
 mod init;
 mod list;
 mod load;
+mod man;
 mod other;
 mod params;
 mod plan;
@@ -13,6 +15,7 @@ mod run;
 mod runs;
 mod say;
 mod schema;
+mod shell;
 mod tips;
 mod watchdog;
 
@@ -55,8 +58,14 @@ enum Command {
     Init(init::InitArgs),
     /// Look back at runs, or cancel one.
     Runs(runs::RunsArgs),
+    /// Open your shell where a task runs, with its environment.
+    Shell(Box<shell::ShellArgs>),
     /// Print a JSON schema.
     Schema(schema::SchemaArgs),
+    /// Print the script that completes the words of pyoco in your shell.
+    Completions(completions::CompletionsArgs),
+    /// Print the man page.
+    Man(man::ManArgs),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -81,9 +90,10 @@ pub fn main() -> ExitCode {
 
 fn dispatch() -> exit::Exit {
     // Past clap, so that no help, suggestion or completion speaks of it.
-    let result = match watchdog::words() {
-        Some(words) => watchdog::main(&words),
-        None => command(),
+    let result = match (watchdog::words(), completions::hook_words()) {
+        (Some(words), _) => watchdog::main(&words),
+        (None, Some(words)) => completions::hook(&words),
+        (None, None) => command(),
     };
     result.unwrap_or_else(|failure| {
         failure.print();
@@ -103,6 +113,9 @@ fn command() -> Result<exit::Exit, exit::Failure> {
         Command::Init(args) => init::main(args),
         Command::Runs(args) => runs::main(args),
         Command::Schema(args) => schema::main(args),
+        Command::Shell(args) => shell::main(args),
+        Command::Completions(args) => completions::main(args),
+        Command::Man(args) => man::main(args),
         Command::Other(words) => Err(other::refuse(words)),
     }
 }

@@ -10,12 +10,10 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
-use super::PARENT_GRACE;
+use super::environment::attempt_env;
 use super::local::Context;
-use super::mask::{SECRETS, secret_names};
-use crate::event::CANCEL_FILE;
-use crate::model::{Member, Options, Reason, Shell, TaskId, Work, variable};
-use crate::scheduler::{Given, Resolved};
+use crate::model::{Options, Reason, Shell, TaskId, Work};
+use crate::scheduler::Resolved;
 
 /// A longer script goes through a file: the kernel takes 128 KiB for one argument.
 const MAX_INLINE_SCRIPT: usize = 100 << 10;
@@ -54,10 +52,9 @@ impl Command {
             Some(resolved) => resolved.dir.as_deref(),
             None => options.dir.as_ref().and_then(|dir| dir.constant()).map(OsStr::new),
         };
-        let dir = dir.map_or_else(|| base.clone(), |dir| base.join(dir));
-        check_dir(&dir)?;
+        let dir = folder(base, dir)?;
         let output = run.outputs.prepare(options.promises.as_deref(), id, attempt)?;
-        let env = environment(run, id, attempt, &given, &output);
+        let env = attempt_env(run, id, attempt, &given, &output);
         let args = if run.plan.targeted[id.index()] { &*run.plan.args } else { &[] };
         let (mut words, script) = match &task.work {
             Work::Cmd(words) => (words.iter().map(|word| OsString::from(&**word)).collect(), None),
@@ -86,9 +83,11 @@ fn globs(options: &Options, resolved: Option<&Resolved>) -> Vec<String> {
     globs.filter_map(|glob| glob.constant()).map(str::to_owned).collect()
 }
 
-fn check_dir(dir: &Path) -> Result<(), Reason> {
+/// Returns the folder of a task, which is there.
+pub(super) fn folder(base: &Path, dir: Option<&OsStr>) -> Result<PathBuf, Reason> {
+    let dir = dir.map_or_else(|| base.to_owned(), |dir| base.join(dir));
     match dir.metadata() {
-        Ok(found) if found.is_dir() => Ok(()),
+        Ok(found) if found.is_dir() => Ok(dir),
         Ok(_) => Err(Reason::spawn(&format!("no folder: {}", dir.display()))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(Reason::spawn(&format!("no such folder: {}", dir.display())))
@@ -163,71 +162,6 @@ fn script_file(run: &Context, script: &str, suffix: &str) -> Result<NamedTempFil
         Ok(file)
     };
     write().map_err(|error| Reason::spawn(&format!("cannot keep the script in a file: {error}")))
-}
-
-/// Returns the environment of an attempt: what is inherited, then what the file says, then the run.
-fn environment(
-    run: &Context,
-    id: TaskId,
-    attempt: u32,
-    given: &Given,
-    output: &Path,
-) -> Vec<(OsString, OsString)> {
-    let task = run.plan.flow.task(id);
-    let mut env = run.plan.inherited.to_vec();
-    match &given.resolved {
-        Some(resolved) => {
-            env.extend(resolved.env.iter().map(|(name, value)| ((&**name).into(), value.clone())));
-        }
-        None => {
-            let known = task.options.env.iter();
-            let known = known.filter_map(|(name, value)| Some((name, value.constant()?)));
-            env.extend(known.map(|(name, value)| ((&**name).into(), value.into())));
-        }
-    }
-    env.extend(run.plan.env.iter().cloned());
-    env.extend(run.params.iter().cloned());
-    let values = task.member().map_or(&[][..], Member::values);
-    env.extend(
-        values
-            .iter()
-            .map(|(key, value)| (variable("PYOCO_MATRIX_", key).into(), (&**value).into())),
-    );
-    let mut set = |name: &str, value: &OsStr| env.push((name.into(), value.to_owned()));
-    set("PYOCO_RUN_ID", run.run_id.to_string().as_ref());
-    set("PYOCO_RUN_DIR", run.dir.as_os_str());
-    set("PYOCO_FLOW", run.plan.flow.name().as_ref());
-    set("PYOCO_FILE_DIR", run.plan.flow.base_dir.as_os_str());
-    set("PYOCO_CALLER_DIR", run.surroundings.caller_dir.as_os_str());
-    set("PYOCO_TASK", task.name().as_ref());
-    set("PYOCO_ATTEMPT", attempt.to_string().as_ref());
-    set("PYOCO_OUTPUT", output.as_os_str());
-    set("PYOCO_CANCEL_FILE", run.dir.join(CANCEL_FILE).as_os_str());
-    for held in given.slots.iter() {
-        let pool = &run.plan.pools[held.pool.index()];
-        set(&pool.variable(), pool.slots.texts(&held.slots).as_ref());
-    }
-    let grace = run.plan.stop_grace(id);
-    set(PARENT_GRACE, format!("{}ms", grace.0 * 3 / 4).as_ref());
-    if task.is_finally()
-        && let Some(outcome) = run.outcome.get()
-    {
-        set("PYOCO_STATUS", outcome.status.name().as_ref());
-        set("PYOCO_FAILED_TASKS", outcome.failed.as_ref());
-    }
-    if let Some(dir) = &run.surroundings.state_dir {
-        set("PYOCO_STATE_DIR", dir.as_os_str());
-    }
-    if let Some(exe) = &run.surroundings.exe {
-        set("PYOCO_EXE", exe.as_os_str());
-    }
-    if let Some(names) = secret_names(&run.plan, &run.surroundings) {
-        set(SECRETS, names.as_ref());
-    }
-    if let Some(parent) = run.parent {
-        set("PYOCO_PARENT_RUN", parent.to_string().as_ref());
-    }
-    env
 }
 
 /// Returns the absolute path of a program: relative to the task's folder where its name holds a

@@ -4,7 +4,6 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,6 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use super::clock::Clock;
 use super::console::ConsoleSender;
+use super::environment::{MAX_VARIABLE, params};
 use super::foreground::Terminal;
 use super::group::Groups;
 use super::leaks::Drains;
@@ -22,11 +22,8 @@ use super::results::OutputFolder;
 use super::shared::Message;
 use super::{Surroundings, attempt, lock, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{CancelToken, Flow, Reason, RunId, RunStatus, Size, TaskId, escape};
+use crate::model::{CancelToken, Reason, RunId, RunStatus, Size, TaskId, escape};
 use crate::scheduler::{Ended, Executor, Given, Input, Overdue, Plan, Results};
-
-/// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
-const MAX_VARIABLE: usize = 100 << 10;
 
 /// A run as its workers see it.
 pub(super) struct Context {
@@ -92,7 +89,7 @@ impl Context {
             outputs: OutputFolder::new(&parts.dir),
             token: CancelToken::default(),
             dir: parts.dir,
-            params: params(&parts.plan.flow, &parts.console),
+            params: params(&parts.plan.flow, |text| parts.console.notice(text)),
             parent: parent_run(&parts.surroundings.env),
             plan: parts.plan,
             surroundings: parts.surroundings,
@@ -197,48 +194,6 @@ impl Context {
 /// since a piece is kept or cut away as a whole.
 fn piece(max_log: Size) -> usize {
     (max_log.0 / 16).clamp(1, 64 << 10) as usize
-}
-
-/// Returns the params as variables, but for those that are too long for one.
-fn params(flow: &Flow, console: &ConsoleSender) -> Vec<(OsString, OsString)> {
-    let values = flow.params().iter().filter_map(|param| Some((param, param.value()?)));
-    let variables = values.filter_map(|(param, value)| {
-        let value = value.to_string();
-        if value.len() > MAX_VARIABLE {
-            console.notice(format!(
-                "the param `{}` is longer than {} KiB: tasks do not see it as `{}`",
-                escape(param.name()),
-                MAX_VARIABLE >> 10,
-                param.variable(),
-            ));
-            return None;
-        }
-        Some((param.variable().into(), value.into()))
-    });
-    variables.collect()
-}
-
-/// Returns what tasks see of the file's `env_file` and of the caller's environment, which wins:
-/// without what is pyoco's own, per-task variables of an outer run, and what must not reach a task by
-/// itself.
-pub(super) fn base_env(flow: &Flow, env: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
-    let is_own = |name: &OsString| {
-        let Some(name) = name.to_str() else { return false };
-        let is_held_back = matches!(name, "PYOCO_SERVER" | "PYOCO_TOKEN")
-            && !flow.inherit_env.is_named(name.as_bytes());
-        is_held_back
-            || matches!(
-                name,
-                "PYOCO_OUTPUT" | "PYOCO_STATUS" | "PYOCO_FAILED_TASKS" | "PYOCO_PARENT_RUN"
-            )
-            || ["PYOCO_PARAM_", "PYOCO_MATRIX_", "PYOCO_POOL_"]
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
-    };
-    let is_seen =
-        |(name, _): &&(OsString, OsString)| !is_own(name) && flow.inherit_env.has(name.as_bytes());
-    let below = flow.env_below.iter().map(|(name, value)| ((&**name).into(), (&**value).into()));
-    below.chain(env.iter().filter(is_seen).cloned()).collect()
 }
 
 /// Returns the run whose task we are, as its environment says.

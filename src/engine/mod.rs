@@ -14,6 +14,7 @@ mod backlog;
 mod clock;
 mod command;
 mod console;
+mod environment;
 mod foreground;
 mod group;
 mod hasher;
@@ -24,6 +25,8 @@ mod look;
 mod mask;
 mod os;
 mod output_file;
+#[cfg(feature = "cli")]
+mod place;
 mod poll;
 mod post_mortem;
 mod results;
@@ -47,6 +50,8 @@ use crate::event::{
 use crate::model::{Flow, Level, RunId, RunStatus, Size};
 use crate::scheduler::{Announced, Plan};
 
+#[cfg(feature = "cli")]
+pub(crate) use place::{Place, Placed};
 use shared::Shared;
 use start::Order;
 use watchdog::Watch;

@@ -5,7 +5,8 @@ use std::sync::{Arc, mpsc};
 
 use super::clock::Clock;
 use super::console;
-use super::local::{Context, ContextParts, LocalExecutor, base_env};
+use super::environment::base_env;
+use super::local::{Context, ContextParts, LocalExecutor};
 use super::mask::{RunMask, listed, warnings};
 use super::runner::{Closer, Runner, RunnerParts};
 use super::shared::{Origin, Shared};

@@ -8,6 +8,7 @@
 
 mod cancel;
 mod declare;
+mod earlier;
 mod finally;
 mod forecast;
 mod order;
@@ -32,6 +33,7 @@ use crate::event::{
 use crate::graph::Dependents;
 use crate::model::{HeldSlots, Level, Ms, Reason, RunStatus, TaskId, TaskState, Wall};
 
+pub use earlier::place_after;
 pub use forecast::{Forecast, forecast};
 pub use order::{Simulated, simulate, start_order};
 pub use plan::{Plan, STOP_GRACE, TooFewSlots};

@@ -62,6 +62,11 @@ impl Outputs {
     pub fn get(&self, task: TaskId, name: &str) -> Option<&Arc<str>> {
         self.0.get(&task)?.get(name)
     }
+
+    /// Keeps a value as an earlier run had it.
+    pub(super) fn set(&mut self, task: TaskId, name: &str, value: &str) {
+        self.0.entry(task).or_default().insert(name.into(), value.into());
+    }
 }
 
 impl Scheduler {

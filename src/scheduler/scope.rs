@@ -67,34 +67,42 @@ impl Scheduler {
         if self.plan.is_rehearsal || !options.is_open() {
             return Ok(None);
         }
-        let text = |template: &Template, key: &str, env: Env| {
-            let view = View { scheduler: self, task: id, env };
-            template.eval(&view).map_err(|error| self.reason_of(&error, key))
-        };
-        let mut resolved = Resolved::default();
-        for (name, value) in options.env.iter() {
-            let value = OsString::from_vec(text(value, "env", Env::Inherited)?);
-            resolved.env.push((name.clone(), value));
-        }
-        if let Some(dir) = &options.dir {
-            let dir = text(dir, "dir", Env::Own)?;
-            if dir.is_empty() || dir.contains(&0) {
-                return Err(Reason::expression("dir"));
-            }
-            resolved.dir = Some(OsString::from_vec(dir));
-        }
+        let mut resolved = self.place(id)?;
         resolved.timeout = options.timeout;
         if let Some(timeout) = &options.timeout_later {
-            let timeout = String::from_utf8(text(timeout, "timeout", Env::Own)?);
+            let timeout = String::from_utf8(self.text(id, timeout, "timeout", Env::Own)?);
             let timeout = timeout.ok().and_then(|timeout| timeout.trim().parse().ok());
             let timeout = timeout.filter(|timeout| *timeout > Ms(0));
             resolved.timeout = Some(timeout.ok_or_else(|| Reason::expression("timeout"))?);
         }
         for glob in options.promises.iter().flat_map(|promises| &promises.artifacts) {
-            let glob = String::from_utf8(text(glob, "artifacts", Env::Own)?);
+            let glob = String::from_utf8(self.text(id, glob, "artifacts", Env::Own)?);
             resolved.artifacts.push(glob.map_err(|_| Reason::expression("artifacts"))?);
         }
         Ok(Some(Arc::new(resolved)))
+    }
+
+    /// Works out the environment and the folder of a task.
+    pub(super) fn place(&self, id: TaskId) -> Result<Resolved, Reason> {
+        let options = self.plan.flow.task(id).options();
+        let mut resolved = Resolved::default();
+        for (name, value) in options.env.iter() {
+            let value = OsString::from_vec(self.text(id, value, "env", Env::Inherited)?);
+            resolved.env.push((name.clone(), value));
+        }
+        if let Some(dir) = &options.dir {
+            let dir = self.text(id, dir, "dir", Env::Own)?;
+            if dir.is_empty() || dir.contains(&0) {
+                return Err(Reason::expression("dir"));
+            }
+            resolved.dir = Some(OsString::from_vec(dir));
+        }
+        Ok(resolved)
+    }
+
+    fn text(&self, task: TaskId, text: &Template, key: &str, env: Env) -> Result<Vec<u8>, Reason> {
+        let view = View { scheduler: self, task, env };
+        text.eval(&view).map_err(|error| self.reason_of(&error, key))
     }
 
     fn reason_of(&self, error: &EvalError, key: &str) -> Reason {

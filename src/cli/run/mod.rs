@@ -153,7 +153,8 @@ fn seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()
 }
 
-fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure {
+/// Says what is wrong with the tasks that were named, and which there are.
+pub(crate) fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure {
     let failure = Failure::new(escape(&error.to_string()));
     match error {
         SelectionError::UnknownTask { near: Some(near), .. }
@@ -338,7 +339,7 @@ fn environment(colour: Option<ColourChoice>) -> Vec<(std::ffi::OsString, std::ff
 const MAX_ARGS: usize = 64 << 10;
 
 /// What a record keeps of one param, in bytes.
-const MAX_PARAM: usize = 4 << 10;
+pub(crate) const MAX_PARAM: usize = 4 << 10;
 
 fn facts(args: &RunArgs, dir: &Path, source: &Source, plan: &Plan) -> RunStarted {
     let env = |name: &str| std::env::var(name).ok();

@@ -14,7 +14,7 @@ use crate::model::{Counts, Ms, TaskState, Wall, escape};
 use crate::record::Summary;
 
 /// What a run's status can be called.
-const STATUSES: [&str; 7] =
+pub(crate) const STATUSES: [&str; 7] =
     ["PENDING", "RUNNING", "CANCELLING", "COMPLETED", "FAILED", "CANCELLED", "LOST"];
 
 /// The words of `pyoco runs list`.

@@ -23,6 +23,7 @@ use crate::event::StateStore;
 use crate::model::{RunId, escape};
 use crate::record::{JsonlStore, Record, SelectError, find_state_dir, resolve};
 
+pub(crate) use list::STATUSES;
 pub(crate) use text::ago;
 
 /// The words of `pyoco runs`.
@@ -112,22 +113,24 @@ impl StateArgs {
 
 impl IdArgs {
     fn resolve(&self, store: &JsonlStore) -> Result<RunId, Failure> {
-        resolve(store, &self.id).map_err(|error| refused(store, &error))
+        run_of(store, &self.id)
     }
 
     /// Reads the run; says on standard error what was met on the way.
     fn load(&self, store: &JsonlStore) -> Result<Record, Failure> {
-        let record = store.load(self.resolve(store)?)?;
-        text::warn_of(&record);
-        Ok(record)
+        record_of(store, &self.id)
     }
 }
 
-/// Reads the run that a text names, for commands beside these.
-pub(crate) fn find(state: &StateArgs, id: &str) -> Result<(JsonlStore, Record), Failure> {
-    let store = state.store()?;
-    let record = IdArgs { id: id.to_owned() }.load(&store)?;
-    Ok((store, record))
+fn run_of(store: &JsonlStore, id: &str) -> Result<RunId, Failure> {
+    resolve(store, id).map_err(|error| refused(store, &error))
+}
+
+/// Reads the run that `id` names; says on standard error what was met on the way.
+pub(crate) fn record_of(store: &JsonlStore, id: &str) -> Result<Record, Failure> {
+    let record = store.load(run_of(store, id)?)?;
+    text::warn_of(&record);
+    Ok(record)
 }
 
 /// Words an id that names no run, or several.
