@@ -23,7 +23,7 @@ mod logs;
 mod look;
 mod mask;
 mod os;
-mod output_file;
+pub(crate) mod output_file;
 mod poll;
 mod post_mortem;
 mod results;
