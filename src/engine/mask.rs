@@ -114,6 +114,8 @@ pub(super) fn warnings(plan: &Plan, surroundings: &Surroundings) -> Vec<String> 
     let (mut unset, mut short) = (Vec::new(), Vec::new());
     for secret in plan.flow.secrets().0.iter() {
         match inherited.get(secret.name.as_bytes()) {
+            // What a param is stands in the file, be it empty.
+            None if secret.name.starts_with("params.") => {}
             None if secret.values.is_empty() => unset.push(&*secret.name),
             Some(value) if !Mask::takes(value) => short.push(&*secret.name),
             None | Some(_) => {}
@@ -212,7 +214,11 @@ pub(super) fn mask_request(mask: &Mask, request: &mut CancelRequest) {
 
 /// Puts stars in the place of secrets in a file that others may be appending to.
 pub(super) fn blank_file(mask: &Mask, path: &Path) -> io::Result<()> {
-    let mut file = open_regular(path, OpenOptions::new().read(true).write(true))?;
+    let mut file = match open_regular(path, OpenOptions::new().read(true).write(true)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()), // nobody cancelled
+        Err(error) => return Err(error),
+    };
     let mut bytes = Vec::new();
     file.by_ref().take(MAX_BLANKED).read_to_end(&mut bytes)?;
     for range in mask.find(&bytes) {

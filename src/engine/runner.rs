@@ -272,7 +272,7 @@ impl Runner {
                 }
                 Action::SignalLeaked { signal } => self.executor.signal_leaked(signal),
                 Action::Announce { what, running } => {
-                    if let Announced::Cancel { level: Level::Stop, grace }
+                    if let Announced::Cancel { level: Level::Stop, grace, .. }
                     | Announced::FinallyGoesOn { left: grace } = what
                     {
                         self.stop_deadline = Some(self.shared.context.clock.ms() + grace);

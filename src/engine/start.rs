@@ -124,9 +124,12 @@ fn cpus_warning(plan: &Plan) -> Option<String> {
     }
     let names: Vec<&str> = plan.wants_more_than_jobs().map(Task::name).collect();
     let jobs = plan.jobs;
-    let said = "want more `cpus` than tasks run at once";
+    let (wants, each) = if names.len() == 1 { ("wants", "it") } else { ("want", "each") };
     (!names.is_empty()).then(|| {
-        format!("{} {said} ({jobs}): each holds all slots, and so runs alone", listed(&names))
+        let names = listed(&names);
+        format!(
+            "{names} {wants} more `cpus` than tasks run at once ({jobs}): {each} holds all slots, and so runs alone"
+        )
     })
 }
 

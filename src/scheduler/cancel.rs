@@ -102,7 +102,10 @@ impl Scheduler {
         let spares = level == Level::Stop && self.plan.stop_spares_finally();
         let what = match part {
             Part::Finally if spares => Announced::FinallyGoesOn { left: self.plan.grace },
-            Part::Finally | Part::Tasks => Announced::Cancel { level, grace },
+            Part::Finally | Part::Tasks => {
+                let n_asked = self.n_asked_at(level);
+                Announced::Cancel { level, grace, n_asked }
+            }
         };
         let running = self.running_names();
         turn.act(Action::Announce { what, running });
@@ -137,6 +140,17 @@ impl Scheduler {
                 turn.act(Action::SignalLeaked { signal: SIGKILL });
             }
         }
+    }
+
+    /// Returns how many running tasks are asked to end at once by a cancel at this level.
+    fn n_asked_at(&self, level: Level) -> usize {
+        let is_asked = |id: &TaskId| match level {
+            Level::Drain => self.plan.on_cancel_of(*id) == OnCancel::Stop,
+            Level::Stop | Level::Kill => true,
+        };
+        let is_running =
+            |id: &TaskId| matches!(self.tasks[id.index()].phase, Phase::Running { .. });
+        self.ids_of(self.running_part()).filter(is_running).filter(is_asked).count()
     }
 
     /// Returns the part that runs now.

@@ -170,6 +170,8 @@ pub enum Announced {
         level: Level,
         /// How long running tasks have at level stop.
         grace: Ms,
+        /// How many of them are asked to end now.
+        n_asked: usize,
     },
     /// A cancel reached level stop while `finally` runs, which has this much time left.
     FinallyGoesOn {

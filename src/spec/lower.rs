@@ -311,8 +311,7 @@ fn task_names<'n>(
             names.n_tasks = names.tasks.len();
         }
         let matrix = entry.value.map().unwrap_or_default().iter().find(|one| one.key == "matrix");
-        let matrix =
-            matrix.and_then(|one| matrix::matrix(&entry.key, &one.value, params, text, found));
+        let matrix = matrix.map(|one| matrix::matrix(&entry.key, &one.value, params, text, found));
         let earlier = names.add(entry, matrix);
         check_name(entry, earlier.map(|earlier| &names.tasks[earlier.index()]), found);
         if names.tasks.len() > MAX_TASKS {

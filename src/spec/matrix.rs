@@ -44,12 +44,12 @@ pub(crate) fn matrix(
     params: &[Param],
     text: Option<&str>,
     found: &mut Diagnostics,
-) -> Option<Rc<Matrix>> {
+) -> Rc<Matrix> {
     let help = "write `matrix: {name: [a, b]}`";
     let Some(map) = node.map() else {
         let wrong = values::wrong_type("matrix", "a map of names to lists", node);
         found.push(wrong.help(help));
-        return None;
+        return unknown(Vec::new(), Vec::new());
     };
     let mut reader = Reader { task, params, text, is_open: false, is_wrong: false, found };
     let (mut keys, mut lists) = (Vec::new(), Vec::new());
@@ -69,24 +69,33 @@ pub(crate) fn matrix(
     if keys.is_empty() {
         let message = format!("the matrix of `{task}` is empty");
         reader.wrong(Diagnostic::error("empty", message).at(node.span).help(help));
-        return None;
+        return unknown(keys, lists);
     }
     let exclude = special("exclude").map_or(Vec::new(), |entry| reader.rows(entry));
-    let mut rows = reader.product(&keys, &lists, node.span)?;
+    let Some(mut rows) = reader.product(&keys, &lists, node.span) else {
+        return unknown(keys, lists);
+    };
     reader.exclude(&mut rows, &keys, &lists, &exclude);
     reader.include(&mut rows, &keys, &mut lists, &include);
     if reader.is_wrong {
-        return None;
+        return unknown(keys, lists);
     }
     if rows.is_empty() && !reader.is_open {
         let message = format!("no member of the matrix of `{task}` is left");
         let help = "take something out of `exclude`";
         reader.wrong(Diagnostic::error("matrix", message).at(node.span).help(help));
-        return None;
+        return unknown(keys, lists);
     }
-    let members = reader.members(&keys, rows, node.span)?;
+    let Some(members) = reader.members(&keys, rows, node.span) else {
+        return unknown(keys, lists);
+    };
     let is_open = reader.is_open;
-    Some(Rc::new(Matrix { keys, values: lists, members, is_open }))
+    Rc::new(Matrix { keys, values: lists, members, is_open })
+}
+
+/// Returns the matrix of a task in which something is wrong: what names its members is not judged.
+fn unknown(keys: Vec<Arc<str>>, values: Vec<Vec<Box<str>>>) -> Rc<Matrix> {
+    Rc::new(Matrix { keys, values, members: Vec::new(), is_open: true })
 }
 
 fn is_special(entry: &Entry<'_>) -> bool {

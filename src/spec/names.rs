@@ -162,7 +162,15 @@ impl<'n> Names<'n> {
         let mut wanted: Vec<Box<str>> = Vec::with_capacity(entry.keys.len());
         let mut is_known = true;
         for (key, value) in &entry.keys {
-            let place = matrix.place(key).ok_or_else(|| no_key(base, key, matrix))?;
+            let Some(place) = matrix.place(key) else {
+                // Of a matrix in which something is wrong perhaps no key is known.
+                let is_known = !matrix.keys.is_empty();
+                return if is_known {
+                    Err(no_key(base, key, matrix))
+                } else {
+                    Ok(Found::Some(Rc::from([])))
+                };
+            };
             match (value, asker) {
                 (Some(value), _) => {
                     if !matrix.is_open {

@@ -46,6 +46,11 @@ pub fn workflow_schema() -> String {
             "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*$",
             "maxLength": 128,
         },
+        "entry": {
+            "description": "The name of a task, or of some members of its matrix: `test[py=3.12]`.",
+            "type": "string",
+            "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*(\\[.+\\])?$",
+        },
         "duration": {
             "description": "A time with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`.",
             "type": "string",
@@ -87,8 +92,8 @@ fn type_of(takes: Type) -> Value {
         Type::Env => json!({ "type": "object", "additionalProperties": scalar }),
         Type::Words(words) => json!({ "enum": words }),
         Type::Names => json!({ "oneOf": [
-            { "$ref": "#/$defs/name" },
-            { "type": "array", "items": { "$ref": "#/$defs/name" } },
+            { "$ref": "#/$defs/entry" },
+            { "type": "array", "items": { "$ref": "#/$defs/entry" } },
         ] }),
         Type::WordList => json!({ "type": "array", "items": scalar, "minItems": 1 }),
         Type::EnvNames => json!({

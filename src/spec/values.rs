@@ -75,6 +75,10 @@ pub(crate) fn int(
     {
         return Some(value);
     }
+    if node.scalar().is_some_and(|text| text.contains("${{")) {
+        plain_text(node, key, found); // says that no expression stands here
+        return None;
+    }
     found.push_error(|| {
         let range = format!("a whole number from {least} to {most}");
         let message = format!("`{key}` takes {range}");

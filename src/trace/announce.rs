@@ -13,7 +13,18 @@ pub fn announcement(what: Announced, running: &[String]) -> String {
     let names = words::names(running.iter().map(String::as_str), MAX_NAMES);
     let tasks = words::count(running.len(), "task", "tasks");
     match what {
-        Announced::Cancel { level, grace } => cancel(level, grace, &tasks, &names),
+        Announced::Cancel { level: Level::Drain, n_asked, .. } if n_asked > 0 => {
+            let asked = words::count(n_asked, "task", "tasks");
+            let others = match running.len().saturating_sub(n_asked) {
+                0 => String::new(),
+                others => format!(", {others} may finish"),
+            };
+            format!(
+                "pyoco: cancelling: nothing new starts, {asked} asked to end{others}; \
+                 press Ctrl-C again to stop: {names}"
+            )
+        }
+        Announced::Cancel { level, grace, n_asked: _ } => cancel(level, grace, &tasks, &names),
         Announced::FinallyGoesOn { left } => {
             let names = if names.is_empty() { names } else { format!(": {names}") };
             format!("pyoco: stopping: `finally` has {left} left; press Ctrl-C again to kill{names}")
@@ -55,7 +66,7 @@ mod tests {
     fn each_level_says_who_runs_and_what_comes_next() {
         let two = ["build".to_owned(), "serve\x1b[2J".to_owned()];
         let told = |level, running: &[String]| {
-            announcement(Announced::Cancel { level, grace: Ms(2000) }, running)
+            announcement(Announced::Cancel { level, grace: Ms(2000), n_asked: 0 }, running)
         };
         assert_eq!(
             told(Level::Drain, &two),
@@ -66,6 +77,12 @@ mod tests {
             told(Level::Stop, &two),
             "pyoco: stopping: 2 tasks asked to end, killed in 2.0 s; \
              press Ctrl-C again to kill: build, serve\\x1b[2J"
+        );
+        let some = Announced::Cancel { level: Level::Drain, grace: Ms(2000), n_asked: 1 };
+        assert_eq!(
+            announcement(some, &two),
+            "pyoco: cancelling: nothing new starts, 1 task asked to end, 1 may finish; \
+             press Ctrl-C again to stop: build, serve\\x1b[2J"
         );
         assert_eq!(told(Level::Kill, &two[..1]), "pyoco: killing 1 task: build");
         for level in [Level::Drain, Level::Stop, Level::Kill] {

@@ -36,6 +36,18 @@ pub fn explain_end(reason: Option<&Reason>, last: Option<&AttemptView>, path: &s
             let near = near.map_or(String::new(), |near| format!(" (did you mean {near}?)"));
             words::failure(reason) + &near
         }
+        (Some("missing_output"), Some(output)) if last.is_none() => {
+            format!("the output {} that it uses is missing", escape(output))
+        }
+        (Some("missing_output"), Some(output)) => {
+            format!("the output {} that it promised is missing", escape(output))
+        }
+        (Some("missing_artifact"), Some(glob)) => {
+            format!("no file matches {}, which it promised", escape(glob))
+        }
+        (Some("expression"), Some(key)) => {
+            format!("its {} came to nothing that can be used", escape(key))
+        }
         (Some("timeout"), None) => match last.and_then(|last| Some(last.ended? - last.started?)) {
             Some(took) => format!("timeout after {took}"),
             None => "timeout".to_owned(),

@@ -156,6 +156,9 @@ impl<'t> Lexer<'t> {
             '}' if rest.starts_with("}}") => {
                 self.odd(2, "`if` is one bare expression", "remove `${{` and `}}`")
             }
+            '{' if rest.starts_with("{{") => {
+                self.odd(2, "`if` is one bare expression", "remove `{{` and `}}`")
+            }
             _ => {
                 let help = "a text stands in single quotes: `'text'`";
                 self.odd(first.len_utf8(), &format!("`{first}` has no meaning here"), help)
