@@ -132,6 +132,8 @@ fn syntax_error(text: &str, message: &str, range: Option<Range<usize>>) -> Diagn
         "write `\\\\` for a backslash, or use single quotes, in which nothing is escaped"
     } else if message.contains("unexpected key or value") {
         "put the whole value in quotes, one entry a line; the other kind of quotes stands inside"
+    } else if message.contains("inline table") {
+        "a map is written `{ key = \"value\" }`, and text stands in quotes"
     } else if is_word_without_quotes(message) {
         "put text in quotes: `key = \"value\"`"
     } else if message.contains("recursion") || message.contains("nest") {
