@@ -231,11 +231,14 @@ fn output_that_a_disk_full_for_a_while_did_not_take_is_told_where_it_is_missing(
     if !can_mount() {
         return;
     }
-    // It goes on once pyoco has taken what there is no room for.
+    // It fills the disk once pyoco has taken what there is room for, and frees it once pyoco has taken
+    // what there is none for: what is shown was kept before, or is lost.
+    let shown = |word| format!("until grep -q {word} shown; do sleep 0.01; done");
     let project = Project::with(&format!(
-        "tasks:\n  a: |\n    echo first\n    {FILL}\n    seq 10000 13999\n    \
-         until grep -q 13999 shown; do sleep 0.01; done\n    \
-         rm $PYOCO_STATE_DIR/fill\n    echo last >&2\n"
+        "tasks:\n  a: |\n    echo first\n    {}\n    {FILL}\n    seq 10000 13999\n    {}\n    \
+         rm $PYOCO_STATE_DIR/fill\n    echo last >&2\n",
+        shown("first"),
+        shown("13999")
     ));
     let outcome = on_a_disk(&project, SMALL, "\"$0\" run -j1 -o stream > shown").exits(0);
     outcome.complains("output is not kept: ");

@@ -149,6 +149,8 @@ fn the_check_sees_a_stray_signal() {
     let reaped = "7 wait4(50, [{WIFEXITED(s)}], 0, NULL) = 50\n";
     let peeked = "7 waitid(P_PID, 50, {si_pid=50}, WEXITED|WNOWAIT, {ru_utime={tv_sec=0}}) = 0\n";
     let sent = "7 kill(-50, SIGTERM) = 0\n";
+    let watchdog = [started, "7 kill(50, SIGKILL) = 0\n", reaped].concat();
+    assert!(strace::check(&watchdog).is_ok());
     let thread = "7 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 8\n";
     let good = [started, sent, peeked, sent, reaped].concat();
     let tally = strace::check(&good).expect("all is well");
@@ -162,6 +164,7 @@ fn the_check_sees_a_stray_signal() {
         [started, reaped, sent],
         [started, "7 kill(50, SIGTERM) = 0\n", reaped],
         [started, "7 kill(-51, SIGTERM) = 0\n", reaped],
+        [started, reaped, "7 kill(50, SIGKILL) = 0\n"],
         [started, "7 tgkill(7, 8, SIGTERM) = 0\n", reaped],
         [started, "7 pidfd_send_signal(9, SIGTERM, NULL, 0) = 0\n", reaped],
         [thread, started, during],

@@ -103,6 +103,8 @@ tasks:
     );
     let mut terminal = project.terminal(&["run"]);
     terminal.expect("Go? ");
+    // What others started before it has its end there, and nothing is started beside it.
+    wait_for("its start in the record", || project.record().state("ask") == TaskState::Running);
     assert_eq!(project.record().view.counts().running, 1);
     let id = project.record().run_id.to_string();
     // Its announcement waits too.

@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::fs::File;
+use std::io::Write;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use pyoco::model::{RunStatus, TaskState};
@@ -370,27 +373,30 @@ fn a_task_that_ignores_the_polite_signal_is_stopped_all_the_same() {
 
 #[test]
 fn what_is_just_being_started_is_stopped_too() {
-    let tasks: String = (0..400).map(|n| format!("  t{n}: 'sleep 0.0{}'\n", n % 10)).collect();
-    let project = Project::with(&format!("tasks:\n{tasks}"));
-    let mut pyoco = project.spawn(&["run", "-j", "8"]);
-    wait_for("a run", || project.records().len() == 1);
-    let own = pyoco.pid().as_raw_nonzero().get();
-    let mut n_stops = 0;
-    while !pyoco.has_ended() {
+    // What was not stopped is still there when it is looked for: every task waits for a line of its own.
+    let (n_stops, n_at_once) = (20, 16);
+    let n_tasks = (n_stops + 2) * n_at_once;
+    let tasks: String =
+        (0..n_tasks).map(|n| format!("  t{n}: 'echo >> started; read line < gate'\n")).collect();
+    let project = Project::with(&format!("jobs: {}\ntasks:\n{tasks}", 2 * n_at_once));
+    let gate = project.dir().join("gate");
+    assert!(Command::new("mkfifo").arg(&gate).status().expect("mkfifo").success());
+    // Held open to the end: a line waits for who comes late.
+    let mut gate = File::options().read(true).write(true).open(gate).expect("it is ours");
+    let mut release = |n: usize| gate.write_all(&vec![b'\n'; n]).expect("it has room");
+    let pyoco = project.spawn(&["run"]);
+    let n_started = || std::fs::read(project.dir().join("started")).map_or(0, |marks| marks.len());
+    let mut n_awaited = 1;
+    for n in 0..n_stops {
+        // It comes in the middle of the starts, each time at another place.
+        wait_for("starts", || n_started() >= n_awaited);
         pyoco.signal(Signal::TSTP);
-        // The run may end before it hears of it.
-        wait_for("all to be stopped", || {
-            is_all_stopped(&project, pyoco.pid()) || pyoco.has_ended()
-        });
-        if pyoco.has_ended() {
-            break;
-        }
-        n_stops += 1;
+        wait_for_all_stopped(&project, pyoco.pid());
+        n_awaited = n_started() + 1 + n % 4;
+        release(n_at_once);
         pyoco.signal(Signal::CONT);
-        // Stopped at once again nothing would ever be started.
-        wait_for("it to go on", || !project.processes().contains(&(own, 'T')));
     }
+    release(2 * n_at_once);
     pyoco.wait().exits(0);
-    assert!(n_stops > 1);
     assert_eq!(project.record().status(), RunStatus::Completed);
 }

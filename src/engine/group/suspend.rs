@@ -197,6 +197,8 @@ pub(in crate::engine) fn stop_signal(pid: Pid) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
     use std::sync::mpsc::channel;
     use std::thread;
 
@@ -228,5 +230,22 @@ mod tests {
             });
             assert!(!lock(&groups.table).is_starting(), "a start that came to nothing is over");
         }
+    }
+
+    #[test]
+    fn a_start_that_takes_longer_than_the_suspension_waits_is_stopped_as_it_is_entered() {
+        let groups = Groups::default();
+        let start = groups.begin_start();
+        groups.suspend(|| {});
+        // Not stopped it comes to its end.
+        let mut child = Command::new("sleep").arg("3").process_group(0).spawn().expect("sleep");
+        let leader = Pid::from_child(&child);
+        start.entered(TaskId(0), 1, leader);
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(leader), options).expect("it is ours").expect("it changed");
+        let (is_stopped, is_held) = (status.stopped(), groups.take_held(TaskId(0), 1));
+        child.kill().expect("it is not reaped");
+        child.wait().expect("it is ours");
+        assert!(is_stopped && is_held);
     }
 }
