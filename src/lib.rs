@@ -62,6 +62,9 @@ compile_error!("pyoco runs on Linux and macOS only: it needs process groups and 
 pub mod cli;
 pub mod engine;
 pub mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod graph;
 pub mod model;
 pub mod record;

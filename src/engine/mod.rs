@@ -24,7 +24,7 @@ mod logs;
 mod look;
 mod mask;
 mod os;
-mod output_file;
+pub(crate) mod output_file;
 #[cfg(feature = "cli")]
 mod place;
 mod poll;

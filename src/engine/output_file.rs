@@ -17,13 +17,13 @@
 use std::fmt;
 
 /// The longest value, in bytes.
-pub(super) const MAX_VALUE: usize = 64 << 10;
+pub(crate) const MAX_VALUE: usize = 64 << 10;
 /// The most that a task may write, in bytes.
 pub(super) const MAX_FILE: usize = 1 << 20;
 
 /// What is wrong in the file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(crate) struct Wrong {
     /// The line, from 1.
     line: usize,
     what: String,
@@ -36,7 +36,7 @@ impl fmt::Display for Wrong {
 }
 
 /// Reads the file; names come in the order in which they first stand there.
-pub(super) fn parse(bytes: &[u8]) -> Result<Vec<(&str, String)>, Wrong> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<(&str, String)>, Wrong> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {

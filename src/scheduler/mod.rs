@@ -106,6 +106,8 @@ pub struct Scheduler {
     timers: BinaryHeap<Reverse<(Ms, Timer)>>,
     /// Final states whose consequences have not been drawn yet.
     ended: VecDeque<TaskId>,
+    /// Tasks that wait for the ends of all their ancestors, by one that has not ended.
+    held_back: HashMap<TaskId, Vec<TaskId>>,
     /// Failures whose policy stops the run, not applied yet.
     stoppers: Vec<TaskId>,
     /// The task whose failure stopped the run, under the policies `stop` and `kill`.
@@ -166,6 +168,7 @@ impl Scheduler {
             held: HashMap::new(),
             timers: BinaryHeap::new(),
             ended: VecDeque::new(),
+            held_back: HashMap::new(),
             stoppers: Vec::new(),
             stopped_by: None,
             failed: None,

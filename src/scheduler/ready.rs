@@ -40,8 +40,15 @@ impl Scheduler {
     }
 
     pub(super) fn ready_if_satisfied(&mut self, turn: &mut Turn<'_>, id: TaskId) {
-        let task = &mut self.tasks[id.index()];
+        let task = &self.tasks[id.index()];
         if task.phase != Phase::Waiting || task.waits > 0 {
+            return;
+        }
+        if self.waits_for_ends(id)
+            && let Some(ancestor) = self.unended_ancestor(id)
+        {
+            // What it needs was skipped before all that this needs itself had ended.
+            self.held_back.entry(ancestor).or_default().push(id);
             return;
         }
         match self.holds(id) {
@@ -128,6 +135,9 @@ impl Scheduler {
             for index in 0..self.dependents.lists_of(id).len() {
                 let list = self.dependents.lists_of(id)[index];
                 self.member_ended(turn, list, id, ending);
+            }
+            for waiting in self.held_back.remove(&id).unwrap_or_default() {
+                self.ready_if_satisfied(turn, waiting);
             }
             if ending == Ending::Failed {
                 self.failed.get_or_insert(id);

@@ -118,6 +118,30 @@ impl Scheduler {
 
     /// Returns whether a task that this one needs, directly or through others, has FAILED.
     fn has_failed_ancestor(&self, id: TaskId) -> bool {
+        let failed = |id| self.state(id) == Some(TaskState::Failed);
+        self.ancestor(id, failed, |_| true).is_some()
+    }
+
+    /// Returns a task that has not ended although what this one needs has: that was skipped before its
+    /// own turn came.
+    pub(super) fn unended_ancestor(&self, id: TaskId) -> Option<TaskId> {
+        let is_left = |id| self.state(id).is_some_and(|state| !state.is_final());
+        let had_no_turn = |id| {
+            let reason = self.view.task(id).and_then(|task| task.reason.as_ref());
+            let kind = reason.map(Reason::kind);
+            self.state(id) == Some(TaskState::Skipped)
+                && !matches!(kind, Some("condition" | "not_selected"))
+        };
+        self.ancestor(id, is_left, had_no_turn)
+    }
+
+    /// Returns a sought task among those that this one needs, directly or through others that lead on.
+    fn ancestor(
+        &self,
+        id: TaskId,
+        is_sought: impl Fn(TaskId) -> bool,
+        leads_on: impl Fn(TaskId) -> bool,
+    ) -> Option<TaskId> {
         let (mut tasks, mut lists) = (HashSet::new(), HashSet::new());
         let mut todo = vec![id];
         while let Some(one) = todo.pop() {
@@ -127,16 +151,16 @@ impl Scheduler {
                     continue;
                 }
                 for need in self.plan.flow.lists.get(list) {
-                    if self.state(*need) == Some(TaskState::Failed) {
-                        return true;
+                    if is_sought(*need) {
+                        return Some(*need);
                     }
-                    if tasks.insert(*need) {
+                    if leads_on(*need) && tasks.insert(*need) {
                         todo.push(*need);
                     }
                 }
             }
         }
-        false
+        None
     }
 
     fn state(&self, id: TaskId) -> Option<TaskState> {

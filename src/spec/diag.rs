@@ -127,7 +127,7 @@ fn shortened(text: String) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     list: Vec<Diagnostic>,
-    /// An alias shows the same mistake once for each of its uses.
+    /// An alias shows the same mistake once for each of its uses, a matrix for each of its members.
     seen: HashSet<(Span, &'static str, String)>,
     n_errors: usize,
     n_warnings: usize,
@@ -156,9 +156,8 @@ impl Diagnostics {
         if *kept >= KEPT {
             return;
         }
-        if let Some((span, _)) = diagnostic.labels.first()
-            && !self.seen.insert((*span, diagnostic.code, diagnostic.message.clone()))
-        {
+        let span = diagnostic.labels.first().map_or(Span::NONE, |(span, _)| *span);
+        if !self.seen.insert((span, diagnostic.code, diagnostic.message.clone())) {
             return;
         }
         *kept += 1;

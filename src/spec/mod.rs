@@ -6,9 +6,9 @@
 
 mod builder;
 mod diag;
-mod dotenv;
+pub(crate) mod dotenv;
 mod env_files;
-mod expr;
+pub(crate) mod expr;
 mod fields;
 mod hints;
 mod keys;
@@ -16,7 +16,7 @@ mod lower;
 mod maps;
 mod matrix;
 mod names;
-mod notation;
+pub(crate) mod notation;
 mod params;
 mod pools;
 mod promises;
@@ -101,7 +101,11 @@ pub fn load_with(source: &Source, settings: &Settings) -> Loaded {
         default_name: source.default_name.clone(),
         text: Some((text, &index)),
     };
-    lower::lower(&tree, origin, settings, found)
+    let mut loaded = lower::lower(&tree, origin, settings, found);
+    if source.syntax == Syntax::Yaml {
+        yaml_errors::add_quotes(text, &mut loaded.diagnostics);
+    }
+    loaded
 }
 
 /// Returns the text of a file that is one.

@@ -39,6 +39,7 @@ const OPTIONS: &[&str] = &[
     "capture",
     "artifacts",
 ];
+const LONGEST_PATH: usize = 4096; // bytes, on Linux; less elsewhere
 const RECENT: usize = 8; // options that the next task may share
 const VARIABLES: usize = 3_000_000; // of all tasks that have an `env` of their own; some 200 MB
 
@@ -275,6 +276,10 @@ fn set_options(
             let help = "write `.` for the file's folder, or remove the key";
             found
                 .push(Diagnostic::error("empty", "`dir` is empty").at(entry.value.span).help(help));
+        }
+        if dir.constant().is_some_and(|dir| dir.len() >= LONGEST_PATH) {
+            let error = Diagnostic::error("too-long", "`dir` is longer than any path can be");
+            found.push(error.at(entry.value.span).help("write a shorter path"));
         }
         options.dir = Some(dir);
     }

@@ -103,6 +103,14 @@ fn span_of(range: Range<usize>) -> Span {
     Span::new(range.start, range.end)
 }
 
+/// Returns whether the parser took a text without quotes for what begins with the same letter: `no` for
+/// a wrong `nan`, `010` for a number.
+fn is_word_without_quotes(message: &str) -> bool {
+    ["string", "invalid float", "invalid integer", "leading zero", "invalid datetime"]
+        .iter()
+        .any(|word| message.contains(word))
+}
+
 /// Puts an error of the syntax into our words, with a way out.
 fn syntax_error(text: &str, message: &str, range: Option<Range<usize>>) -> Diagnostic {
     let mut range = range.unwrap_or(0..0);
@@ -118,7 +126,15 @@ fn syntax_error(text: &str, message: &str, range: Option<Range<usize>>) -> Diagn
             .label(span, "again here")
             .help("keep one of the two");
     }
-    let help = if message.contains("string") {
+    let help = if message.contains("invalid boolean") {
+        "write `true` or `false`; put text in quotes: `key = \"value\"`"
+    } else if message.contains("escape") {
+        "write `\\\\` for a backslash, or use single quotes, in which nothing is escaped"
+    } else if message.contains("unexpected key or value") {
+        "put the whole value in quotes, one entry a line; the other kind of quotes stands inside"
+    } else if message.contains("inline table") {
+        "a map is written `{ key = \"value\" }`, and text stands in quotes"
+    } else if is_word_without_quotes(message) {
         "put text in quotes: `key = \"value\"`"
     } else if message.contains("recursion") || message.contains("nest") {
         "a workflow file needs five levels"

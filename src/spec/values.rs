@@ -10,6 +10,10 @@ use super::tree::{Kind, Node, Span};
 use crate::model::expr::Template;
 use crate::model::{BadDuration, BadSize, LARGEST_SIZE, LONGEST_DURATION, Ms, Size};
 
+/// What Linux gives a program at most as one argument or variable, with the NUL at its end. A flow runs
+/// on every system or on none.
+const LONGEST_WORD: usize = 128 << 10;
+
 /// The environment, name by name in file order.
 pub(crate) type Env = Vec<(Box<str>, Template)>;
 
@@ -158,10 +162,14 @@ pub(crate) fn bool(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Optio
     if value.is_none() {
         let message = format!("`{key}` takes `true` or `false`");
         let help = match node.kind() {
-            Kind::Plain(text)
-                if matches!(&**text, "yes" | "on" | "Yes" | "On" | "True" | "TRUE") =>
-            {
+            Kind::Plain(text) | Kind::Text(text, _) if is_word(text, &["yes", "on", "y"]) => {
                 format!("write `{key}: true`")
+            }
+            Kind::Plain(text) | Kind::Text(text, _) if is_word(text, &["no", "off", "n"]) => {
+                format!("write `{key}: false`")
+            }
+            Kind::Plain(text) if is_word(text, &["true", "false"]) => {
+                format!("write `{key}: {}`", text.to_ascii_lowercase())
             }
             Kind::Text(text, _) if matches!(&**text, "true" | "false") => {
                 format!("write it without quotes: `{key}: {text}`")
@@ -176,6 +184,11 @@ pub(crate) fn bool(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Optio
         found.push(Diagnostic::error("wrong-value", message).at(node.span).help(help));
     }
     value
+}
+
+/// Returns whether a text is one of some words, in letters of whatever case.
+fn is_word(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Returns a duration.
@@ -303,7 +316,18 @@ fn word<'n>(node: &'n Node<'_>, key: &str, found: &mut Diagnostics) -> Option<&'
         let help = "write one text for each word; an empty one is `\"\"`";
         found.push(Diagnostic::error("wrong-type", message).at(node.span).help(help));
     }
-    without_nul(word?, node.span, key, found)
+    let word = without_nul(word?, node.span, key, found)?;
+    if word.len() >= LONGEST_WORD {
+        found.push(too_long(&format!("a word of `{key}`"), node.span));
+        return None;
+    }
+    Some(word)
+}
+
+/// Returns the diagnostic for what no program can be given because of its length.
+fn too_long(what: &str, span: Span) -> Diagnostic {
+    let message = format!("{what} is longer than 128 KiB, and so too long for any program");
+    Diagnostic::error("too-long", message).at(span).help("let the task read it from a file")
 }
 
 /// Returns a map of environment variables, laid over another one.
@@ -346,6 +370,11 @@ pub(crate) fn env(
             continue;
         }
         let Some(value) = scope.template(&entry.value, name, found) else { continue };
+        let length = value.constant().map_or(0, |value| name.len() + 1 + value.len());
+        if length >= LONGEST_WORD {
+            found.push(too_long(&format!("`{name}`"), entry.value.span));
+            continue;
+        }
         own.push((name.into(), value));
     }
     let mut env = below.clone();

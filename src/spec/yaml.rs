@@ -5,7 +5,7 @@
 //! pointer, which is what makes an alias bomb harmless. Nothing here recurses while it reads.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use serde_yaml::granit_parser::{
@@ -37,8 +37,14 @@ pub(super) fn read_within<'s>(
     options.flow_nesting_limit = DEPTH;
     options.block_nesting_limit = DEPTH;
     options.set_emit_comments(false);
-    let mut reader =
-        Reader { text, found, stack: Vec::new(), anchors: HashMap::new(), expanded: 0 };
+    let mut reader = Reader {
+        text,
+        found,
+        stack: Vec::new(),
+        anchors: HashMap::new(),
+        unused: BTreeMap::new(),
+        expanded: 0,
+    };
     let mut root = None;
     let (mut n_documents, mut n_values) = (0, 0);
     for event in Parser::<StrInput<'s>>::new_from_str_with_options(text, options) {
@@ -68,7 +74,19 @@ pub(super) fn read_within<'s>(
             }
         }
     }
+    for span in reader.unused.into_values() {
+        reader.found.push(unused_anchor(span));
+    }
     root
+}
+
+/// Warns of `run: &name x`, where the shell gets `x` alone.
+fn unused_anchor(span: Span) -> Diagnostic {
+    let message =
+        "the word with `&` before this is an anchor that no alias names, not part of the text";
+    Diagnostic::warning("yaml-anchor", message)
+        .at(span)
+        .help("put a text that begins with `&` in quotes, or remove the anchor")
 }
 
 /// A collection that is still open.
@@ -109,6 +127,8 @@ struct Reader<'s, 'd> {
     found: &'d mut Diagnostics,
     stack: Vec<Frame<'s>>,
     anchors: HashMap<usize, (Rc<Node<'s>>, u64)>,
+    /// Texts without quotes that have an anchor which no alias has named yet.
+    unused: BTreeMap<usize, Span>,
     expanded: u64,
 }
 
@@ -120,6 +140,9 @@ impl<'s> Reader<'s, '_> {
                 let size = weight(&value);
                 let span = self.visible_scalar(&value, style, span);
                 let kind = self.scalar(value, style, tag.as_deref(), span);
+                if anchor > 0 && matches!(kind, Kind::Plain(_)) {
+                    self.unused.insert(anchor, span);
+                }
                 self.finish(Node { span, kind }, anchor, size)
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -203,6 +226,7 @@ impl<'s> Reader<'s, '_> {
                     .help("a value cannot hold itself: write it out, or move the anchor"),
             ));
         };
+        self.unused.remove(&anchor);
         self.expanded = self.expanded.saturating_add(*size);
         Ok((Node { span, kind: Kind::Shared(Rc::clone(node)) }, *size))
     }

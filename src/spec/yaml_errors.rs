@@ -23,15 +23,92 @@ pub(crate) fn syntax_error(text: &str, error: &ScanError) -> Diagnostic {
     let before = text[..place.start as usize].rfind('\n').map_or(0, |end| end + 1);
     let indent = text[before..].len() - text[before..].trim_start_matches([' ', '\t']).len();
     if let Some(tab) = text[before..before + indent].find('\t') {
-        return Diagnostic::error("yaml-tab", "a tab cannot indent YAML")
-            .at(Span::new(before + tab, before + tab + 1))
-            .help("indent with spaces: two for each level");
+        return tab_error(before + tab);
     }
     if let Some(negated) = negated_if(text, place.start as usize) {
         return negated;
     }
-    let (message, help) = words(error.kind());
+    if let ErrorKind::TabAtBlockScalarStart = error.kind()
+        && let Some(tab) = text[place.start as usize..].find("\n\t")
+    {
+        return tab_error(place.start as usize + tab + 1);
+    }
+    let (message, help) =
+        misplaced(text, place.start as usize, error.kind()).unwrap_or_else(|| words(error.kind()));
     Diagnostic::error("yaml-syntax", message).at(place).help(help)
+}
+
+fn tab_error(at: usize) -> Diagnostic {
+    Diagnostic::error("yaml-tab", "a tab cannot indent YAML")
+        .at(Span::new(at, at + 1))
+        .help("indent with spaces: two for each level")
+}
+
+/// Words what the parser says of the wrong thing: a text that begins with a sign, or a key that is
+/// indented further than those above it.
+fn misplaced(text: &str, at: usize, kind: &ErrorKind) -> Option<(String, &'static str)> {
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let before = text[start..at].trim();
+    let sign = text[at..].chars().next()?;
+    let fixed = |message: &str, help| Some((message.to_owned(), help));
+    match kind {
+        _ if before.ends_with([']', '}']) && !matches!(kind, ErrorKind::MappingValueNotAllowed) => {
+            fixed(
+                "text follows the closing bracket",
+                "put a text that begins with `[` or `{` in quotes, or write it as a block below `|`",
+            )
+        }
+        ErrorKind::CommentNotSeparated | ErrorKind::InvalidBlockScalarHeader
+            if matches!(sign, '|' | '>') =>
+        {
+            Some((
+                format!("`{sign}` begins a block of text, which stands on the lines below it"),
+                "write the text there; put a text that itself begins with `|` or `>` in quotes",
+            ))
+        }
+        ErrorKind::MappingValueNotAllowed
+            if start > 0
+                && !before.is_empty()
+                && before
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) =>
+        {
+            fixed(
+                "this line does not fit the indentation above it",
+                "give all keys of one map the same indentation, further in than the key above them",
+            )
+        }
+        _ if matches!(sign, '?' | ',') && before.ends_with(':') => {
+            Some((format!("a value cannot begin with `{sign}`"), "put the text in quotes"))
+        }
+        _ => None,
+    }
+}
+
+/// Adds to what is said of a value that its text, begun with a sign of YAML, needs quotes.
+pub(crate) fn add_quotes(text: &str, found: &mut [Diagnostic]) {
+    for one in found {
+        let Some((span, _)) = one.labels.first() else { continue };
+        let Some(rest) = text.get(span.start as usize..) else { continue };
+        let line = rest.lines().next().unwrap_or_default();
+        let sign = match one.code {
+            "no-value" | "no-work" => {
+                let value = line.split_once(':').map_or(line, |(_, value)| value);
+                value.trim_start().starts_with('#').then_some("#")
+            }
+            "yaml-key" if line.starts_with('{') && text[..span.start as usize].ends_with('{') => {
+                Some("{{")
+            }
+            "wrong-type" if line.starts_with("{{") => Some("{{"),
+            "wrong-type" if one.message.contains("a text") || one.message.contains("a script") => {
+                ["[", "{"].into_iter().find(|sign| line.starts_with(sign))
+            }
+            _ => None,
+        };
+        if let Some(sign) = sign {
+            one.help.push(format!("a text that begins with `{sign}` needs quotes"));
+        }
+    }
 }
 
 /// `if: !success()`: to YAML the `!` begins a tag, and what follows is often no YAML. Both readers of

@@ -287,15 +287,17 @@ impl<'e> Iterator for Names<'e> {
     }
 }
 
-/// Returns the state of a matrix task from those of its members, which have ended: FAILED if any is,
-/// else CANCELLED if any is, else SUCCEEDED if any is, else SKIPPED.
+/// Returns the state of a matrix task from those of its members: FAILED if any is, else CANCELLED if any
+/// is, else that of one that has not ended, else SUCCEEDED if any is, else SKIPPED.
 pub fn state_of(members: impl IntoIterator<Item = TaskState>) -> TaskState {
     let rank = |state: TaskState| match state {
-        TaskState::Failed => 3,
-        TaskState::Cancelled => 2,
+        TaskState::Failed => 6,
+        TaskState::Cancelled => 5,
+        TaskState::Running => 4,
+        TaskState::Queued => 3,
+        TaskState::Pending => 2,
         TaskState::Succeeded => 1,
-        TaskState::Pending | TaskState::Queued | TaskState::Running | TaskState::Skipped => 0,
+        TaskState::Skipped => 0,
     };
-    let worst = members.into_iter().max_by_key(|state| rank(*state));
-    worst.filter(|state| rank(*state) > 0).unwrap_or(TaskState::Skipped)
+    members.into_iter().max_by_key(|state| rank(*state)).unwrap_or(TaskState::Skipped)
 }

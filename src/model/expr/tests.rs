@@ -146,13 +146,16 @@ fn a_condition_calls_what_its_text_calls() {
 
 #[test]
 fn the_state_of_a_matrix_task_is_the_worst_of_its_members() {
-    use TaskState::{Cancelled, Failed, Skipped, Succeeded};
+    use TaskState::{Cancelled, Failed, Pending, Running, Skipped, Succeeded};
     let check = |members: &[TaskState], expected| {
         assert_eq!(state_of(members.iter().copied()), expected, "{members:?}");
     };
     check(&[Succeeded, Cancelled, Failed, Skipped], Failed);
     check(&[Succeeded, Cancelled, Skipped], Cancelled);
     check(&[Skipped, Succeeded], Succeeded);
+    check(&[Running], Running);
+    check(&[Succeeded, Pending, Running], Running);
+    check(&[Pending, Failed], Failed);
     check(&[Skipped, Skipped], Skipped);
     check(&[], Skipped);
 }

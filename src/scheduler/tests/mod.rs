@@ -1,6 +1,7 @@
 //! The scheduler against simulated tasks and a simulated clock.
 
 mod cancel;
+mod conditions;
 mod finally;
 mod forecast;
 mod pools;
@@ -38,6 +39,7 @@ struct Sim {
     pools: Vec<(u32, u32)>,
     cpus: Option<u32>,
     leaves: Leaves,
+    condition: Option<conditions::If>,
 }
 
 /// What a simulated attempt with a good code leaves behind.
@@ -105,7 +107,7 @@ fn flow(sims: &[Sim], on_failure: OnFailure) -> Arc<Flow> {
             ..Options::default()
         }),
         member: None,
-        condition: None,
+        condition: sim.condition.as_ref().map(|one| Arc::new(one.condition())),
         line: 0,
         finally: sim.finally,
     };
@@ -141,6 +143,8 @@ struct World<'a> {
     duplicates: bool,
     /// Files that are being summed up, and when that ends.
     hashing: Vec<(u64, Hashed)>,
+    /// What `finally` was told of the tasks.
+    stood: Option<RunStatus>,
 }
 
 impl<'a> World<'a> {
@@ -154,6 +158,7 @@ impl<'a> World<'a> {
             post_mortems: Vec::new(),
             duplicates: false,
             hashing: Vec::new(),
+            stood: None,
         }
     }
 
@@ -219,7 +224,8 @@ impl<'a> World<'a> {
                 };
                 self.hashing.extend(results::hashed(task, attempt, artifacts, self.now + takes));
             }
-            Action::SignalLeaked { .. } | Action::Announce { .. } | Action::OpenFinally { .. } => {}
+            Action::OpenFinally { status, .. } => self.stood = Some(status),
+            Action::SignalLeaked { .. } | Action::Announce { .. } => {}
         }
     }
 

@@ -10,6 +10,8 @@ mod pools;
 mod promises;
 mod properties;
 mod secrets;
+mod table;
+mod traps;
 mod values;
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! Flows made in code. They become the same tree as a file, and so pass the same checks.
 
+mod task;
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use super::lower::{self, Origin};
 use super::settings::{Given, ParamSetting, SetBy, Settings};
 use super::tree::{Entry, Kind, Node, Span, Style};
 use crate::model::{Flow, Syntax};
+
+pub use task::TaskBuilder;
 
 /// Makes a flow in code.
 ///
@@ -38,13 +42,6 @@ pub struct FlowBuilder {
     finally: Vec<TaskBuilder>,
     params: Vec<Entry<'static>>,
     settings: Settings,
-}
-
-/// Makes a task of a [`FlowBuilder`]. Values are written as in a file: `"10m"`.
-#[derive(Clone, Debug)]
-pub struct TaskBuilder {
-    name: String,
-    keys: Vec<Entry<'static>>,
 }
 
 impl FlowBuilder {
@@ -79,14 +76,69 @@ impl FlowBuilder {
         self
     }
 
+    /// Names files of variables for all tasks, relative to the flow's folder; `?` at the end marks one
+    /// that may be absent.
+    pub fn env_file<I, S>(self, paths: I) -> FlowBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.key("env_file", list(paths))
+    }
+
+    /// Names the variables of the caller's environment that tasks see, beside `PATH` and `HOME`.
+    pub fn inherit_env<I, S>(self, names: I) -> FlowBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.key("inherit_env", list(names))
+    }
+
     /// Declares a param with a default, which gives it its type as in a file: `"4"`, `"true"`.
-    pub fn param(mut self, name: impl Into<String>, default: impl Into<String>) -> FlowBuilder {
-        self.params.push(Entry {
-            key: Cow::Owned(name.into()),
-            span: Span::NONE,
-            value: node(Kind::Plain(Cow::Owned(default.into()))),
-        });
-        self
+    pub fn param(self, name: impl Into<String>, default: impl Into<String>) -> FlowBuilder {
+        self.any_param(name, node(Kind::Plain(Cow::Owned(default.into()))))
+    }
+
+    /// Declares a param of a type that its default does not tell: `string`, `int`, `bool`.
+    pub fn param_of_type(
+        self,
+        name: impl Into<String>,
+        kind: impl Into<String>,
+        default: impl Into<String>,
+    ) -> FlowBuilder {
+        let keys = vec![entry("type", text(kind)), entry("default", text(default))];
+        self.any_param(name, node(Kind::Map(keys)))
+    }
+
+    /// Declares a param that is one of these values.
+    pub fn param_of<I, S>(
+        self,
+        name: impl Into<String>,
+        values: I,
+        default: impl Into<String>,
+    ) -> FlowBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        let keys = vec![entry("values", list(values)), entry("default", text(default))];
+        self.any_param(name, node(Kind::Map(keys)))
+    }
+
+    /// Declares a param that is a list of texts.
+    pub fn param_list<I, S>(self, name: impl Into<String>, default: I) -> FlowBuilder
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.any_param(name, list(default))
+    }
+
+    /// Declares a param without a default, which must be set: by [`FlowBuilder::set_param`].
+    pub fn required_param(self, name: impl Into<String>, kind: impl Into<String>) -> FlowBuilder {
+        let keys = vec![entry("type", text(kind)), entry("required", plain(true))];
+        self.any_param(name, node(Kind::Map(keys)))
     }
 
     /// Sets a param, as `-p name=value` does.
@@ -138,6 +190,11 @@ impl FlowBuilder {
     /// Sets what a failed task does to the run: `stop`, `isolate` or `kill`.
     pub fn on_failure(self, policy: impl Into<String>) -> FlowBuilder {
         self.key("on_failure", text(policy))
+    }
+
+    /// Sets the graph in the notation of the key `graph`, in the place of `needs` on tasks.
+    pub fn graph(self, notation: impl Into<String>) -> FlowBuilder {
+        self.key("graph", text(notation))
     }
 
     /// Sets what runs where nothing is named.
@@ -198,173 +255,12 @@ impl FlowBuilder {
         loaded.flow.ok_or(loaded.diagnostics)
     }
 
+    fn any_param(mut self, name: impl Into<String>, value: Node<'static>) -> FlowBuilder {
+        self.params.push(entry(name.into(), value));
+        self
+    }
+
     fn key(mut self, key: &'static str, value: Node<'static>) -> FlowBuilder {
-        set(&mut self.keys, key, value);
-        self
-    }
-}
-
-impl TaskBuilder {
-    /// Begins a task that runs a script.
-    pub fn run(name: impl Into<String>, script: impl Into<String>) -> TaskBuilder {
-        TaskBuilder { name: name.into(), keys: Vec::new() }.key("run", text(script))
-    }
-
-    /// Begins a task that executes a program with arguments, without a shell.
-    pub fn cmd<I, S>(name: impl Into<String>, words: I) -> TaskBuilder
-    where
-        I: IntoIterator<Item = S>,
-        S: Into<String>,
-    {
-        TaskBuilder { name: name.into(), keys: Vec::new() }.key("cmd", list(words))
-    }
-
-    /// Says what the task is for.
-    pub fn description(self, description: impl Into<String>) -> TaskBuilder {
-        self.key("description", text(description))
-    }
-
-    /// Sets the tasks that must be done before.
-    pub fn needs<I, S>(self, tasks: I) -> TaskBuilder
-    where
-        I: IntoIterator<Item = S>,
-        S: Into<String>,
-    {
-        self.key("needs", list(tasks))
-    }
-
-    /// Sets the tasks of which one must have succeeded before.
-    pub fn needs_any<I, S>(self, tasks: I) -> TaskBuilder
-    where
-        I: IntoIterator<Item = S>,
-        S: Into<String>,
-    {
-        self.key("needs_any", list(tasks))
-    }
-
-    /// Sets an environment variable.
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> TaskBuilder {
-        add_env(&mut self.keys, name.into(), value.into());
-        self
-    }
-
-    /// Sets the folder that the task runs in.
-    pub fn dir(self, dir: impl Into<String>) -> TaskBuilder {
-        self.key("dir", text(dir))
-    }
-
-    /// Sets the interpreter of the script by its name.
-    pub fn shell(self, shell: impl Into<String>) -> TaskBuilder {
-        self.key("shell", text(shell))
-    }
-
-    /// Sets the longest time of an attempt, with a unit: `"10m"`.
-    pub fn timeout(self, timeout: impl Into<String>) -> TaskBuilder {
-        self.key("timeout", text(timeout))
-    }
-
-    /// Sets how many further attempts a failure gets.
-    pub fn retry(self, max: u32) -> TaskBuilder {
-        self.key("retry", plain(max))
-    }
-
-    /// Sets what a failure of this task does: `stop`, `isolate`, `kill` or `continue`.
-    pub fn fail(self, policy: impl Into<String>) -> TaskBuilder {
-        self.key("fail", text(policy))
-    }
-
-    /// Sets the exit codes that mean success.
-    pub fn ok_codes(self, codes: impl IntoIterator<Item = u8>) -> TaskBuilder {
-        self.key("ok_codes", node(Kind::List(codes.into_iter().map(plain).collect())))
-    }
-
-    /// Sets the text on the task's standard input.
-    pub fn stdin(self, stdin: impl Into<String>) -> TaskBuilder {
-        self.key("stdin", text(stdin))
-    }
-
-    /// Lets the task hold so many slots of a pool while it runs. It sees them in `$PYOCO_POOL_<NAME>`,
-    /// joined by `,`.
-    pub fn pool(mut self, name: impl Into<String>, slots: u32) -> TaskBuilder {
-        add_to_map(&mut self.keys, "pool", name.into(), plain(slots));
-        self
-    }
-
-    /// Lets the task hold so many slots of `jobs` while it runs; all of them where there are fewer.
-    pub fn cpus(self, cpus: u32) -> TaskBuilder {
-        self.resource("cpus", plain(cpus))
-    }
-
-    /// Sets how much memory the task asks of a cluster: `"2GiB"`.
-    pub fn memory(self, memory: impl Into<String>) -> TaskBuilder {
-        self.resource("memory", text(memory))
-    }
-
-    /// Sets how long the task runs at most, as it tells a cluster: `"1h"`.
-    pub fn time(self, time: impl Into<String>) -> TaskBuilder {
-        self.resource("time", text(time))
-    }
-
-    /// Sets how many graphics processors the task asks of a cluster.
-    pub fn gpus(self, gpus: u32) -> TaskBuilder {
-        self.resource("gpus", plain(gpus))
-    }
-
-    /// Sets what a worker of a server must have to take the task.
-    pub fn tags<I, S>(self, tags: I) -> TaskBuilder
-    where
-        I: IntoIterator<Item = S>,
-        S: Into<String>,
-    {
-        self.key("tags", list(tags))
-    }
-
-    /// Names the values that the task hands on by `$PYOCO_OUTPUT`.
-    pub fn outputs<I, S>(self, names: I) -> TaskBuilder
-    where
-        I: IntoIterator<Item = S>,
-        S: Into<String>,
-    {
-        self.key("outputs", list(names))
-    }
-
-    /// Makes the task's standard output a value with this name.
-    pub fn capture(self, name: impl Into<String>) -> TaskBuilder {
-        self.key("capture", text(name))
-    }
-
-    /// Names the files that the task leaves behind, as globs in its folder.
-    pub fn artifacts<I, S>(self, globs: I) -> TaskBuilder
-    where
-        I: IntoIterator<Item = S>,
-        S: Into<String>,
-    {
-        self.key("artifacts", list(globs))
-    }
-
-    /// Sets how the task is stopped when it must be: the first signal by its name (`"INT"`), and how
-    /// long after it SIGKILL follows.
-    pub fn kill(self, signal: impl Into<String>, after: impl Into<String>) -> TaskBuilder {
-        let keys = vec![entry("signal", text(signal)), entry("after", text(after))];
-        self.key("kill", node(Kind::Map(keys)))
-    }
-
-    /// Sets what the first level of a cancel does to the task: `finish` or `stop`.
-    pub fn on_cancel(self, what: impl Into<String>) -> TaskBuilder {
-        self.key("on_cancel", text(what))
-    }
-
-    /// Lets the task run alone, with the terminal as its own.
-    pub fn interactive(self) -> TaskBuilder {
-        self.key("interactive", plain(true))
-    }
-
-    fn resource(mut self, key: &str, value: Node<'static>) -> TaskBuilder {
-        add_to_map(&mut self.keys, "resources", key.to_owned(), value);
-        self
-    }
-
-    fn key(mut self, key: &'static str, value: Node<'static>) -> TaskBuilder {
         set(&mut self.keys, key, value);
         self
     }
@@ -426,12 +322,24 @@ fn add_to_map(
     name: String,
     value: Node<'static>,
 ) {
+    let entries = map_under(keys, key);
+    entries.retain(|entry| *entry.key != name);
+    entries.push(entry(name, value));
+}
+
+/// Returns the entries of the map under a key, which only this makes.
+fn map_under<'k>(
+    keys: &'k mut Vec<Entry<'static>>,
+    key: &'static str,
+) -> &'k mut Vec<Entry<'static>> {
     let at = keys.iter().position(|entry| entry.key == key).unwrap_or_else(|| {
         keys.push(entry(key, node(Kind::Map(Vec::new()))));
         keys.len() - 1
     });
-    if let Kind::Map(entries) = &mut keys[at].value.kind {
-        entries.retain(|entry| *entry.key != name);
-        entries.push(entry(name, value));
+    match &mut keys[at].value.kind {
+        Kind::Map(entries) => entries,
+        Kind::Null | Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Shared(_) => {
+            unreachable!("BUG: `{key}` is always a map here")
+        }
     }
 }
