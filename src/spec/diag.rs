@@ -12,6 +12,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::json;
 
 use super::Source;
+use super::codes;
 use super::secrets::Hidden;
 use super::spelling::in_toml;
 use super::tree::{LineIndex, Span};
@@ -35,7 +36,8 @@ pub enum Severity {
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
     pub(crate) severity: Severity,
-    pub(crate) code: &'static str,
+    /// Which kind it is: a name of the table of codes.
+    pub(crate) name: &'static str,
     pub(crate) message: String,
     /// The places, the first one being where it is; empty where there is none.
     pub(crate) labels: Vec<(Span, String)>,
@@ -46,14 +48,14 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// Makes an error.
-    pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
+    pub(crate) fn error(name: &'static str, message: impl Into<String>) -> Diagnostic {
         let (message, labels, help) = (shortened(message.into()), Vec::new(), Vec::new());
-        Diagnostic { severity: Severity::Error, code, message, labels, help, hidden: None }
+        Diagnostic { severity: Severity::Error, name, message, labels, help, hidden: None }
     }
 
     /// Makes a warning.
-    pub(crate) fn warning(code: &'static str, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, message) }
+    pub(crate) fn warning(name: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(name, message) }
     }
 
     /// Adds a place.
@@ -89,9 +91,14 @@ impl Diagnostic {
         self.severity
     }
 
-    /// Returns the stable short name of this kind of diagnostic, such as `unknown-key`.
+    /// Returns the stable code of this kind of diagnostic, such as `E0101`.
     pub fn code(&self) -> &'static str {
-        self.code
+        codes::of(self.name)
+    }
+
+    /// Returns the short name of this kind of diagnostic, such as `unknown-key`.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Returns what is wrong, on one line that is safe to show.
@@ -157,7 +164,7 @@ impl Diagnostics {
             return;
         }
         if let Some((span, _)) = diagnostic.labels.first()
-            && !self.seen.insert((*span, diagnostic.code, diagnostic.message.clone()))
+            && !self.seen.insert((*span, diagnostic.name, diagnostic.message.clone()))
         {
             return;
         }
@@ -272,7 +279,7 @@ fn summary(name: &str, diagnostics: &[Diagnostic]) -> String {
 }
 
 /// Returns the diagnostics as JSON: an array of
-/// `{severity, code, message, places: [{file, line, column, end_line, end_column, label}], help: []}`.
+/// `{severity, code, name, message, places: [{file, line, column, end_line, end_column, label}], help: []}`.
 pub fn report_json(source: Option<&Source>, diagnostics: &[Diagnostic]) -> serde_json::Value {
     let index = source.map(|source| LineIndex::new(&source.bytes));
     let place = |span: Span, label: &str| {
@@ -294,8 +301,8 @@ pub fn report_json(source: Option<&Source>, diagnostics: &[Diagnostic]) -> serde
         let labels = diagnostic.labels.iter();
         let places: Vec<_> = labels.filter_map(|(span, text)| place(*span, text)).collect();
         json!({
-            "severity": severity, "code": diagnostic.code, "message": diagnostic.message,
-            "places": places, "help": diagnostic.help,
+            "severity": severity, "code": diagnostic.code(), "name": diagnostic.name,
+            "message": diagnostic.message, "places": places, "help": diagnostic.help,
         })
     };
     diagnostics.iter().map(one).collect()
@@ -332,7 +339,8 @@ fn group<'a>(file: Option<&File<'a>>, diagnostic: &'a Diagnostic) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(level.primary_title(diagnostic.message()));
+    let mut group =
+        Group::with_title(level.primary_title(diagnostic.message()).id(diagnostic.code()));
     if let Some(file) = file {
         for (number, (span, label)) in diagnostic.labels.iter().enumerate() {
             let kind = match number {

@@ -5,6 +5,7 @@
 //! once. Nothing here knows a run, a terminal or an exit code.
 
 mod builder;
+mod codes;
 mod diag;
 mod dotenv;
 mod env_files;
