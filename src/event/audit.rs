@@ -350,7 +350,7 @@ impl<'a> Auditor<'a> {
         let stopped = last.is_some_and(|last| last.stopping.is_some());
         if finished.attempt == number && waits {
             if number == 0 {
-                self.never_started(name, state, reason)?;
+                self.never_started(finished.task, name, state, reason)?;
             } else {
                 let same = last.is_some_and(|last| last.reason.as_ref() == reason);
                 hold(state == TaskState::Failed && same, || {
@@ -372,7 +372,13 @@ impl<'a> Auditor<'a> {
         self.names_a_task(name, reason)
     }
 
-    fn never_started(&self, name: &str, state: TaskState, reason: Option<&Reason>) -> Verdict {
+    fn never_started(
+        &self,
+        id: TaskId,
+        name: &str,
+        state: TaskState,
+        reason: Option<&Reason>,
+    ) -> Verdict {
         let kind = reason.map_or("", Reason::kind);
         let fits = match state {
             TaskState::Skipped => {
@@ -382,14 +388,16 @@ impl<'a> Auditor<'a> {
                 )
             }
             TaskState::Cancelled => kind == "cancelled" && self.view.level().is_some(),
-            TaskState::Pending
-            | TaskState::Queued
-            | TaskState::Running
-            | TaskState::Succeeded
-            | TaskState::Failed => false,
+            // What it was to be told came to nothing.
+            TaskState::Failed => matches!(kind, "expression" | "missing_output"),
+            TaskState::Pending | TaskState::Queued | TaskState::Running | TaskState::Succeeded => {
+                false
+            }
         };
         hold(fits, || format!("`{name}` never started and is {state}({kind})"))?;
-        hold(state != TaskState::Skipped || self.view.level().is_none(), || {
+        // In `finally` an `if` is asked after a cancel too.
+        let is_asked = kind == "condition" && self.view.task(id).is_some_and(|task| task.finally);
+        hold(state != TaskState::Skipped || is_asked || self.view.level().is_none(), || {
             format!("`{name}` is SKIPPED after a cancel")
         })
     }

@@ -180,6 +180,11 @@ impl Diagnostics {
         }
     }
 
+    /// Returns whether one of this kind was said.
+    pub(crate) fn says(&self, code: &str) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.code == code)
+    }
+
     /// Returns whether there is an error.
     pub(crate) fn has_error(&self) -> bool {
         self.n_errors > 0

@@ -32,6 +32,7 @@ impl Log {
             needs_any: any.to_vec(),
             same_needs_as: None,
             finally: false,
+            after_ends: false,
         };
         let tasks = tasks.iter().enumerate().map(declare).collect();
         Log(Vec::new())

@@ -85,6 +85,8 @@ mod tests {
                 argv: Vec::new(),
                 argv_cut: false,
                 dir: None,
+                jobs: 1,
+                slots: Default::default(),
             })));
         }
         for (index, end) in ends.into_iter().enumerate() {

@@ -104,6 +104,7 @@ fn flow(sims: &[Sim], on_failure: OnFailure) -> Arc<Flow> {
             ..Options::default()
         }),
         member: None,
+        condition: None,
         line: 0,
         finally: sim.finally,
     };

@@ -120,7 +120,7 @@ fn both_syntaxes_make_the_same_flow() {
         let finally = flow.tasks().iter().map(Task::is_finally).collect::<Vec<_>>();
         assert_eq!(finally, [false, false, false, false, true, true]);
         assert_eq!(flow.needs(TaskId(5)), [TaskId(4)]);
-        let env = |pairs: &[(&str, &str)]| -> std::sync::Arc<[(Box<str>, Box<str>)]> {
+        let env = |pairs: &[(&str, &str)]| -> std::sync::Arc<[(Box<str>, Template)]> {
             pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
         };
         let base = [

@@ -73,20 +73,17 @@ fn a_wrong_matrix_says_what_to_write() {
             "5:13 matrix two members of the matrix are equal: x=a; take one out of `include`, or exclude the other",
         ],
     );
-    wrong(
-        "{x: \"${{ params.m }}\"}",
-        &["5:17 expression unknown param `m`; the params are `l`, `w`"],
-    );
+    wrong("{x: \"${{ params.m }}\"}", &["5:29 unknown-name unknown param `m`; there are `l`, `w`"]);
     wrong(
         "{x: \"${{ params.w }}\"}",
         &[
-            "5:17 expression `x` takes a list, and the param `w` is of type `int`; declare it as a list: `w: {type: list}`",
+            "5:22 expression-type `params.w` is no list; declare it as one: `params: {w: {type: list}}`",
         ],
     );
     wrong(
         "{x: \"a ${{ params.l }}\"}",
         &[
-            "5:17 expression `x` takes a list, or one whole `${{ params.NAME }}`; name a param of type `list`; what only a task can find out goes to an inner run: `\"$PYOCO_EXE\" run each.yaml -p names=@names.txt`",
+            "5:24 expression-type a value of `matrix` is a whole list; write a list, or `${{ params.NAME }}` of a `list` param, and nothing beside it",
         ],
     );
 }

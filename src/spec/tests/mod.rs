@@ -16,6 +16,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::graph::{Picture, draw};
+use crate::model::expr::Template;
 use crate::model::{
     Kill, ListId, Ms, OnCancel, OnFailure, OnTaskFailure, Options, Promises, Records, Retry,
     Secret, Shell, Size, Task, TaskId, Work,

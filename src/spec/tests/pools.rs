@@ -210,7 +210,7 @@ fn a_task_holds_slots_of_pools_that_there_are() {
     pool("{gpi: 1}", "4:22 unknown-pool unknown pool `gpi`; did you mean `gpu`?; write `gpu`");
     pool(
         "'${{ params.x }}'",
-        "4:21 not-yet expressions `${{ … }}` do not work yet in this version of pyoco; write the value itself, or let the script compute it",
+        "4:33 unknown-name unknown param `x`; declare it: `params: {x: DEFAULT}`",
     );
     wrong(
         "tasks: {a: {run: x, pool: gpu}}\n",
@@ -219,7 +219,7 @@ fn a_task_holds_slots_of_pools_that_there_are() {
     let toml = "[pools]\ngpu = 2\n[tasks.b]\nrun = 'x'\npool = 'gpu'\n[tasks.a]\nrun = 'x'\npool = {gpu = 3}\n";
     assert_eq!(
         short(toml, Syntax::Toml),
-        ["8:15 pool 3 slots of `gpu`, which has 2; write at most `gpu: 2`, or give the pool more"],
+        ["8:15 pool 3 slots of `gpu`, which has 2; write at most `gpu = 2`, or give the pool more"],
     );
     check(
         "pools: {gpu: 1}\ntasks:\n  a: {run: x, pool: {gpu: 2}}\n",

@@ -12,7 +12,7 @@ fn what_a_task_promises_is_read_in_both_syntaxes() {
         let expected = Promises {
             outputs: boxed(&["version", "long-name", "Version"]),
             capture: Some("version".into()),
-            artifacts: boxed(&["dist/*.txt", "/tmp/x", "../y/**"]),
+            artifacts: ["dist/*.txt", "/tmp/x", "../y/**"].map(Template::from).into(),
         };
         let promises = flow.task(TaskId(0)).options.promises.as_deref();
         assert_eq!(promises, Some(&expected));
@@ -72,7 +72,7 @@ fn wrong_types_are_explained() {
     assert_eq!(
         short("[tasks.a]\nrun = 'x'\noutputs = {a = 1}\ncapture = ''\n", Syntax::Toml),
         [
-            "3:11 wrong-type `outputs` takes a list, not a map; write `outputs: [name]`",
+            "3:11 wrong-type `outputs` takes a list, not a map; write `outputs = [\"name\"]`",
             "4:11 output-name `` cannot be the name of an output; use letters, digits, `_` and `-`, and begin with a letter or `_`",
         ]
     );
@@ -87,7 +87,7 @@ fn wrong_globs_are_explained() {
             "6:7 glob the glob `a**` has a `**` that does not stand alone between slashes; write `*` within a name, or `**/` for any number of folders",
             "7:7 glob the glob `x[1` has a `[` that begins no class of characters; write `[abc]` or `[a-z]`; `[[]` is the bracket itself",
             "8:7 glob the glob `*.{a,b}` has alternatives in braces, which globs here do not know; write an entry for each of them; `[{]` is the brace itself",
-            "9:7 not-yet expressions `${{ … }}` do not work yet in this version of pyoco; write the value itself, or let the script compute it",
+            "9:19 unknown-name unknown param `x`; declare it: `params: {x: DEFAULT}`",
             "11:7 twice `x` stands twice in `artifacts`; keep one of the two",
         ],
     );

@@ -15,7 +15,7 @@ fn values_are_checked() {
     );
     check(
         "timeout: ${{ params.t }}",
-        "4:14 not-yet expressions `${{ … }}` do not work yet in this version of pyoco; write the value itself, or let the script compute it",
+        "4:25 unknown-name unknown param `t`; declare it: `params: {t: DEFAULT}`",
     );
     check(
         "description: ${{ x }}",
