@@ -2,6 +2,7 @@
 
 mod check;
 mod exit;
+mod explain;
 mod graph;
 mod init;
 mod list;
@@ -52,6 +53,8 @@ enum Command {
     Init(init::InitArgs),
     /// Look back at runs, or cancel one.
     Runs(runs::RunsArgs),
+    /// Say more of a diagnostic's code, or of a key of the file.
+    Explain(explain::ExplainArgs),
     /// Print a JSON schema.
     Schema(schema::SchemaArgs),
     #[command(external_subcommand)]
@@ -98,6 +101,7 @@ fn command() -> Result<exit::Exit, exit::Failure> {
         Command::Graph(args) => graph::main(args),
         Command::Init(args) => init::main(args),
         Command::Runs(args) => runs::main(args),
+        Command::Explain(args) => explain::main(args),
         Command::Schema(args) => schema::main(args),
         Command::Other(words) => Err(other::refuse(words)),
     }

@@ -10,8 +10,8 @@ use super::run::is_file;
 use crate::model::escape;
 
 /// The commands that the command line has and this version does not.
-const LATER: [&str; 9] =
-    ["plan", "shell", "watch", "server", "worker", "import", "explain", "completions", "man"];
+const LATER: [&str; 8] =
+    ["plan", "shell", "watch", "server", "worker", "import", "completions", "man"];
 
 /// The least likeness of a word to a command that it was meant for.
 const LIKENESS: f64 = 0.75;

@@ -182,7 +182,7 @@ impl Diagnostics {
 
     /// Returns whether one of this kind was said.
     pub(crate) fn says(&self, code: &str) -> bool {
-        self.list.iter().any(|diagnostic| diagnostic.code == code)
+        self.list.iter().any(|diagnostic| diagnostic.name == code)
     }
 
     /// Returns whether there is an error.
@@ -192,12 +192,13 @@ impl Diagnostics {
 
     /// Returns them sorted by place.
     pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+        // First: what is spelt in another way would not be found.
+        if let Some(hidden) = &self.hidden {
+            self.list.iter_mut().for_each(|diagnostic| diagnostic.hide(hidden));
+        }
         if self.syntax == Syntax::Toml {
             let helps = self.list.iter_mut().flat_map(|diagnostic| &mut diagnostic.help);
             helps.for_each(|help| *help = in_toml(help).into_owned());
-        }
-        if let Some(hidden) = &self.hidden {
-            self.list.iter_mut().for_each(|diagnostic| diagnostic.hide(hidden));
         }
         self.list.sort_by_key(|diagnostic| {
             (diagnostic.labels.first().map(|(span, _)| span.start), diagnostic.severity)

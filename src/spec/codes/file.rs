@@ -126,8 +126,8 @@ pub(super) const CODES: &[Code] = &[
         mistake: "A list or a map stands where a key is wanted.",
         why: "A key is a word or a text. `{{ name }}` without quotes is, in YAML, a map inside a map.",
         fix: "Put quotes around the text.",
-        wrong: "tasks:\n  a: {run: {{ name }}}",
-        right: "tasks:\n  a: {run: 'echo {{ name }}'}",
+        wrong: "x-name: {{ name }}\ntasks:\n  a: echo hi",
+        right: "x-name: '{{ name }}'\ntasks:\n  a: echo hi",
     },
     Code {
         code: "E0015",

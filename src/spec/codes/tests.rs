@@ -7,7 +7,7 @@ use std::path::Path;
 use super::*;
 use crate::model::Syntax;
 use crate::spec::tests::source;
-use crate::spec::{load, report};
+use crate::spec::{Purpose, Settings, load_with, report};
 
 /// Returns the sources of this floor, those of tests apart.
 fn sources() -> String {
@@ -87,14 +87,16 @@ fn every_number_and_name_is_there_once_and_in_order() {
 
 #[test]
 fn every_example_shows_its_mistake_and_the_way_out() {
+    let settings = Settings { purpose: Purpose::Check, ..Settings::default() };
     for code in all().filter(|code| !code.wrong.is_empty()) {
         let syntax = if code.name.starts_with("toml") { Syntax::Toml } else { Syntax::Yaml };
         let wrong = source(&format!("{}\n", code.wrong), syntax);
-        let names: Vec<_> = load(&wrong).diagnostics.iter().map(|one| one.name()).collect();
-        let text = report(Some(&wrong), &load(&wrong).diagnostics, false);
+        let told = load_with(&wrong, &settings).diagnostics;
+        let names: Vec<_> = told.iter().map(|one| one.name()).collect();
+        let text = report(Some(&wrong), &told, false);
         assert_eq!(names, [code.name], "{}\n{text}", code.code);
         let right = source(&format!("{}\n", code.right), syntax);
-        let text = report(Some(&right), &load(&right).diagnostics, false);
+        let text = report(Some(&right), &load_with(&right, &settings).diagnostics, false);
         assert_eq!(text, "", "{}", code.code);
     }
 }

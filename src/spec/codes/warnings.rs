@@ -43,10 +43,10 @@ pub(super) const CODES: &[Code] = &[
         code: "W0005",
         name: "unused-output",
         mistake: "No other task of the file uses an output.",
-        why: "A value that nobody reads is often one whose reader misspells it, or was removed. It stands in the record of the run all the same.",
+        why: "A value that nobody reads is often one whose reader misspells it, or was removed. What a task hands on for which none waits is for the record of the run, and so is all in a file that reads no output: neither is a warning.",
         fix: "Use it (`${{ tasks.T.outputs.NAME }}`), or remove it from `outputs`.",
-        wrong: "tasks:\n  a: {run: make version, capture: version}",
-        right: "tasks:\n  a: {run: make version, capture: version}\n  b: {run: 'echo \"$V\"', needs: a, env: {V: '${{ tasks.a.outputs.version }}'}}",
+        wrong: "tasks:\n  a: {run: make info, outputs: [version, date]}\n  b: {run: 'echo \"$V\"', needs: a, env: {V: '${{ tasks.a.outputs.version }}'}}",
+        right: "tasks:\n  a: {run: make info, outputs: [version]}\n  b: {run: 'echo \"$V\"', needs: a, env: {V: '${{ tasks.a.outputs.version }}'}}",
     },
     Code {
         code: "W0006",

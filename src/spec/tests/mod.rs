@@ -2,6 +2,7 @@
 
 mod errors;
 mod flows;
+mod foreign;
 mod limits;
 mod maps;
 mod matrix;
