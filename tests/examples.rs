@@ -18,7 +18,7 @@ enum Ends {
 }
 
 /// Every file of the folder must stand here.
-const EXAMPLES: [(&str, Ends); 8] = [
+const EXAMPLES: [(&str, Ends); 9] = [
     ("cancel.yaml", Ends::With(0, "prepare import index report")),
     ("ci.yaml", Ends::NotRun),
     ("finally.yaml", Ends::With(0, "up test down tell")),

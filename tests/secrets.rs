@@ -497,3 +497,44 @@ fn a_file_that_is_broken_shows_no_value_either() {
         project.run(&["check", file]).exits(2).complains("***");
     }
 }
+
+#[test]
+fn an_output_can_be_a_secret_from_the_end_of_its_task_on() {
+    let project = Project::with(
+        "
+secrets: [tasks.login.outputs.token, tasks.ask.outputs.pin, HEADER]
+tasks:
+  login:
+    outputs: [token]
+    run: printf 'token=tok-%s\\n' 99aa77 >> \"$PYOCO_OUTPUT\"
+  ask: {capture: pin, run: printf '%s%s' 1a2b 3c4d; echo shown >&2}
+  use:
+    needs: [login, ask]
+    env: {T: '${{ tasks.login.outputs.token }}', HEADER: 'pre ${{ tasks.ask.outputs.pin }} post'}
+    run: |
+      case \"$T $HEADER\" in tok-9*7' pre '1*d' post') ;; *) exit 9 ;; esac
+      echo \"token $T\"
+      echo \"header $HEADER\" >&2
+      exit 3
+",
+    );
+    let run = project.run(&["run", "-j1"]).exits(1);
+    assert_eq!(run.stdout, "token ***\n");
+    assert!(run.stderr.contains("shown") && run.stderr.contains("header ***"), "{run:?}");
+    for value in ["tok-99aa77", "1a2b3c4d"] {
+        require_hidden(&project, &run, value);
+    }
+    let shown = project.run(&["runs", "show", "latest", "--json"]).exits(0).json();
+    assert_eq!(shown["tasks"][0]["outputs"]["token"], "***");
+    assert_eq!(project.record().log("ask", 1), b"shown\n");
+    // What names none is a mistake.
+    let wrong = |entry: &str, expected: &str| {
+        let project = Project::with(&format!(
+            "secrets: [\"{entry}\"]\ntasks: {{login: {{outputs: [token], run: x}}}}\n"
+        ));
+        project.run(&["check"]).exits(2).complains(expected);
+    };
+    wrong("tasks.login.outputs.tokn", "`login` promises no output `tokn`; did you mean `token`?");
+    wrong("tasks.logn.outputs.token", "unknown task `logn`; did you mean `login`?");
+    wrong("tasks.login.token", "`tasks.login.token` names no output of a task");
+}

@@ -91,7 +91,7 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
     let (env, stdin) = (std::mem::take(&mut command.env), command.stdin.take());
     let program = command.program.clone();
     let cannot = |error: io::Error| {
-        Reason::spawn(cut(&run.mask.text(&refusal(&program, &error)), MAX_REASON))
+        Reason::spawn(cut(&run.mask.now().text(&refusal(&program, &error)), MAX_REASON))
     };
     let mut loan = Loan::prepare(run, task, attempt)?;
     let expression = duct::cmd(&command.program, &command.arguments)
@@ -130,14 +130,14 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
             return Err(cannot(error));
         }
     };
-    let (argv, argv_cut) = argv(&command, &run.mask);
+    let (argv, argv_cut) = argv(&command, &run.mask.now());
     run.tell(Input::Started(Box::new(Started {
         task,
         attempt,
         pid: u32::try_from(pid.as_raw_nonzero().get()).ok(),
         argv,
         argv_cut,
-        dir: Some(cut(&run.mask.text(&command.dir.to_string_lossy()), MAX_ARGV).to_owned()),
+        dir: Some(cut(&run.mask.now().text(&command.dir.to_string_lossy()), MAX_ARGV).to_owned()),
     })));
     let Command { dir, output, globs, script: _script, .. } = command;
     Ok(Process { task, attempt, pid, handle, exit, pipes, dir, output, globs, loan, held, _script })
@@ -377,6 +377,8 @@ struct Output<'a> {
     masks: Option<Box<[MaskStream; 2]>>,
     /// The standard output as a value, where it is one.
     capture: Option<Capture>,
+    /// Whether that value is a secret, so that the standard output goes nowhere else.
+    hides_stdout: bool,
     /// How many bytes the task put out, and how many are kept of them without secrets.
     bytes: u64,
     n_kept: u64,
@@ -386,12 +388,14 @@ struct Output<'a> {
 impl<'a> Output<'a> {
     fn new(run: &'a Context, task: TaskId, attempt: u32) -> Output<'a> {
         let log = run.logs.open(run, task, attempt);
-        let masks =
-            (!run.mask.is_empty()).then(|| Box::new([run.mask.stream(), run.mask.stream()]));
+        let mask = run.mask.now();
+        let masks = (!mask.is_empty()).then(|| Box::new([mask.stream(), mask.stream()]));
         let promises = run.plan.flow.task(task).options.promises.as_deref();
-        let is_captured = promises.is_some_and(|promises| promises.capture.is_some());
-        let capture = is_captured.then(Capture::default);
-        Output { run, log, masks, capture, bytes: 0, n_kept: 0, tail: Vec::new() }
+        let captured = promises.and_then(|promises| promises.capture.as_deref());
+        let hides_stdout =
+            captured.is_some_and(|output| run.plan.flow.is_secret_output(task, output));
+        let capture = captured.map(|_| Capture::default());
+        Output { run, log, masks, capture, hides_stdout, bytes: 0, n_kept: 0, tail: Vec::new() }
     }
 
     /// Reads once from a pipe that is ready; returns whether there can be more.
@@ -403,7 +407,9 @@ impl<'a> Output<'a> {
                 if let (Stream::Out, Some(capture)) = (stream, &mut self.capture) {
                     capture.take(&buffer[..n]);
                 }
-                self.mask(stream, &buffer[..n]);
+                if !(self.hides_stdout && stream == Stream::Out) {
+                    self.mask(stream, &buffer[..n]);
+                }
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => true,

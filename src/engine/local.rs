@@ -17,11 +17,12 @@ use super::foreground::Terminal;
 use super::group::Groups;
 use super::leaks::Drains;
 use super::logs::Logs;
+use super::mask::RunMask;
 use super::results::OutputFolder;
 use super::shared::Message;
 use super::{Surroundings, attempt, lock, post_mortem};
 use crate::event::{QueueBackend, QueueItem, RunLog, StoreError};
-use crate::model::{CancelToken, Flow, Mask, Reason, RunId, RunStatus, Size, TaskId, escape};
+use crate::model::{CancelToken, Flow, Reason, RunId, RunStatus, Size, TaskId, escape};
 use crate::scheduler::{Ended, Executor, Given, Input, Overdue, Plan, Results};
 
 /// The longest value of an environment variable of ours: the kernel takes 128 KiB with its name.
@@ -38,7 +39,7 @@ pub(super) struct Context {
     pub(super) parent: Option<RunId>,
     pub(super) surroundings: Arc<Surroundings>,
     /// What must not be read in anything that the run leaves behind.
-    pub(super) mask: Arc<Mask>,
+    pub(super) mask: Arc<RunMask>,
     pub(super) log: Arc<dyn RunLog>,
     /// How much output is read at once.
     pub(super) piece: usize,
@@ -76,7 +77,7 @@ pub(super) struct ContextParts {
     pub(super) plan: Plan,
     pub(super) dir: PathBuf,
     pub(super) surroundings: Arc<Surroundings>,
-    pub(super) mask: Arc<Mask>,
+    pub(super) mask: Arc<RunMask>,
     pub(super) log: Arc<dyn RunLog>,
     pub(super) max_log: Size,
     pub(super) console: ConsoleSender,
@@ -124,7 +125,7 @@ impl Context {
 
     /// Tells people something, without secrets and on one line.
     pub(super) fn notice(&self, text: &str) {
-        self.console.notice(escape(&self.mask.text(text)).into_owned());
+        self.console.notice(escape(&self.mask.now().text(text)).into_owned());
     }
 
     /// Hands a thread's panic to the runner, which kills what runs and goes on with the panic. Once the
@@ -162,7 +163,7 @@ impl Context {
         }
         if !self.has_log_trouble.swap(true, Ordering::SeqCst) {
             let text = format!("output is not kept: {error}; the tasks go on");
-            self.console.notice(self.mask.text(&text).into_owned());
+            self.console.notice(self.mask.now().text(&text).into_owned());
         }
     }
 
@@ -170,7 +171,7 @@ impl Context {
     pub(super) fn record_broke(&self, error: &StoreError) {
         if !self.has_record_trouble.swap(true, Ordering::SeqCst) {
             let text = format!("the record is not complete: {error}; the tasks go on");
-            self.console.notice(escape(&self.mask.text(&text)).into_owned());
+            self.console.notice(escape(&self.mask.now().text(&text)).into_owned());
         }
     }
 

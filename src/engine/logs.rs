@@ -70,7 +70,7 @@ impl Logs {
     pub(super) fn say(&self, run: &Context, task: TaskId, attempt: u32, text: &str) {
         let log = lock(&self.0).get(&(task, attempt)).cloned();
         if let Some(log) = log {
-            log.keep(run, Stream::Pyoco, run.mask.text(text).as_bytes());
+            log.keep(run, Stream::Pyoco, run.mask.now().text(text).as_bytes());
         }
     }
 }

@@ -11,11 +11,12 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::Surroundings;
+use super::{Surroundings, lock};
 use crate::event::{CancelRequest, Measured, RunNoted, RunStarted, open_regular};
-use crate::model::{MIN_SECRET, Mask, Reason, Secrets, Slots, variable};
-use crate::scheduler::{Ended, Fault, Input, Plan, Results, Started};
+use crate::model::{Flow, MASKED, MIN_SECRET, Mask, Reason, Secrets, Slots, variable};
+use crate::scheduler::{Ended, Fault, Given, Input, Plan, Results, Started};
 
 /// The most that is looked through of a file of a few lines.
 const MAX_BLANKED: u64 = 64 << 20;
@@ -24,11 +25,65 @@ pub(super) const SECRETS: &str = "PYOCO_SECRETS";
 /// How many names a warning shows.
 const MAX_NAMES: usize = 8;
 
-/// Returns what masks all values that tasks of this flow can see under the names of its secrets.
-pub(super) fn mask_of(plan: &Plan, surroundings: &Surroundings) -> Mask {
-    let env = surroundings.env.iter().chain(plan.env.iter());
-    secrets_of(plan, surroundings)
-        .mask(env.map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+/// What masks the secrets of a run. It grows: what a task hands on as a secret is masked from its end
+/// on, and a variable that is made of that from the start of its task.
+pub(super) struct RunMask {
+    now: RwLock<Arc<Mask>>,
+    values: Mutex<Vec<Vec<u8>>>,
+}
+
+impl RunMask {
+    /// Takes all values that tasks of this flow can see under the names of its secrets.
+    pub(super) fn new(plan: &Plan, surroundings: &Surroundings) -> RunMask {
+        let env = surroundings.env.iter().chain(plan.env.iter());
+        let env = env.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let values = secrets_of(plan, surroundings).values(env);
+        RunMask { now: RwLock::new(Arc::new(Mask::new(&values))), values: Mutex::new(values) }
+    }
+
+    /// Returns what masks all that is known now.
+    pub(super) fn now(&self) -> Arc<Mask> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Masks further values from now on.
+    pub(super) fn add<'v>(&self, more: impl IntoIterator<Item = &'v [u8]>) {
+        let mut values = lock(&self.values);
+        let n_before = values.len();
+        for value in more {
+            if !values.iter().any(|known| known == value) {
+                values.push(value.to_vec());
+            }
+        }
+        if values.len() > n_before {
+            let mask = Arc::new(Mask::new(&*values));
+            *self.now.write().unwrap_or_else(PoisonError::into_inner) = mask;
+        }
+    }
+
+    /// Adds the values that an input brings as secrets; what is too short to be masked elsewhere is not
+    /// shown as an output all the same.
+    pub(super) fn learn(&self, flow: &Flow, input: &mut Input) {
+        let Input::Ended(ended) = input else { return };
+        let Ok(results) = &mut ended.results else { return };
+        for output in &mut results.outputs {
+            if flow.is_secret_output(ended.task, &output.name) {
+                self.add([output.value.as_bytes()]);
+                output.shown = Some(MASKED.into());
+            }
+        }
+    }
+
+    /// Adds the secrets among the variables that an attempt is given.
+    pub(super) fn learn_given(&self, flow: &Flow, given: &Given) {
+        let secrets = &flow.secrets().0;
+        let Some(resolved) = given.resolved.as_deref().filter(|_| !secrets.is_empty()) else {
+            return;
+        };
+        let is_secret = |name: &str| secrets.iter().any(|secret| *secret.name == *name);
+        let values = resolved.env.iter().filter(|(name, _)| is_secret(name));
+        self.add(values.map(|(_, value)| value.as_bytes()));
+    }
 }
 
 /// Returns the flow's secrets and those of the runs that it runs in: what their tasks hand on.
@@ -130,7 +185,9 @@ pub(super) fn mask_input(mask: &Mask, input: &mut Input) {
 fn mask_results(mask: &Mask, results: &mut Results) {
     let Results { outputs, artifacts } = results;
     for output in outputs {
-        if let Cow::Owned(masked) = mask.text(&output.value) {
+        if output.shown.is_none()
+            && let Cow::Owned(masked) = mask.text(&output.value)
+        {
             output.shown = Some(masked.into());
         }
     }

@@ -89,7 +89,7 @@ enum News {
 fn words(run: &Context, overdue: Overdue, signal: i32, leader: Pid) -> String {
     let leader_pid = leader.as_raw_nonzero().get().cast_unsigned();
     let (news, seen) = mpsc::channel();
-    let mask = run.mask.clone();
+    let mask = run.mask.now();
     let sight = match thread("processes", move || look(leader, &mask, &news)) {
         Ok(()) => gather(&seen, Instant::now() + LOOK_AT_MOST),
         Err(error) => Sight { shown: Some(Err(error.to_string())), ..Sight::default() },

@@ -117,8 +117,11 @@ impl Runner {
     }
 
     fn decide(&self, mut input: Input, decisions: &mut Decisions) {
-        if !self.shared.context.mask.is_empty() {
-            mask_input(&self.shared.context.mask, &mut input);
+        let context = &self.shared.context;
+        context.mask.learn(&context.plan.flow, &mut input);
+        let mask = context.mask.now();
+        if !mask.is_empty() {
+            mask_input(&mask, &mut input);
         }
         let now = self.shared.context.clock.now();
         lock(&self.shared.scheduler).handle(now, input, decisions);
@@ -155,7 +158,7 @@ impl Runner {
         // before the runner hears of it.
         let requests = std::mem::take(&mut *lock(&self.shared.requests));
         for (mut request, origin) in requests {
-            mask_request(&self.shared.context.mask, &mut request);
+            mask_request(&self.shared.context.mask.now(), &mut request);
             if origin == Origin::Inside {
                 self.write_cancel_file(&request);
             }
@@ -254,6 +257,8 @@ impl Runner {
         for action in decisions.actions.drain(..) {
             match action {
                 Action::Spawn { task, attempt, given } => {
+                    let context = &self.shared.context;
+                    context.mask.learn_given(&context.plan.flow, &given);
                     self.executor.spawn(task, attempt, given);
                 }
                 Action::Signal { task, attempt, signal, overdue: None } => {

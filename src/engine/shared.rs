@@ -111,7 +111,7 @@ impl Shared {
 
     /// Takes the secrets out of the run's file `cancel`, whoever wrote them there.
     pub(super) fn blank_cancel_file(&self) {
-        let mask = &self.context.mask;
+        let mask = &self.context.mask.now();
         if mask.is_empty() {
             return;
         }

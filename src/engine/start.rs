@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use super::clock::Clock;
 use super::console;
 use super::local::{Context, ContextParts, LocalExecutor, base_env};
-use super::mask::{listed, mask_of, warnings};
+use super::mask::{RunMask, listed, warnings};
 use super::runner::{Closer, Runner, RunnerParts};
 use super::shared::{Origin, Shared};
 use super::watchdog::Watch;
@@ -28,8 +28,8 @@ pub(super) struct Order {
 /// Starts a run; returns when its record exists.
 pub(super) fn start(mut order: Order, store: &dyn StateStore) -> Result<Arc<Shared>, StartError> {
     let run_id = RunId::fresh();
-    let mask = Arc::new(mask_of(&order.plan, &order.surroundings));
-    let log = make_record(store, run_id, &order.plan, &mut order.options, &mask)?;
+    let mask = Arc::new(RunMask::new(&order.plan, &order.surroundings));
+    let log = make_record(store, run_id, &order.plan, &mut order.options, &mask.now())?;
     begin(run_id, log, order, mask).inspect_err(|_| {
         // A run that never began leaves no record; where it cannot be removed it is a LOST one.
         let _ = store.discard(run_id);
@@ -41,7 +41,7 @@ fn begin(
     run_id: RunId,
     log: Arc<dyn RunLog>,
     order: Order,
-    mask: Arc<Mask>,
+    mask: Arc<RunMask>,
 ) -> Result<Arc<Shared>, StartError> {
     let Order { mut plan, mut options, queue, surroundings, watch } = order;
     plan.inherited = base_env(&plan.flow, &surroundings.env).into();

@@ -8,7 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::expr::{Condition, Name, Template};
-use super::{Mask, Member, Ms, Param, Pool, PoolNeeds, Resources, SIGTERM, Size, Slots, TaskId};
+use super::{
+    ListId, Lists, Mask, Member, Ms, Param, Pool, PoolNeeds, Resources, SIGTERM, Size, Slots,
+    TaskId,
+};
 
 /// A checked workflow.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub struct Flow {
     pub(crate) pools: Arc<[Pool]>,
     pub(crate) on_failure: OnFailure,
     pub(crate) secrets: Secrets,
+    /// The outputs of tasks that are secrets, by their places in the file.
+    pub(crate) secret_outputs: Arc<[(TaskId, Box<str>)]>,
     pub(crate) params: Vec<Param>,
     /// What the file's `env_file` holds: it gives way to whatever the caller's environment has.
     pub(crate) env_below: Arc<[(Box<str>, Box<str>)]>,
@@ -65,6 +70,7 @@ impl Flow {
             pools: Arc::clone(&self.pools),
             on_failure: self.on_failure,
             secrets: self.secrets.clone(),
+            secret_outputs: self.secret_outputs.clone(),
             params: self.params.clone(),
             env_below: self.env_below.clone(),
             inherit_env: self.inherit_env.clone(),
@@ -87,6 +93,12 @@ impl Flow {
     /// Returns what must not be read in what the flow leaves behind.
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
+    }
+
+    /// Returns whether an output of a task is a secret.
+    pub(crate) fn is_secret_output(&self, task: TaskId, output: &str) -> bool {
+        let mut secrets = self.secret_outputs.iter();
+        secrets.any(|(id, name)| **name == *output && self.named(*id) == Some(task))
     }
 
     /// Returns what its caller may choose, in file order.
@@ -208,14 +220,22 @@ impl Secrets {
         &self,
         env: impl IntoIterator<Item = (N, V)>,
     ) -> Mask {
+        Mask::new(self.values(env))
+    }
+
+    /// Returns the values that the file sets and those of this environment.
+    pub fn values<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &self,
+        env: impl IntoIterator<Item = (N, V)>,
+    ) -> Vec<Vec<u8>> {
         if self.0.is_empty() {
-            return Mask::default();
+            return Vec::new();
         }
         let names: HashSet<&[u8]> = self.0.iter().map(|secret| secret.name.as_bytes()).collect();
         let inherited = env.into_iter().filter(|(name, _)| names.contains(name.as_ref()));
         let inherited = inherited.map(|(_, value)| value.as_ref().to_vec());
         let set = self.0.iter().flat_map(|secret| &secret.values);
-        Mask::new(inherited.chain(set.map(|value| value.as_bytes().to_vec())))
+        inherited.chain(set.map(|value| value.as_bytes().to_vec())).collect()
     }
 }
 
@@ -544,65 +564,4 @@ pub enum OnCancel {
     Finish,
     /// It is stopped as its `kill` says.
     Stop,
-}
-
-/// Names one of a flow's [`Lists`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ListId(pub u32);
-
-impl ListId {
-    /// The empty list, which every flow has.
-    pub const EMPTY: ListId = ListId(0);
-
-    /// Returns the id as an index.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// The lists of tasks that tasks need: each different list is kept once.
-///
-/// Two full layers of a thousand tasks are a million edges but one list; every walk over the graph
-/// goes from tasks to lists and on to tasks, and so costs what the lists cost.
-#[derive(Clone, Debug)]
-pub struct Lists {
-    offsets: Vec<u32>,
-    items: Vec<TaskId>,
-}
-
-impl Default for Lists {
-    fn default() -> Lists {
-        Lists { offsets: vec![0, 0], items: Vec::new() }
-    }
-}
-
-impl Lists {
-    /// Adds a list that is not there yet; returns its id.
-    pub(crate) fn push(&mut self, list: &[TaskId]) -> ListId {
-        let id = ListId(u32::try_from(self.len()).expect("fewer lists than tasks"));
-        self.items.extend_from_slice(list);
-        self.offsets.push(u32::try_from(self.items.len()).expect("fewer than 2^32 edges"));
-        id
-    }
-
-    /// Returns the tasks in a list, in the order in which they were written, each once.
-    pub fn get(&self, id: ListId) -> &[TaskId] {
-        let (start, end) = (self.offsets[id.index()], self.offsets[id.index() + 1]);
-        &self.items[start as usize..end as usize]
-    }
-
-    /// Returns how many lists there are, the empty one included.
-    pub fn len(&self) -> usize {
-        self.offsets.len() - 1
-    }
-
-    /// Returns whether there is no list but the empty one.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 1
-    }
-
-    /// Returns all ids.
-    pub fn ids(&self) -> impl Iterator<Item = ListId> + Clone + use<> {
-        (0..self.len() as u32).map(ListId)
-    }
 }

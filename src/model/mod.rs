@@ -6,6 +6,7 @@ pub mod expr;
 mod flow;
 mod glob;
 mod id;
+mod lists;
 mod mask;
 #[cfg(test)]
 mod mask_tests;
@@ -20,10 +21,11 @@ mod time;
 pub use self::glob::{Glob, GlobPart};
 pub(crate) use flow::Part;
 pub use flow::{
-    Flow, InheritEnv, Kill, ListId, Lists, OnCancel, OnFailure, OnTaskFailure, Options, Promises,
-    Records, Retry, Secret, Secrets, Shell, Syntax, Task, Work,
+    Flow, InheritEnv, Kill, OnCancel, OnFailure, OnTaskFailure, Options, Promises, Records, Retry,
+    Secret, Secrets, Shell, Syntax, Task, Work,
 };
 pub use id::{BadRunId, RunId, TaskId};
+pub use lists::{ListId, Lists};
 pub use mask::{MASKED, MIN_SECRET, Mask, MaskStream};
 pub(crate) use member::entry_length;
 pub use member::{EntryName, Member};

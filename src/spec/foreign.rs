@@ -32,10 +32,8 @@ fn own_words(entry: &Entry<'_>, word: &Word) -> Option<String> {
         "tags" => pair("tags", list(node)),
         "jobs" => pair("jobs", Some(number(node)?.to_owned())),
         "dir" | "description" => pair(word.key, Some(text(node.scalar()?)?)),
-        "env_file" => match node.kind() {
-            Kind::List(_) => pair("env_file", list(node)),
-            _ => pair("env_file", Some(text(node.scalar()?)?)),
-        },
+        "env_file" if matches!(node.kind(), Kind::List(_)) => pair("env_file", list(node)),
+        "env_file" => pair("env_file", Some(text(node.scalar()?)?)),
         _ => None,
     }
 }
@@ -51,24 +49,20 @@ fn number<'n>(node: &'n Node<'_>) -> Option<&'n str> {
 
 /// Names of tasks: a word, a list, or a map of which the keys are the names.
 fn names(node: &Node<'_>) -> Option<String> {
-    let name = |item: &Node<'_>| match item.kind() {
-        // `- task: build`, `- job: build`
-        Kind::Map(entries) => {
-            let named = entries.iter().find(|one| ["task", "job", "name"].contains(&&*one.key))?;
-            text(named.value.scalar()?)
-        }
-        _ => text(item.scalar()?),
-    };
-    if let Kind::Map(entries) = node.kind() {
+    if let Some(entries) = node.map() {
         let names: Option<Vec<_>> = entries.iter().map(|entry| text(&entry.key)).collect();
         return joined(&names?);
     }
-    let names: Option<Vec<_>> = node.items().iter().map(name).collect();
-    match (node.kind(), &*names?) {
-        (Kind::List(_), names) => joined(names),
-        (_, [name]) => Some(name.clone()),
-        _ => None,
+    // `- task: build`, `- job: build`
+    let named = |item: &Node<'_>| {
+        let inner = ["task", "job", "name"].iter().find_map(|key| child(item, key));
+        text(inner.unwrap_or(item).scalar()?)
+    };
+    if !matches!(node.kind(), Kind::List(_)) {
+        return named(node);
     }
+    let names: Option<Vec<_>> = node.items().iter().map(named).collect();
+    joined(&names?)
 }
 
 fn joined(items: &[String]) -> Option<String> {
@@ -83,31 +77,25 @@ fn list(node: &Node<'_>) -> Option<String> {
 }
 
 fn tasks(node: &Node<'_>) -> Option<String> {
-    match node.kind() {
-        Kind::Map(entries) => {
-            let first = text(&entries.first()?.key)?;
-            Some(format!("write `tasks:`, with `{first}` and the others below it"))
-        }
-        Kind::List(items) => {
-            let first = items.first()?;
-            let named = ["name", "id", "task"].iter().find_map(|key| child(first, key));
-            let name = named.unwrap_or(first).scalar()?;
-            let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-            let name: String = name.chars().map(|c| if is_word(c) { c } else { '-' }).collect();
-            let name = name.trim_matches('-');
-            if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || name.len() > LONGEST {
-                return None;
-            }
-            let keys = ["run", "command", "script", "cmd"];
-            let script = keys.iter().find_map(|key| child(first, key)?.scalar());
-            let script = script.and_then(text).unwrap_or_else(|| "SCRIPT".to_owned());
-            Some(format!(
-                "write `tasks: {{{}: {script}}}`, and the others beside it; what waits says `needs`",
-                name.to_lowercase()
-            ))
-        }
-        _ => None,
+    if let Some(entries) = node.map() {
+        let first = text(&entries.first()?.key)?;
+        return Some(format!("write `tasks:`, with `{first}` and the others below it"));
     }
+    let first = node.items().first()?;
+    let named = ["name", "id", "task"].iter().find_map(|key| child(first, key));
+    let name = named.unwrap_or(first).scalar()?;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let name: String = name.chars().map(|c| if is_word(c) { c } else { '-' }).collect();
+    let name = name.trim_matches('-').to_lowercase();
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || name.len() > LONGEST {
+        return None;
+    }
+    let keys = ["run", "command", "script", "cmd"];
+    let script = keys.iter().find_map(|key| child(first, key)?.scalar());
+    let script = script.and_then(text).unwrap_or_else(|| "SCRIPT".to_owned());
+    Some(format!(
+        "write `tasks: {{{name}: {script}}}`, and the others beside it; what waits says `needs`"
+    ))
 }
 
 /// A script, its lines, or a program with its arguments.
@@ -213,7 +201,9 @@ fn params(node: &Node<'_>) -> Option<String> {
                 format!("{{{}}}", parts?.join(", "))
             }
             Kind::Null => "\"\"".to_owned(),
-            _ => flow_text(&entry.value)?,
+            Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Shared(_) => {
+                flow_text(&entry.value)?
+            }
         };
         Some(format!("{}: {value}", text(&entry.key)?))
     };

@@ -136,6 +136,8 @@ fn flow(
     let tasks = tasks(&names, &mut reader, &mut pools, &needs, &line_of, found);
     let pools = pools.finish(found);
     let secrets = secrets::with_files(listed, &reader.env_files.seen);
+    let secrets = secrets::with_templates(secrets, &tasks);
+    let secret_outputs = secrets::outputs(map, &names, found);
     let flow = Flow {
         name: name.unwrap_or(origin.default_name),
         description,
@@ -151,6 +153,7 @@ fn flow(
         pools,
         on_failure: on_failure.unwrap_or_default(),
         secrets,
+        secret_outputs: secret_outputs.into(),
         params,
         env_below: env_below.into_iter().filter_map(literal).collect(),
         inherit_env: inherit_env.unwrap_or_default(),

@@ -10,10 +10,12 @@ use std::sync::Arc;
 use super::diag::{Diagnostic, Diagnostics};
 use super::dotenv::Variable;
 use super::hints::suggest;
+use super::names::{Asker, Names};
+use super::scope::promised;
 use super::settings::{Given, Settings};
 use super::tree::{Entry, Kind, Node, Span};
 use super::{toml, values, yaml};
-use crate::model::{MASKED, MIN_SECRET, Mask, Secret, Secrets, Syntax};
+use crate::model::{MASKED, MIN_SECRET, Mask, Options, Secret, Secrets, Syntax, Task, TaskId};
 
 /// The most that the values in a file may hold together: the system gives no task more by far.
 const MAX_VALUES: usize = 2 << 20;
@@ -71,6 +73,9 @@ pub(crate) fn read(root: &[Entry<'_>], settings: &Settings, found: &mut Diagnost
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut secrets: Vec<(Secret, Span)> = Vec::new();
     for item in items {
+        if item.scalar().is_some_and(|name| output_entry(name).is_some()) {
+            continue; // what a task hands on has no value yet
+        }
         let Some(name) = name(item, params, found) else { continue };
         places.entry(name).or_insert_with(|| {
             secrets.push((Secret { name: name.into(), values: Vec::new() }, item.span));
@@ -82,6 +87,9 @@ pub(crate) fn read(root: &[Entry<'_>], settings: &Settings, found: &mut Diagnost
     for variable in envs(root) {
         let Some(place) = places.get(&*variable.key) else { continue };
         let Some(value) = variable.value.scalar() else { continue };
+        if value.contains("${{") {
+            continue; // what comes of it is known later
+        }
         let (secret, span) = &mut secrets[*place];
         hidden.spans.push(own_place(&variable.value).span);
         if secret.values.last().is_some_and(|last| **last == *value) {
@@ -153,6 +161,69 @@ fn values_of_param(
     (values, spans)
 }
 
+/// Returns the task and the output that an entry names: `tasks.login.outputs.token`, or
+/// `tasks['login[site=a]'].outputs.token`.
+fn output_entry(entry: &str) -> Option<(&str, &str)> {
+    let (task, output) = match entry.strip_prefix("tasks['") {
+        Some(rest) => rest.split_once("'].outputs.")?,
+        None => entry.strip_prefix("tasks.")?.split_once(".outputs.")?,
+    };
+    (!task.is_empty() && !output.is_empty()).then_some((task, output))
+}
+
+/// Returns the outputs of tasks that are secrets.
+pub(crate) fn outputs(
+    root: &[Entry<'_>],
+    names: &Names<'_>,
+    found: &mut Diagnostics,
+) -> Vec<(TaskId, Box<str>)> {
+    let Some(entry) = child(root, "secrets") else { return Vec::new() };
+    let mut outputs = Vec::new();
+    for item in entry.value.items() {
+        let Some((task, output)) = item.scalar().and_then(output_entry) else { continue };
+        let tasks = match names.find(task, Asker::Anybody) {
+            Ok(tasks) => tasks,
+            Err(wrong) => {
+                found.push(wrong.at(item.span));
+                continue;
+            }
+        };
+        for id in tasks.iter() {
+            let promised = promised(names.tasks[id.index()].entry);
+            if !promised.contains(&output) {
+                let near = suggest(output, promised.iter().copied());
+                let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                let message = format!("`{task}` promises no output `{output}`{near}");
+                let help = "name it in `outputs` or `capture` of that task";
+                found.push(Diagnostic::error("no-output", message).at(item.span).help(help));
+                break;
+            }
+            outputs.push((id, output.into()));
+        }
+    }
+    outputs
+}
+
+/// Adds what the variables of tasks come to that are made of expressions, as far as it is known.
+pub(crate) fn with_templates(secrets: Secrets, tasks: &[Task]) -> Secrets {
+    let mut all: Vec<Secret> = secrets.0.to_vec();
+    let mut last: Option<&Arc<Options>> = None;
+    for options in tasks.iter().map(|task| &task.options) {
+        if all.is_empty() || last.replace(options).is_some_and(|last| Arc::ptr_eq(last, options)) {
+            continue;
+        }
+        for (name, value) in options.env.iter() {
+            if let Some(value) = value.constant()
+                && let Some(secret) = all.iter_mut().find(|secret| secret.name == *name)
+                && !secret.values.iter().any(|other| **other == *value)
+            {
+                secret.values.push(value.into());
+            }
+        }
+    }
+    Secrets(all.into())
+}
+
 /// Adds what files of variables set the secrets to.
 pub(crate) fn with_files(secrets: Secrets, files: &[Rc<[Variable]>]) -> Secrets {
     if secrets.0.is_empty() || files.is_empty() {
@@ -186,12 +257,8 @@ fn name<'n>(item: &'n Node<'_>, params: &[Entry<'_>], found: &mut Diagnostics) -
         return None;
     }
     if name.starts_with("tasks.") || name.starts_with("tasks[") {
-        let message = format!("`{name}` in `secrets` does not work yet in this version of pyoco");
-        found.push(
-            Diagnostic::error("not-yet", message)
-                .at(item.span)
-                .help("name an environment variable, or remove the entry"),
-        );
+        let message = format!("`{name}` names no output of a task");
+        found.push(wrong(message).help("write `tasks.NAME.outputs.OUTPUT`"));
         return None;
     }
     let bare = name.trim_start_matches("${{").trim_end_matches("}}").trim();

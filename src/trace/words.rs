@@ -60,29 +60,52 @@ pub(super) fn count(count: usize, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
-/// Returns the first `most` of the names and how many are left out: `a, b, c and 9 more`.
+/// Returns the first `most` of the names and how many are left out: `a, b, c and 9 more`. Where there
+/// are too many, members of a matrix that stand side by side are one: `test ×6`.
 pub(super) fn names<'a>(names: impl Iterator<Item = &'a str>, most: usize) -> String {
-    let mut shown = String::new();
-    let mut left_out = 0;
-    for (index, name) in names.enumerate() {
-        if index >= most {
-            left_out += 1;
-            continue;
-        }
-        if index > 0 {
-            shown.push_str(", ");
-        }
-        shown.push_str(&escape(name));
+    let names: Vec<&str> = names.collect();
+    let mut shown: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < names.len() && shown.len() < most {
+        let same = if names.len() > most { n_members(&names[at..]) } else { 1 };
+        shown.push(match names[at].split_once('[') {
+            Some((base, _)) if same > 1 => format!("{} ×{same}", escape(base)),
+            Some(_) | None => escape(names[at]).into_owned(),
+        });
+        at += same;
     }
-    if left_out > 0 {
-        shown.push_str(&format!(" and {left_out} more"));
+    let mut shown = shown.join(", ");
+    if at < names.len() {
+        shown.push_str(&format!(" and {} more", names.len() - at));
     }
     shown
+}
+
+/// Returns how many names at the beginning are members of one matrix; 1 where the first is none.
+fn n_members(names: &[&str]) -> usize {
+    let base = |name: &str| name.split_once('[').map(|(base, _)| base.to_owned());
+    match base(names[0]) {
+        Some(first) => {
+            names.iter().take_while(|name| base(name).as_deref() == Some(&*first)).count()
+        }
+        None => 1,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn members_are_folded_where_there_are_too_many_names() {
+        let all = ["a", "t[x=1]", "t[x=2]", "t[x=3]", "b", "u[x=1]", "c"];
+        let shown = |n: usize, most: usize| names(all[..n].iter().copied(), most);
+        assert_eq!(shown(4, 4), "a, t[x=1], t[x=2], t[x=3]");
+        assert_eq!(shown(4, 3), "a, t ×3");
+        assert_eq!(shown(7, 3), "a, t ×3, b and 2 more");
+        assert_eq!(shown(7, 5), "a, t ×3, b, u[x=1], c");
+        assert_eq!(shown(0, 3), "");
+    }
 
     #[test]
     fn logfmt_values_are_quoted_where_they_must_be() {

@@ -12,7 +12,34 @@ pub(super) fn map_of(takes: Type) -> Option<Place> {
         Type::Records => Some(Place::Records),
         Type::Params => Some(Place::Param),
         Type::Resources => Some(Place::Resources),
-        _ => None,
+        Type::Version
+        | Type::Text
+        | Type::FlowName
+        | Type::Notation
+        | Type::Env
+        | Type::Words(_)
+        | Type::Names
+        | Type::WordList
+        | Type::EnvNames
+        | Type::Int(..)
+        | Type::Ints(..)
+        | Type::Factor
+        | Type::Bool
+        | Type::Duration
+        | Type::Shell
+        | Type::Signal
+        | Type::Size
+        | Type::ParamDefault
+        | Type::Condition
+        | Type::Matrix
+        | Type::Paths
+        | Type::Inherited
+        | Type::Pools
+        | Type::Pool
+        | Type::Tags
+        | Type::OutputName
+        | Type::OutputNames
+        | Type::Globs => None,
     }
 }
 

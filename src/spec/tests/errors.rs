@@ -81,7 +81,7 @@ error: 2 errors in f.yaml
     check(
         "graph: |\n  a >> b\n  b >> a\ntasks: {a: x, b: x}\n",
         "
-error: these tasks wait for one another: `a` → `b` → `a`
+error[E0212]: these tasks wait for one another: `a` → `b` → `a`
  --> f.yaml:2:3
   |
 2 |   a >> b

@@ -12,10 +12,7 @@ fn entries_are_names_of_variables() {
         "params.token",
         "secret-name the file has no param `token`; name a param that stands below `params`",
     );
-    check(
-        "tasks.login.outputs.token",
-        "not-yet `tasks.login.outputs.token` in `secrets` does not work yet in this version of pyoco; name an environment variable, or remove the entry",
-    );
+    check("tasks.login.outputs.token", "unknown-task unknown task `login`; the tasks are `a`");
     check(
         "'$TOKEN'",
         "secret-name `$TOKEN` is no name of an environment variable; write the name alone: `TOKEN`",
