@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Project, schema::Schema};
+use support::{Project, Schema};
 
 const WRONG: &str = "tasks:\n  a: {rnu: 'x, y: 100%'}\n  b: {run: x, needs: [a, a]}\n";
 

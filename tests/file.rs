@@ -85,7 +85,7 @@ error[E0101]: unknown key `rnu` in a task; did you mean `run`?
   |
   = help: write `run`
 
-warning: `a` stands twice in `needs`
+warning[W0001]: `a` stands twice in `needs`
  --> a.yaml:3:26
   |
 3 |   b: {run: x, needs: [a, a]}

@@ -50,7 +50,7 @@ fn logs_are_the_bytes_unless_another_view_is_asked_for() {
     );
     space.refused(
         &["logs", "latest", "biuld"],
-        "error[E0211]: unknown task `biuld`; did you mean `build`?\n",
+        "error: unknown task `biuld`; did you mean `build`?\n",
     );
 }
 

@@ -8,7 +8,7 @@ use super::words::{self, Use};
 use super::{Written, dir_of, shell_script, tasks_of};
 use crate::model::{Flow, ListId, Task, TaskId, Work};
 
-const STEPS: usize = 20_000_000; // over the edges of the graph
+const STEPS: usize = 2_000_000; // over the edges of the graph
 const KEPT: usize = 1_000_000; // tasks in what is remembered
 const WRITERS: usize = 100; // of one file
 
