@@ -90,10 +90,13 @@ fn oversights_are_told_by_check_and_not_by_run() {
 warning[W0006]: `report` names `counts.txt`, which `count` writes, and does not wait for it
  --> pyoco.yaml:3:3
   |
-2 |   count: echo 1 > counts.txt
-  |   ----- this writes it
 3 |   report: test -d . && cat counts.txt || true
   |   ^^^^^^ this names the file
+  |
+ ::: pyoco.yaml:2:3
+  |
+2 |   count: echo 1 > counts.txt
+  |   ----- this writes it
   |
   = help: write `needs: count` in `report`
 ";
