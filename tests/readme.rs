@@ -57,6 +57,7 @@ fn its_workflow_files_are_good() {
     let project = Project::new();
     let files = blocks(&readme(), "yaml");
     assert_eq!(files.len(), 2);
+    project.file("src/main.c", ""); // a folder that they speak of
     for file in files {
         project.file("pyoco.yaml", &file);
         let outcome = project.run(&["check"]).exits(0);

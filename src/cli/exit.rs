@@ -37,6 +37,19 @@ impl Exit {
     }
 }
 
+/// The codes in words.
+pub(crate) const MEANINGS: [(&str, &str); 6] = [
+    ("0", "the run is COMPLETED, or a command did what it should"),
+    ("1", "the run FAILED"),
+    ("2", "nothing was started or found: wrong words, a file with errors, an unknown run"),
+    ("70", "a bug in pyoco"),
+    ("124", "the run took longer than its `timeout`"),
+    (
+        "129, 130, 131, 143",
+        "cancelled: by SIGHUP, by SIGINT or `runs cancel`, by SIGQUIT, by SIGTERM",
+    ),
+];
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(exit.code())

@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod exit;
+mod explain;
 mod graph;
 mod init;
 mod list;
@@ -60,6 +61,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Open your shell where a task runs, with its environment.
     Shell(Box<shell::ShellArgs>),
+    /// Say more of a diagnostic's code, or of a key of the file.
+    Explain(explain::ExplainArgs),
     /// Print a JSON schema.
     Schema(schema::SchemaArgs),
     /// Print the script that completes the words of pyoco in your shell.
@@ -112,6 +115,7 @@ fn command() -> Result<exit::Exit, exit::Failure> {
         Command::Graph(args) => graph::main(args),
         Command::Init(args) => init::main(args),
         Command::Runs(args) => runs::main(args),
+        Command::Explain(args) => explain::main(args),
         Command::Schema(args) => schema::main(args),
         Command::Shell(args) => shell::main(args),
         Command::Completions(args) => completions::main(args),

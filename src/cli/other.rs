@@ -10,7 +10,7 @@ use super::run::is_file;
 use crate::model::escape;
 
 /// The commands that the command line has and this version does not.
-const LATER: [&str; 5] = ["watch", "server", "worker", "import", "explain"];
+const LATER: [&str; 4] = ["watch", "server", "worker", "import"];
 
 /// The least likeness of a word to a command that it was meant for.
 const LIKENESS: f64 = 0.75;

@@ -31,7 +31,7 @@ enum What {
     Events,
     /// What `runs show --json` and `runs list --json` print.
     Run,
-    /// What `check --json` prints (does not work yet in this version).
+    /// What `check --json` prints.
     Check,
 }
 
@@ -41,10 +41,7 @@ pub(crate) fn main(args: &SchemaArgs) -> Result<Exit, Failure> {
         What::Workflow => spec::workflow_schema(),
         What::Events => record::events_schema(),
         What::Run => record::run_schema(),
-        What::Check => {
-            return Err(Failure::not_yet("schema check")
-                .hint("`pyoco check --json` prints `file`, `ok`, `n_tasks` and `diagnostics`"));
-        }
+        What::Check => spec::check_schema(),
     };
     written(std::io::stdout().write_all(text.as_bytes()))
 }

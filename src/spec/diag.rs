@@ -12,6 +12,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::json;
 
 use super::Source;
+use super::codes;
 use super::secrets::Hidden;
 use super::spelling::in_toml;
 use super::tree::{LineIndex, Span};
@@ -35,7 +36,8 @@ pub enum Severity {
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
     pub(crate) severity: Severity,
-    pub(crate) code: &'static str,
+    /// Which kind it is: a name of the table of codes.
+    pub(crate) name: &'static str,
     pub(crate) message: String,
     /// The places, the first one being where it is; empty where there is none.
     pub(crate) labels: Vec<(Span, String)>,
@@ -46,14 +48,14 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// Makes an error.
-    pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
+    pub(crate) fn error(name: &'static str, message: impl Into<String>) -> Diagnostic {
         let (message, labels, help) = (shortened(message.into()), Vec::new(), Vec::new());
-        Diagnostic { severity: Severity::Error, code, message, labels, help, hidden: None }
+        Diagnostic { severity: Severity::Error, name, message, labels, help, hidden: None }
     }
 
     /// Makes a warning.
-    pub(crate) fn warning(code: &'static str, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, message) }
+    pub(crate) fn warning(name: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(name, message) }
     }
 
     /// Adds a place.
@@ -89,9 +91,14 @@ impl Diagnostic {
         self.severity
     }
 
-    /// Returns the stable short name of this kind of diagnostic, such as `unknown-key`.
+    /// Returns the stable code of this kind of diagnostic, such as `E0101`.
     pub fn code(&self) -> &'static str {
-        self.code
+        codes::of(self.name)
+    }
+
+    /// Returns the short name of this kind of diagnostic, such as `unknown-key`.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Returns what is wrong, on one line that is safe to show.
@@ -157,7 +164,7 @@ impl Diagnostics {
             return;
         }
         let span = diagnostic.labels.first().map_or(Span::NONE, |(span, _)| *span);
-        if !self.seen.insert((span, diagnostic.code, diagnostic.message.clone())) {
+        if !self.seen.insert((span, diagnostic.name, diagnostic.message.clone())) {
             return;
         }
         *kept += 1;
@@ -174,7 +181,7 @@ impl Diagnostics {
 
     /// Returns whether one of this kind was said.
     pub(crate) fn says(&self, code: &str) -> bool {
-        self.list.iter().any(|diagnostic| diagnostic.code == code)
+        self.list.iter().any(|diagnostic| diagnostic.name == code)
     }
 
     /// Returns whether there is an error.
@@ -184,12 +191,13 @@ impl Diagnostics {
 
     /// Returns them sorted by place.
     pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+        // First: what is spelt in another way would not be found.
+        if let Some(hidden) = &self.hidden {
+            self.list.iter_mut().for_each(|diagnostic| diagnostic.hide(hidden));
+        }
         if self.syntax == Syntax::Toml {
             let helps = self.list.iter_mut().flat_map(|diagnostic| &mut diagnostic.help);
             helps.for_each(|help| *help = in_toml(help).into_owned());
-        }
-        if let Some(hidden) = &self.hidden {
-            self.list.iter_mut().for_each(|diagnostic| diagnostic.hide(hidden));
         }
         self.list.sort_by_key(|diagnostic| {
             (diagnostic.labels.first().map(|(span, _)| span.start), diagnostic.severity)
@@ -276,7 +284,7 @@ fn summary(name: &str, diagnostics: &[Diagnostic]) -> String {
 }
 
 /// Returns the diagnostics as JSON: an array of
-/// `{severity, code, message, places: [{file, line, column, end_line, end_column, label}], help: []}`.
+/// `{severity, code, name, message, places: [{file, line, column, end_line, end_column, label}], help: []}`.
 pub fn report_json(source: Option<&Source>, diagnostics: &[Diagnostic]) -> serde_json::Value {
     let index = source.map(|source| LineIndex::new(&source.bytes));
     let place = |span: Span, label: &str| {
@@ -298,8 +306,8 @@ pub fn report_json(source: Option<&Source>, diagnostics: &[Diagnostic]) -> serde
         let labels = diagnostic.labels.iter();
         let places: Vec<_> = labels.filter_map(|(span, text)| place(*span, text)).collect();
         json!({
-            "severity": severity, "code": diagnostic.code, "message": diagnostic.message,
-            "places": places, "help": diagnostic.help,
+            "severity": severity, "code": diagnostic.code(), "name": diagnostic.name,
+            "message": diagnostic.message, "places": places, "help": diagnostic.help,
         })
     };
     diagnostics.iter().map(one).collect()
@@ -336,7 +344,8 @@ fn group<'a>(file: Option<&File<'a>>, diagnostic: &'a Diagnostic) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(level.primary_title(diagnostic.message()));
+    let mut group =
+        Group::with_title(level.primary_title(diagnostic.message()).id(diagnostic.code()));
     if let Some(file) = file {
         for (number, (span, label)) in diagnostic.labels.iter().enumerate() {
             let kind = match number {

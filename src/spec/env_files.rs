@@ -153,7 +153,7 @@ pub(crate) fn inherit_env(node: &Node<'_>, found: &mut Diagnostics) -> InheritEn
         } else if names.iter().any(|other| **other == *name) {
             let message = format!("`{name}` stands twice in `inherit_env`");
             let help = "remove one of the two";
-            found.push(Diagnostic::warning("twice", message).at(item.span).help(help));
+            found.push(Diagnostic::warning("named-twice", message).at(item.span).help(help));
         } else {
             names.push(name.into());
         }

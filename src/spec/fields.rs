@@ -2,9 +2,10 @@
 //! map ask for the keys that they know and need not look at others.
 
 use super::diag::{Diagnostic, Diagnostics};
+use super::foreign::remedy;
 use super::hints::{quoted_list, suggest};
 use super::keys::{self, Key, Place, Word};
-use super::tree::{Entry, Kind, Node, Span};
+use super::tree::{Entry, Kind, Span};
 
 /// The entries of a map whose keys were checked.
 pub(crate) struct Fields<'n, 's> {
@@ -79,7 +80,7 @@ fn unknown(entry: &Entry<'_>, place: Place, meant: &mut Vec<&'static str>) -> Di
             .at(entry.span)
             .help("write each task as `name: SCRIPT` below `tasks`");
     }
-    let foreign = keys::WORDS.iter().find(|word| word.words.contains(&name));
+    let foreign = keys::word_of(name);
     if let Some(word) = foreign.filter(|word| fits(word.key, place)) {
         meant.push(word.key);
         return translated(entry, word);
@@ -98,7 +99,7 @@ fn unknown(entry: &Entry<'_>, place: Place, meant: &mut Vec<&'static str>) -> Di
         return diagnostic.help(format!("`{name}` stands {}", key.places[0].phrase()));
     }
     if let Some(word) = foreign {
-        return not_here(diagnostic, word);
+        return not_here(diagnostic, entry, word);
     }
     let here = here.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
     diagnostic.help(format!("the keys {} are {here}", place.phrase()))
@@ -110,44 +111,23 @@ fn fits(key: &str, place: Place) -> bool {
 }
 
 /// Says where the key stands that a word of another tool means.
-fn not_here(diagnostic: Diagnostic, word: &Word) -> Diagnostic {
+fn not_here(diagnostic: Diagnostic, entry: &Entry<'_>, word: &Word) -> Diagnostic {
     let found = keys::KEYS.iter().find(|key| key.name == word.key);
     let home = found.map_or("", |key| key.places[0].phrase());
-    diagnostic.help(format!("write `{}` {home}", word.write))
+    diagnostic.help(format!("{} {home}", remedy(entry, word)))
 }
 
 /// Words the diagnostic for a word of another tool.
 fn translated(entry: &Entry<'_>, word: &Word) -> Diagnostic {
     let (name, key) = (&*entry.key, word.key);
-    let write = match (key, name, number(&entry.value)) {
-        ("timeout", "timeout-minutes", Some(number)) => format!("timeout: {number}m"),
-        ("timeout", _, Some(number)) => format!("timeout: {number}s"),
-        ("retry", _, Some(number)) => format!("retry: {number}"),
-        ("jobs", _, Some(number)) => format!("jobs: {number}"),
-        ("needs", ..) => match names(&entry.value) {
-            Some(names) => format!("needs: {names}"),
-            None => word.write.to_owned(),
-        },
-        _ => word.write.to_owned(),
-    };
     Diagnostic::error("foreign-key", format!("`{name}` is written `{key}` here"))
         .at(entry.span)
-        .help(format!("write `{write}`"))
+        .help(remedy(entry, word))
 }
 
-/// Returns a scalar that is a number.
-fn number<'n>(node: &'n Node<'_>) -> Option<&'n str> {
-    node.scalar().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// Writes a short list of names again.
-fn names(node: &Node<'_>) -> Option<String> {
-    let names: Option<Vec<&str>> = node.items().iter().map(Node::scalar).collect();
-    let names = names.filter(|names| (1..=5).contains(&names.len()))?;
-    Some(match (node.kind(), &*names) {
-        (Kind::List(_), names) => format!("[{}]", names.join(", ")),
-        (_, names) => names.join(", "),
-    })
+/// Returns whether a text is a whole number.
+pub(crate) fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Words the diagnostic for a task that does not exist; near names are sought where that is cheap.

@@ -26,6 +26,32 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// All of them, in the order in which they are explained.
+    pub(crate) const ALL: [Place; 8] = [
+        Place::Top,
+        Place::Task,
+        Place::Defaults,
+        Place::Retry,
+        Place::Kill,
+        Place::Resources,
+        Place::Param,
+        Place::Records,
+    ];
+
+    /// Returns the map that a word means: the key that it stands under.
+    pub(crate) fn of_word(word: &str) -> Option<Place> {
+        Some(match word {
+            "tasks" | "task" | "finally" => Place::Task,
+            "defaults" => Place::Defaults,
+            "retry" => Place::Retry,
+            "kill" => Place::Kill,
+            "records" => Place::Records,
+            "params" | "param" => Place::Param,
+            "resources" => Place::Resources,
+            _ => return None,
+        })
+    }
+
     /// Says where the keys of this map stand.
     pub(crate) fn phrase(self) -> &'static str {
         match self {
@@ -515,6 +541,11 @@ pub(crate) const WORDS: &[Word] = &[
     word(&["runs-on"], "tags", "tags: [name]"),
     word(&["max_parallel", "concurrency"], "jobs", "jobs: 4"),
 ];
+
+/// Returns what a word of another tool means.
+pub(crate) fn word_of(name: &str) -> Option<&'static Word> {
+    WORDS.iter().find(|word| word.words.contains(&name))
+}
 
 /// Words of the Python edition, whose tasks are functions.
 pub(crate) const PYTHON_WORDS: &[&str] = &["callable", "flows", "discovery"];

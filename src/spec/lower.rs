@@ -9,6 +9,7 @@ use super::env_files::{EnvFiles, inherit_env};
 use super::expr::Key;
 use super::fields::{Fields, fields};
 use super::keys::{self, Place};
+use super::lint::{Written, lint};
 use super::maps;
 use super::matrix;
 use super::names::{Asker, Declared, Names};
@@ -16,7 +17,7 @@ use super::params::params;
 use super::pools::Pools;
 use super::scope::{FileScope, Place as At};
 use super::secrets;
-use super::settings::Settings;
+use super::settings::{Purpose, Settings};
 use super::task::{TaskReader, defaults, on_failure, varies};
 use super::tree::{Entry, Kind, LineIndex, Node, Span};
 use super::values::{self, Env};
@@ -127,13 +128,17 @@ fn flow(
         let line = origin.text.map_or(0, |(_, index)| index.line(entry.span.start as usize));
         u32::try_from(line).unwrap_or(u32::MAX)
     };
+    let groups: Vec<_> = match settings.purpose {
+        Purpose::Check => names.by_entry().collect(),
+        Purpose::Run | Purpose::Look => Vec::new(),
+    };
     let mut pools = Pools::read(top.get("pools"), found);
     let tasks = tasks(&names, &mut reader, &mut pools, &needs, &line_of, found);
     let pools = pools.finish(found);
     let secrets = secrets::with_files(listed, &reader.env_files.seen);
     let secrets = secrets::with_templates(secrets, &tasks);
     let secret_outputs = secrets::outputs(map, &names, found);
-    Some(Flow {
+    let flow = Flow {
         name: name.unwrap_or(origin.default_name),
         description,
         file: origin.file,
@@ -155,7 +160,11 @@ fn flow(
         grace,
         timeout,
         records: records.unwrap_or_default(),
-    })
+    };
+    if settings.purpose == Purpose::Check && !found.has_error() {
+        lint(root, &flow, &Written::new(entries.iter().chain(finally), groups), found);
+    }
+    Some(flow)
 }
 
 /// Returns a variable of a file of variables, in which no expression stands.

@@ -5,13 +5,17 @@
 //! once. Nothing here knows a run, a terminal or an exit code.
 
 mod builder;
+mod codes;
 mod diag;
 pub(crate) mod dotenv;
 mod env_files;
+mod explain;
 pub(crate) mod expr;
 mod fields;
+mod foreign;
 mod hints;
 mod keys;
+mod lint;
 mod lower;
 mod maps;
 mod matrix;
@@ -44,9 +48,10 @@ use tree::{Kind, LineIndex, Span};
 pub use builder::{FlowBuilder, TaskBuilder};
 pub use diag::{Diagnostic, Severity, report, report_json, report_parts};
 pub use env_files::read_env_file;
+pub use explain::{Explained, explain, overview, reference};
 pub(crate) use hints::suggest;
 pub(crate) use pools::slots_of;
-pub use schema::workflow_schema;
+pub use schema::{check_schema, workflow_schema};
 pub use secrets::masked_source;
 pub use settings::{Given, ParamSetting, Purpose, SetBy, Settings, read_params};
 pub use source::{Source, find, read};

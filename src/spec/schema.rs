@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::MAX_FLOW_NAME;
+use super::codes;
 use super::keys::{self, Key, Place, Type};
 use super::promises::{MAX_OUTPUT_NAME, OUTPUT_NAME};
 
@@ -61,6 +62,72 @@ pub fn workflow_schema() -> String {
     let mut text = serde_json::to_string_pretty(&root).expect("a schema is plain values");
     text.push('\n');
     text
+}
+
+/// Returns the JSON Schema of what `pyoco check --json` prints, as text.
+pub fn check_schema() -> String {
+    let count = |least: u32, says: &str| json!({ "type": "integer", "minimum": least, "description": says });
+    let text = |says: &str| json!({ "type": "string", "description": says });
+    let place = object(json!({
+        "file": text("The file as the caller named it."),
+        "line": count(1, "The line of its first character, from 1."),
+        "column": count(1, "The column, in characters, from 1."),
+        "end_line": count(1, "The line of the character after its last one."),
+        "end_column": count(1, "The column of the character after its last one."),
+        "label": { "type": ["string", "null"], "description": "A word about this place." },
+    }));
+    let diagnostic = object(json!({
+        "severity": { "enum": ["error", "warning"], "description": "With an error the file is not run." },
+        "code": {
+            "enum": codes::all().map(|code| code.code).collect::<Vec<_>>(),
+            "description": "Its stable code; `pyoco explain CODE` says more.",
+        },
+        "name": {
+            "enum": codes::all().map(|code| code.name).collect::<Vec<_>>(),
+            "description": "Its short name.",
+        },
+        "message": text("What is wrong."),
+        "places": {
+            "type": "array", "items": { "$ref": "#/$defs/place" },
+            "description": "Where it is; the first is the main one. Empty where no place can be told.",
+        },
+        "help": { "type": "array", "items": { "type": "string" }, "description": "The ways out." },
+    }));
+    let file = object(json!({
+        "file": text("The file as the caller named it."),
+        "ok": {
+            "type": "boolean",
+            "description": "Whether there is no error; with --strict no warning either.",
+        },
+        "n_tasks": {
+            "type": ["integer", "null"], "minimum": 0,
+            "description": "How many tasks it has, members included; null where there is an error.",
+        },
+        "diagnostics": {
+            "type": "array", "items": { "$ref": "#/$defs/diagnostic" },
+            "description": "What is said of it, sorted by place.",
+        },
+    }));
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What `pyoco check --json` prints",
+        "description": "An array with one entry for each file, in the order of the command line.",
+        "type": "array",
+        "items": file,
+        "$defs": { "diagnostic": diagnostic, "place": place },
+    });
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain values");
+    text.push('\n');
+    text
+}
+
+/// Returns the schema of an object that has all of these fields and no other.
+fn object(properties: Value) -> Value {
+    let required: Vec<&String> = properties.as_object().into_iter().flat_map(Map::keys).collect();
+    json!({
+        "type": "object", "required": required, "properties": properties,
+        "additionalProperties": false,
+    })
 }
 
 /// Returns the schema of a map with the keys of this place.

@@ -207,7 +207,7 @@ impl<'a> KeyScope<'a, '_> {
         };
         let problem = |diagnostic: Diagnostic| Problem {
             points: Points::Task,
-            code: diagnostic.code,
+            code: diagnostic.name,
             message: diagnostic.message,
             help: diagnostic.help.join("; "),
         };

@@ -15,6 +15,8 @@ pub enum Purpose {
     Run,
     /// To be looked at: what is not set is not known.
     Look,
+    /// To be told what is wrong with it, and also what is probably an oversight.
+    Check,
 }
 
 /// What a caller gives a file beside its bytes.

@@ -172,7 +172,7 @@ impl<'n> Wiring<'n> {
             if !is_new {
                 let message = format!("`{name}` stands twice in `{key}`");
                 let help = "remove one of the two";
-                found.push(Diagnostic::warning("twice", message).at(item.span).help(help));
+                found.push(Diagnostic::warning("named-twice", message).at(item.span).help(help));
             }
         }
         tasks
@@ -307,7 +307,7 @@ impl<'n> Wiring<'n> {
             if !is_new {
                 let message = format!("`{name}` stands twice in one group");
                 let help = "remove one of the two";
-                let warning = Diagnostic::warning("twice", message).help(help);
+                let warning = Diagnostic::warning("named-twice", message).help(help);
                 wrong.push((*at, name.len(), warning));
             }
             if has_own_key(name) {

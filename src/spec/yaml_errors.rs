@@ -91,7 +91,7 @@ pub(crate) fn add_quotes(text: &str, found: &mut [Diagnostic]) {
         let Some((span, _)) = one.labels.first() else { continue };
         let Some(rest) = text.get(span.start as usize..) else { continue };
         let line = rest.lines().next().unwrap_or_default();
-        let sign = match one.code {
+        let sign = match one.name {
             "no-value" | "no-work" => {
                 let value = line.split_once(':').map_or(line, |(_, value)| value);
                 value.trim_start().starts_with('#').then_some("#")

@@ -263,7 +263,7 @@ fn what_no_program_can_be_given_is_an_error_of_the_file() {
         let loaded = load(&source(text, syntax));
         let [error] = &*loaded.diagnostics else { panic!("{text}: {:?}", loaded.diagnostics) };
         assert_eq!(
-            (error.code(), error.help_lines().next().as_deref()),
+            (error.name(), error.help_lines().next().as_deref()),
             ("nul", Some("remove it"))
         );
         assert!(error.message().starts_with(&format!("`{key}` holds a NUL")), "{error}");

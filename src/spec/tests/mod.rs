@@ -2,6 +2,7 @@
 
 mod errors;
 mod flows;
+mod foreign;
 mod limits;
 mod maps;
 mod matrix;
@@ -24,7 +25,7 @@ use crate::model::{
     Secret, Shell, Size, Task, TaskId, Work,
 };
 
-fn source(text: &str, syntax: Syntax) -> Source {
+pub(super) fn source(text: &str, syntax: Syntax) -> Source {
     let name = match syntax {
         Syntax::Yaml => "f.yaml",
         Syntax::Toml => "f.toml",
@@ -50,7 +51,7 @@ fn check(text: &str, expected: &str) {
     assert_eq!(said.trim_end(), expected.trim(), "\n{text}\n---\n{said}");
 }
 
-/// Returns `line:column code message` of each diagnostic, and the ways out.
+/// Returns `line:column name message` of each diagnostic, and the ways out.
 fn short(text: &str, syntax: Syntax) -> Vec<String> {
     let source = source(text, syntax);
     let json = report_json(Some(&source), &load(&source).diagnostics);
@@ -62,7 +63,7 @@ fn short(text: &str, syntax: Syntax) -> Vec<String> {
             "{}:{} {} {}; {help}",
             place["line"],
             place["column"],
-            text("code"),
+            text("name"),
             text("message")
         )
     };

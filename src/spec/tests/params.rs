@@ -169,7 +169,7 @@ fn inherited_variables_are_all_none_or_named() {
         "[CI_*]",
         "1:15 env-name `CI_*` cannot be the name of an environment variable; name each variable that tasks see; `PATH` and `HOME` are always there",
     );
-    check("[A, A]", "1:18 twice `A` stands twice in `inherit_env`; remove one of the two");
+    check("[A, A]", "1:18 named-twice `A` stands twice in `inherit_env`; remove one of the two");
 }
 
 #[test]

@@ -224,7 +224,7 @@ fn a_task_holds_slots_of_pools_that_there_are() {
     check(
         "pools: {gpu: 1}\ntasks:\n  a: {run: x, pool: {gpu: 2}}\n",
         "
-error: 2 slots of `gpu`, which has 1
+error[E0322]: 2 slots of `gpu`, which has 1
  --> f.yaml:3:27
   |
 3 |   a: {run: x, pool: {gpu: 2}}

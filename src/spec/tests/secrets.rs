@@ -92,7 +92,7 @@ fn no_diagnostic_shows_a_value() {
     check(
         "secrets: [T]\nenv: {T: hunter2, U: \"hunt\\x65r2\"}\ntasks:\n  hunter2: {run: x, timeout: hunter2}\n  b: {run: hunter2, fail: hunter2-x}\n",
         "
-warning: the name of a task holds the value of a secret, and is not masked
+warning[W0013]: the name of a task holds the value of a secret, and is not masked
  --> f.yaml:4:3
   |
 4 |   ***: {run: x, timeout: ***}
@@ -100,7 +100,7 @@ warning: the name of a task holds the value of a secret, and is not masked
   |
   = help: rename it
 
-error: `***` is not a duration
+error[E0108]: `***` is not a duration
  --> f.yaml:4:30
   |
  ::: 
@@ -109,7 +109,7 @@ error: `***` is not a duration
   |
   = help: write numbers with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`
 
-error: `fail` cannot be `***-x`
+error[E0104]: `fail` cannot be `***-x`
  --> f.yaml:5:27
   |
  ::: 
