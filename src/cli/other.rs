@@ -50,7 +50,7 @@ mod tests {
             let failure = refuse(&[word.into()]);
             assert_eq!((failure.message.as_str(), failure.hint.as_deref()), (message, hint));
         };
-        check("shell", "`shell` does not work yet in this version of pyoco", None);
+        check("server", "`server` does not work yet in this version of pyoco", None);
         check("chek", "unknown command `chek`", Some("did you mean `check`?"));
         check("lst-tasks", "unknown command `lst-tasks`", Some("did you mean `list-tasks`?"));
         check("a.yaml", "unknown command `a.yaml`", Some("write `pyoco run a.yaml`"));

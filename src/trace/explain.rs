@@ -39,12 +39,6 @@ pub fn explain_end(reason: Option<&Reason>, last: Option<&AttemptView>, path: &s
         (Some("missing_output"), Some(output)) if last.is_none() => {
             format!("the output {} that it uses is missing", escape(output))
         }
-        (Some("missing_output"), Some(output)) => {
-            format!("the output {} that it promised is missing", escape(output))
-        }
-        (Some("missing_artifact"), Some(glob)) => {
-            format!("no file matches {}, which it promised", escape(glob))
-        }
         (Some("expression"), Some(key)) => {
             format!("its {} came to nothing that can be used", escape(key))
         }

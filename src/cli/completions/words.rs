@@ -60,7 +60,8 @@ pub(super) fn takes(commands: &[String], id: &str) -> Option<Takes> {
         "output" => Takes::Words(&["live", "group", "prefix", "stream", "failed", "none"]),
         "color" => Takes::Words(&["auto", "always", "never"]),
         "args" | "env" | "jobs" | "label" | "grace" | "timeout" | "limit" | "since" | "tail"
-        | "attempt" | "reason" | "keep" | "older_than" | "max_size" | "format" => Takes::Free,
+        | "attempt" | "reason" | "keep" | "older_than" | "max_size" | "format" | "simulate"
+        | "word" => Takes::Free,
         _ => return None,
     })
 }

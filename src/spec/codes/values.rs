@@ -138,4 +138,13 @@ pub(super) const CODES: &[Code] = &[
         wrong: "secrets: [$TOKEN]\ntasks:\n  a: make",
         right: "secrets: [TOKEN]\ntasks:\n  a: make",
     },
+    Code {
+        code: "E0116",
+        name: "too-long",
+        mistake: "A text is longer than the system lets a program have it.",
+        why: "An argument or a variable takes 128 KiB at most, a path 4096 bytes: the task could never start.",
+        fix: "Put it into a file, and let the task read that.",
+        wrong: "",
+        right: "",
+    },
 ];

@@ -120,4 +120,13 @@ pub(super) const CODES: &[Code] = &[
         wrong: "secrets: [TOKEN]\nenv: {TOKEN: build}\ntasks:\n  build: make",
         right: "secrets: [TOKEN]\nenv: {TOKEN: k3y5}\ntasks:\n  build: make",
     },
+    Code {
+        code: "W0014",
+        name: "yaml-anchor",
+        mistake: "A text begins with `&word`, which YAML takes for an anchor.",
+        why: "What stands after it is the text, and no alias uses the anchor: most often the `&` was meant for the shell.",
+        fix: "Put quotes around the whole text, or write it below `|`.",
+        wrong: "tasks:\n  a: &make all",
+        right: "tasks:\n  a: make all",
+    },
 ];
