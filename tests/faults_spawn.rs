@@ -42,8 +42,7 @@ tasks:
 #[test]
 fn a_script_in_the_file_with_crlf_line_ends_is_warned_of() {
     let project = Project::with("tasks:\n  a: {run: \"echo a\\r\\nls\\r\\n\"}\n");
-    let warning =
-        "warning: this script has CRLF line ends; a shell takes the CR for a part of a word";
+    let warning = "this script has CRLF line ends; a shell takes the CR for a part of a word";
     project.run(&["check"]).exits(0).complains(warning);
     let outcome = project.run(&["run"]).exits(1).complains(warning);
     outcome.complains("127 = not found: ls\\r: a script has CRLF line ends; save it with LF");

@@ -270,9 +270,14 @@ fn harm(project: &Project, running: &mut Running, random: &mut fastrand::Rng, se
     // Those of the outer run: what is done to an inner pyoco is another matter.
     let is_task = |pid: &i32| leftovers::parent(*pid) == Some(running.pid().as_raw_nonzero().get());
     let tasks: Vec<i32> = leftovers::find(project.mark()).into_iter().filter(is_task).collect();
+    let pyoco = leftovers::command(running.pid().as_raw_nonzero().get());
     let tasks: Vec<i32> = tasks
         .into_iter()
-        .filter(|pid| !leftovers::command(*pid).contains(" __watchdog "))
+        // Nor a child before it becomes its program: to stop it is to stop the thread that makes it.
+        .filter(|pid| {
+            let command = leftovers::command(*pid);
+            !command.contains(" __watchdog ") && command != pyoco
+        })
         .collect();
     let Some(pid) = random.choice(tasks).and_then(Pid::from_raw) else { return };
     // What a leader leaves behind that is ended alone is left alone at a normal end, as it should be.

@@ -244,14 +244,38 @@ fn body(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool) -> St
     });
     let mut text = String::new();
     for diagnostic in shown(diagnostics) {
-        text.push_str(&renderer.render(&[group(file.as_ref(), diagnostic)]));
-        text.push_str("\n\n");
+        let rendered = renderer.render(&[group(file.as_ref(), diagnostic)]);
+        match diagnostic.labels.is_empty() || file.is_none() {
+            // The renderer draws the margin of a source line also where there is none.
+            true => rendered.lines().filter(|line| !is_margin(line)).for_each(|line| {
+                text.push_str(line);
+                text.push('\n');
+            }),
+            false => {
+                text.push_str(&rendered);
+                text.push('\n');
+            }
+        }
+        text.push('\n');
     }
     let hidden = diagnostics.len().saturating_sub(SHOWN);
     if hidden > 0 {
         text.push_str(&format!("... and {hidden} more\n\n"));
     }
     text
+}
+
+/// Returns whether a line is the empty margin beside a source line, coloured or not.
+fn is_margin(line: &str) -> bool {
+    let mut letters = line.chars();
+    let mut seen = String::new();
+    while let Some(c) = letters.next() {
+        match c {
+            '\x1b' => drop(letters.find(|c| *c == 'm')),
+            c => seen.push(c),
+        }
+    }
+    seen.trim() == "|"
 }
 
 /// Returns as many as a person reads, in order; no warning stands in the way of an error.

@@ -10,7 +10,8 @@
 //! handlers, which may run on two threads, could not tell which of the two signals was the later one.
 //!
 //! A thread that starts a task lets both signals in for that moment, as the task inherits its mask. What
-//! then reaches it is handed over.
+//! then reaches it is handed over. There a gap is left: a SIGCONT that comes between the look whether one
+//! has come and the handing over is taken away by the latter, and pyoco stays stopped until the next one.
 
 #[cfg(all(target_os = "linux", not(pyoco_portable)))]
 mod linux;
