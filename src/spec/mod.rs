@@ -49,7 +49,9 @@ pub use builder::{FlowBuilder, TaskBuilder};
 pub use diag::{Diagnostic, Severity, report, report_json, report_parts};
 pub use env_files::read_env_file;
 pub use explain::{Explained, explain, overview, reference};
+#[cfg(feature = "cli")]
 pub(crate) use hints::suggest;
+#[cfg(feature = "cli")]
 pub(crate) use pools::slots_of;
 pub use schema::{check_schema, workflow_schema};
 pub use secrets::masked_source;

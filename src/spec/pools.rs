@@ -2,7 +2,7 @@
 //!
 //! A pool whose slots are wrong is known all the same, so that one mistake is said once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
@@ -330,6 +330,7 @@ fn wrong_slot(text: &str) -> Option<(&'static str, &'static str)> {
 ///
 /// # Errors
 /// With the way out.
+#[cfg(feature = "cli")]
 pub(crate) fn slots_of(text: &str) -> Result<Slots, String> {
     if text.starts_with(|c: char| "+-".contains(c) || c.is_ascii_digit()) && !text.contains(',') {
         let count = text.parse().ok().filter(|count| (1..=MAX_SLOTS).contains(count));
@@ -341,7 +342,7 @@ pub(crate) fn slots_of(text: &str) -> Result<Slots, String> {
         return Err(format!("write how many slots; `{text},` is one slot with this text"));
     }
     let texts: Vec<&str> = text.strip_suffix(',').unwrap_or(text).split(',').collect();
-    let mut seen = HashSet::new();
+    let mut seen = std::collections::HashSet::new();
     for text in &texts {
         if let Some((wrong, help)) = wrong_slot(text) {
             return Err(format!("a slot {wrong}; {help}"));

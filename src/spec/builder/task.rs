@@ -4,7 +4,7 @@ use super::{
     Entry, Kind, Node, add_env, add_to_map, entry, list, map_under, node, plain, set, text,
 };
 
-/// Makes a task of a [`FlowBuilder`]. Values are written as in a file: `"10m"`.
+/// Makes a task of a [`FlowBuilder`](super::FlowBuilder). Values are written as in a file: `"10m"`.
 #[derive(Clone, Debug)]
 pub struct TaskBuilder {
     pub(super) name: String,
