@@ -330,7 +330,7 @@ fn wrong_slot(text: &str) -> Option<(&'static str, &'static str)> {
 ///
 /// # Errors
 /// With the way out.
-#[cfg(feature = "cli")]
+#[cfg(any(test, feature = "cli"))]
 pub(crate) fn slots_of(text: &str) -> Result<Slots, String> {
     if text.starts_with(|c: char| "+-".contains(c) || c.is_ascii_digit()) && !text.contains(',') {
         let count = text.parse().ok().filter(|count| (1..=MAX_SLOTS).contains(count));
