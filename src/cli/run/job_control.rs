@@ -19,6 +19,7 @@ mod linux;
 mod portable;
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 
 use signal_hook::consts::{SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU};
@@ -36,6 +37,10 @@ use crate::trace::Screen;
 
 /// The thread that sees to it, for handlers.
 static THREAD: OnceLock<libc::pthread_t> = OnceLock::new();
+
+/// Whether that thread is settling a signal: from then until it is done nothing is handed over that
+/// comes again by itself.
+static IS_SETTLING: AtomicBool = AtomicBool::new(false);
 
 /// What is done when the program is to stop.
 #[derive(Clone)]
@@ -70,7 +75,10 @@ impl JobControl {
             THREAD.get_or_init(this_thread);
             drop(tell);
             loop {
-                listener.stop(kept.wait());
+                let signal = kept.wait();
+                IS_SETTLING.store(true, Ordering::SeqCst);
+                listener.stop(signal);
+                IS_SETTLING.store(false, Ordering::SeqCst);
             }
         };
         std::thread::Builder::new().name("job".into()).spawn(listen)?;
@@ -139,6 +147,13 @@ fn hand_over(signal: i32) -> io::Result<()> {
 extern "C" fn hand_to_thread(signal: i32) {
     // It came after this signal, which takes away what came before.
     if SignalSet::pending().has(SIGCONT) {
+        return;
+    }
+    // Who must not use the terminal is told so each time it tries, again and again until we stop, and
+    // that stop may well come here: handed over after it, the signal would stop us once more just as
+    // we were continued.
+    let comes_again = matches!(signal, SIGTTIN | SIGTTOU);
+    if comes_again && IS_SETTLING.load(Ordering::SeqCst) {
         return;
     }
     if let Some(thread) = THREAD.get() {
