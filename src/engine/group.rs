@@ -88,7 +88,8 @@ impl Groups {
         if is_killed {
             send(leader, SIGKILL); // the kill came while this one was being started
         }
-        let is_held = !is_killed && table.is_suspended;
+        // It may have run for a while already, and have stopped itself.
+        let is_held = !is_killed && table.is_suspended && stop_signal(leader).is_none();
         if is_held {
             let _ = kill_process_group(leader, Signal::STOP); // one that has exited is no error
         }

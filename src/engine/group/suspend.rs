@@ -248,4 +248,22 @@ mod tests {
         child.wait().expect("it is ours");
         assert!(is_stopped && is_held);
     }
+
+    #[test]
+    fn who_stopped_itself_before_it_was_entered_is_left_so() {
+        let groups = Groups::default();
+        let start = groups.begin_start();
+        groups.suspend(|| {});
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", "kill -STOP $$"]).process_group(0);
+        let mut child = shell.spawn().expect("sh");
+        let leader = Pid::from_child(&child);
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(leader), options).expect("it is ours");
+        start.entered(TaskId(0), 1, leader);
+        let is_held = groups.take_held(TaskId(0), 1);
+        child.kill().expect("it is not reaped");
+        child.wait().expect("it is ours");
+        assert!(!is_held, "resume would continue it");
+    }
 }
