@@ -353,7 +353,7 @@ fn check_name(entry: &Entry<'_>, earlier: Option<&Declared<'_>>, found: &mut Dia
     });
 }
 
-/// Returns what is wrong with the name of a task or a pool, and the way out.
+/// Returns what is wrong with the name of a task, a pool, a param or a key of a matrix, and the way out.
 pub(crate) fn wrong_name(name: &str) -> Option<(&'static str, &'static str)> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let starts = |c: char| c.is_ascii_alphabetic() || c == '_';

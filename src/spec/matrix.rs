@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::diag::{Diagnostic, Diagnostics};
 use super::expr::{self, Field, Key, Problem, Scope, Type, check_matrix, parse_template};
 use super::hints::{quoted_list, suggest};
+use super::lower::wrong_name;
 use super::scope::param_type;
 use super::tree::{Entry, Kind, Node, Span};
 use super::values;
@@ -124,9 +125,7 @@ impl Reader<'_> {
 
     fn check_key(&mut self, entry: &Entry<'_>, earlier: &[Arc<str>]) {
         let key = &*entry.key;
-        let is_word = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-        let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
-        if key.len() > 128 || !key.starts_with(starts) || !key.chars().all(is_word) {
+        if wrong_name(key).is_some() {
             let shown: String = key.chars().take(40).collect();
             let message = format!("`{shown}` cannot be a key of a matrix");
             let help = "use letters, digits, `_`, `-` and `.`, beginning with a letter";

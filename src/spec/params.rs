@@ -7,13 +7,12 @@ use super::diag::{Diagnostic, Diagnostics};
 use super::fields::{Fields, fields};
 use super::hints::{quoted_list, suggest};
 use super::keys::{self, Place};
+use super::lower::wrong_name;
 use super::settings::{Given, ParamSetting, Purpose, SetBy, Settings};
 use super::source::read_text;
 use super::tree::{Entry, Kind, Node, Span};
 use super::values;
 use crate::model::{Param, ParamKind, ParamValue};
-
-const MAX_NAME: usize = 128; // bytes
 
 /// Reads the key, and gives each param its value.
 pub(crate) fn params(
@@ -57,17 +56,7 @@ pub(crate) fn params(
 /// Returns whether a name may be one of a param; says so where it may not.
 fn is_name(entry: &Entry<'_>, found: &mut Diagnostics) -> bool {
     let name = &*entry.key;
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
-    let wrong = if name.len() > MAX_NAME {
-        "is longer than 128 bytes"
-    } else if !name.starts_with(starts) {
-        "does not begin with a letter"
-    } else if !name.chars().all(is_word) {
-        "holds a character that it may not"
-    } else {
-        return true;
-    };
+    let Some((wrong, _)) = wrong_name(name) else { return true };
     let shown: String = name.chars().take(40).collect();
     let message = format!("the param's name `{shown}` {wrong}");
     let help = "use letters, digits, `_`, `-` and `.`, beginning with a letter";

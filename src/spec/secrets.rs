@@ -206,10 +206,13 @@ pub(crate) fn outputs(
 
 /// Adds what the variables of tasks come to that are made of expressions, as far as it is known.
 pub(crate) fn with_templates(secrets: Secrets, tasks: &[Task]) -> Secrets {
+    if secrets.0.is_empty() {
+        return secrets;
+    }
     let mut all: Vec<Secret> = secrets.0.to_vec();
     let mut last: Option<&Arc<Options>> = None;
     for options in tasks.iter().map(|task| &task.options) {
-        if all.is_empty() || last.replace(options).is_some_and(|last| Arc::ptr_eq(last, options)) {
+        if last.replace(options).is_some_and(|last| Arc::ptr_eq(last, options)) {
             continue;
         }
         for (name, value) in options.env.iter() {

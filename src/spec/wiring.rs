@@ -76,8 +76,7 @@ impl<'n> Wiring<'n> {
             if self.part_of(TaskId::from_index(tasks.start)) == Part::Tasks {
                 self.first_needs.get_or_insert(one.span);
             }
-            let is_own = |item: &Node<'_>| item.scalar().is_some_and(has_own_key);
-            let differs = tasks.len() > 1 && one.value.items().iter().any(is_own);
+            let differs = tasks.len() > 1 && names_own(&one.value);
             let mut list = ListId::EMPTY;
             for task in tasks.clone() {
                 if differs || task == tasks.start {
@@ -107,17 +106,8 @@ impl<'n> Wiring<'n> {
     ) -> ListId {
         let part = self.part_of(TaskId::from_index(task));
         let address = match &node.kind {
-            Kind::Shared(shared)
-                if !node.items().iter().any(|item| item.scalar().is_some_and(has_own_key)) =>
-            {
-                Some((std::rc::Rc::as_ptr(shared).cast(), part))
-            }
-            Kind::Null
-            | Kind::Plain(_)
-            | Kind::Text(..)
-            | Kind::List(_)
-            | Kind::Map(_)
-            | Kind::Shared(_) => None,
+            Kind::Shared(shared) => Some((std::rc::Rc::as_ptr(shared).cast(), part)),
+            Kind::Null | Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Map(_) => None,
         };
         if let Some(list) = address.and_then(|address| self.by_address.get(&address)) {
             return *list;
@@ -125,7 +115,11 @@ impl<'n> Wiring<'n> {
         let names = self.names;
         let tasks = self.list(key, node, part, Asker::Task(&names.tasks[task]), found);
         let list = self.intern(&tasks);
-        if let Some(address) = address {
+        // One that means other tasks for each task is read for each. It is looked through once, not for
+        // every alias: two full layers by an anchor are a million needs.
+        if let Some(address) = address
+            && !names_own(node)
+        {
             self.by_address.insert(address, list);
         }
         list
@@ -477,6 +471,11 @@ impl<'n> Wiring<'n> {
         }
         None
     }
+}
+
+/// Returns whether one of the entries may mean other tasks for each one that needs it.
+fn names_own(node: &Node<'_>) -> bool {
+    node.items().iter().any(|item| item.scalar().is_some_and(has_own_key))
 }
 
 /// Returns whether an entry may mean other tasks for each one that needs it.
