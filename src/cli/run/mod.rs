@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use super::exit::{Exit, Failure};
 use super::load::{caller_dir, load, shown};
+use super::say::say;
 use crate::engine::{
     Engine, PARENT_GRACE, RunHandle, RunOptions, StartError, Surroundings, processors,
 };
@@ -139,6 +140,12 @@ fn with_slots(plan: Plan, said: &[(String, Slots)]) -> Result<Plan, Failure> {
         if slots.iter().any(|(other, _)| *other == id) {
             return Err(Failure::new(format!("`--pool {name}=…` is there twice"))
                 .hint("leave one of the two out"));
+        }
+        if let (Slots::Named(_), Slots::Numbered(n)) = (&pools[index].slots, given) {
+            say(format_args!(
+                "warning: `{name}` is a list of texts in the file, and gets {n} numbered slots; for \
+                 one slot with this text write `--pool {name}={n},`"
+            ));
         }
         slots.push((id, given.clone()));
     }
