@@ -52,7 +52,7 @@ pub(super) const CODES: &[Code] = &[
         code: "W0006",
         name: "missing-edge",
         mistake: "A task names a file that another one writes, and neither waits for the other.",
-        why: "The two may run at the same time: the file is then not there yet, or half written. It often goes well for a long time, since tasks start in the order of the file.",
+        why: "The two may run at the same time: the file is then not there yet, or half written. It often goes well for a long time, since tasks that nothing else tells apart start in the order of the file.",
         fix: "Add the edge that the message gives.",
         wrong: "tasks:\n  count: wc -l notes > counts.txt\n  report: cat counts.txt",
         right: "tasks:\n  count: wc -l notes > counts.txt\n  report: {run: cat counts.txt, needs: count}",
