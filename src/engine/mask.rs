@@ -283,3 +283,25 @@ fn mask_facts(mask: &Mask, facts: &mut RunStarted) {
     let texts = params.values_mut().chain(args).chain(labels.values_mut());
     texts.chain(file).chain(host).chain(ci_url).for_each(|text| mask.apply(text));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_file_is_blanked_across_its_windows() {
+        let dir = tempfile::tempdir().expect("a temp folder");
+        let path = dir.path().join("log");
+        let mut bytes = vec![b'.'; 2 * WINDOW as usize + 10];
+        let step = (WINDOW - OVERLAP) as usize;
+        for at in [0, step - 3, WINDOW as usize - 3, 2 * step - 3, bytes.len() - 6] {
+            bytes[at..at + 6].copy_from_slice(b"secret");
+        }
+        std::fs::write(&path, &bytes).expect("a file");
+        blank_file(&Mask::new(["secret"]), &path).expect("it can be written");
+        let blanked = std::fs::read(&path).expect("it is there");
+        assert_eq!(blanked.len(), bytes.len());
+        assert_eq!(blanked.iter().filter(|byte| **byte == b'*').count(), 5 * 6);
+        assert!(blanked.iter().all(|byte| matches!(byte, b'.' | b'*')));
+    }
+}
