@@ -48,7 +48,7 @@ fn values_are_checked() {
     check("ok_codes: []", "4:15 empty `ok_codes` is empty; name one at least, or remove the key");
     check(
         "fail: ignore",
-        "4:11 wrong-value `fail` cannot be `ignore`; it is one of `stop`, `isolate`, `kill`, `continue`",
+        "4:11 wrong-value `fail` cannot be `ignore`; did you mean `continue`?; write `fail: continue`",
     );
     check(
         "shell: bahs",
