@@ -200,8 +200,8 @@ fn not_here(entry: &Entry<'_>, word: &Word) -> String {
 /// Words the diagnostic for a word of another tool.
 fn translated(entry: &Entry<'_>, place: Place, meaning: Meaning) -> Diagnostic {
     let name = &*entry.key;
-    let is_ours =
-        keys::find(name, place).is_none() && keys::KEYS.iter().any(|key| key.name == name);
+    let is_ours = keys::find(name, place).is_none()
+        && [Place::Top, Place::Task].iter().any(|place| keys::find(name, *place).is_some());
     let message = match meaning {
         Meaning::Key(word) if is_ours => {
             format!("`{name}` is written `{}` {}", word.key, place.phrase())

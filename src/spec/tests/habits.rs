@@ -145,7 +145,7 @@ fn steps_of_a_task_are_its_script() {
     task(
         "run: [ -f x ]",
         &[
-            "3:10 wrong-type `run` takes a text, not a list; write `run: TEXT`; a text that begins with `[` needs quotes",
+            "3:10 wrong-type `run` takes a text, not a list; write `run: TEXT`",
         ],
     );
 }

@@ -68,7 +68,7 @@ fn values_are_checked() {
     );
     check(
         "needs: {a: b}",
-        "4:12 wrong-type `needs` takes a task's name or a list of names, not a map; write `needs: [a, b]`",
+        "4:12 wrong-type `needs` takes a task's name or a list of names, not a map; write `needs: [a]`",
     );
     check("needs:", "4:10 no-value `needs` has no value; give it one, or remove the key");
     check("needs: 'b[x=1]'", "4:12 unknown-task unknown task `b`; the tasks are `a`");
