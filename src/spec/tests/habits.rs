@@ -142,12 +142,7 @@ fn steps_of_a_task_are_its_script() {
         ],
     );
     // What the shell would have tested.
-    task(
-        "run: [ -f x ]",
-        &[
-            "3:10 wrong-type `run` takes a text, not a list; write `run: TEXT`",
-        ],
-    );
+    task("run: [ -f x ]", &["3:10 wrong-type `run` takes a text, not a list; write `run: TEXT`"]);
 }
 
 #[test]
