@@ -79,7 +79,7 @@ fn values_are_checked() {
     );
     check(
         "env: [A=b]",
-        "4:10 wrong-type `env` takes a map of names to values, not a list; write `env: {NAME: value}`",
+        "4:10 wrong-type `env` takes a map of names to values, not a list; write `env: {A: b}`",
     );
     check(
         "cmd: [x]",
