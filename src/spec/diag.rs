@@ -184,6 +184,11 @@ impl Diagnostics {
         self.list.iter().any(|diagnostic| diagnostic.name == code)
     }
 
+    /// Returns how many errors there are.
+    pub(crate) fn n_errors(&self) -> usize {
+        self.n_errors
+    }
+
     /// Returns whether there is an error.
     pub(crate) fn has_error(&self) -> bool {
         self.n_errors > 0

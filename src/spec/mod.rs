@@ -19,6 +19,7 @@ mod lint;
 mod lower;
 mod maps;
 mod matrix;
+mod misplaced;
 mod names;
 pub(crate) mod notation;
 mod params;

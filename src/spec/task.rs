@@ -8,8 +8,10 @@ use super::diag::{Diagnostic, Diagnostics};
 use super::env_files::EnvFiles;
 use super::expr::Key;
 use super::fields::{Fields, fields};
+use super::foreign;
 use super::keys::{self, Place};
 use super::maps;
+use super::misplaced;
 use super::pools::Pools;
 use super::promises;
 use super::scope::{FileScope, Place as At};
@@ -109,6 +111,14 @@ impl<'a, 'n> TaskReader<'a, 'n> {
         let declared = &names.tasks[id.index()];
         let entry = declared.entry;
         let name = &*entry.key;
+        let part = if names.is_finally(id) { "finally" } else { "tasks" };
+        if let Some(error) = misplaced::error(entry, part) {
+            found.push(error);
+            return None;
+        }
+        if let Some(warning) = misplaced::warning(entry, part, names) {
+            found.push(warning);
+        }
         let mut condition = None;
         let (work, description, options) = match entry.value.kind() {
             Kind::Plain(script) | Kind::Text(script, _) => {
@@ -127,11 +137,12 @@ impl<'a, 'n> TaskReader<'a, 'n> {
             }
             Kind::Null => {
                 let message = format!("the task `{name}` has nothing to do");
-                found.push(
-                    Diagnostic::error("no-work", message)
-                        .at(entry.span)
-                        .help(format!("write `{name}: SCRIPT`, or `run: SCRIPT` below it")),
-                );
+                let next = names.tasks.get(id.index() + 1).map(|next| &*next.entry.key);
+                let help = match next.filter(|next| keys::find(next, Place::Task).is_some()) {
+                    Some(next) => format!("indent `{next}` further than `{name}`"),
+                    None => format!("write `{name}: SCRIPT`, or `run: SCRIPT` below it"),
+                };
+                found.push(Diagnostic::error("no-work", message).at(entry.span).help(help));
                 return None;
             }
             Kind::List(_) | Kind::Shared(_) => {
@@ -355,6 +366,13 @@ fn work(fields: &Fields<'_, '_>, task: &Entry<'_>, found: &mut Diagnostics) -> O
     let name = &task.key;
     match (fields.get("run"), fields.get("cmd")) {
         (Some(run), None) => {
+            if let Kind::List(items) = run.value.kind()
+                && !items.iter().any(is_test)
+                && let Some(help) = foreign::script(&run.value)
+            {
+                found.push(values::wrong_type("run", "a text", &run.value).help(help));
+                return None;
+            }
             let script = values::text(&run.value, "run", found)?;
             warn_of_expressions(&run.value, script, "run", found);
             script_work(script, run.value.span, found)
@@ -382,7 +400,7 @@ fn work(fields: &Fields<'_, '_>, task: &Entry<'_>, found: &mut Diagnostics) -> O
             None
         }
         (None, None) => {
-            if !fields.is_meant("run") && !fields.is_meant("cmd") {
+            if !fields.is_meant("run") && !fields.is_meant("cmd") && !fields.has_riddle() {
                 let message = format!("the task `{name}` has neither `run` nor `cmd`");
                 found.push(
                     Diagnostic::error("no-work", message)
@@ -393,6 +411,11 @@ fn work(fields: &Fields<'_, '_>, task: &Entry<'_>, found: &mut Diagnostics) -> O
             None
         }
     }
+}
+
+/// Returns whether an item is what `[ -f FILE ]` becomes, which the shell would have tested.
+fn is_test(item: &Node<'_>) -> bool {
+    item.scalar().is_some_and(|text| text.starts_with(['-', '"', '$']))
 }
 
 fn script_work(script: &str, span: Span, found: &mut Diagnostics) -> Option<Work> {

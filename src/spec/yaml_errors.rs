@@ -100,6 +100,8 @@ pub(crate) fn add_quotes(text: &str, found: &mut [Diagnostic]) {
                 Some("{{")
             }
             "wrong-type" if line.starts_with("{{") => Some("{{"),
+            // Several scripts in a list are meant as one.
+            "wrong-type" if one.help.iter().any(|help| help.starts_with("write `run: |`")) => None,
             "wrong-type" if one.message.contains("a text") || one.message.contains("a script") => {
                 ["[", "{"].into_iter().find(|sign| line.starts_with(sign))
             }

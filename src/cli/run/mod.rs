@@ -168,6 +168,9 @@ pub(crate) fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure 
         | SelectionError::NoMatch { near: Some(near), .. } => {
             failure.hint(format!("did you mean `{}`?", escape(near)))
         }
+        SelectionError::UnknownTask { name, near: None } if name.contains('=') => {
+            failure.hint(format!("a param is set by `-p {}`", escape(name)))
+        }
         SelectionError::UnknownTask { near: None, .. }
         | SelectionError::NoMatch { near: None, .. } => {
             let all: Vec<TaskId> = flow.ids().collect();

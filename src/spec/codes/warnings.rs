@@ -129,4 +129,13 @@ pub(super) const CODES: &[Code] = &[
         wrong: "tasks:\n  a: &make all",
         right: "tasks:\n  a: make all",
     },
+    Code {
+        code: "W0015",
+        name: "misplaced-key",
+        mistake: "A task has the name of a key, and as its script what that key takes.",
+        why: "Below `tasks` every key is a task: one that is indented too little becomes one without a word, and the task or the file that it was meant for goes without it.",
+        fix: "Move it to the keys of its task, or to the top level. Where it is a task, write its script as `run` below the name.",
+        wrong: "tasks:\n  build: make\n  timeout: 5m",
+        right: "tasks:\n  build:\n    run: make\n    timeout: 5m",
+    },
 ];

@@ -3,6 +3,7 @@
 mod errors;
 mod flows;
 mod foreign;
+mod habits;
 mod limits;
 mod maps;
 mod matrix;

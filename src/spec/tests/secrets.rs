@@ -39,10 +39,7 @@ fn entries_are_names_of_variables() {
         "TOKEN",
         "wrong-type `secrets` takes a list of names, not one word or text; write `secrets: [TOKEN]`",
     );
-    top(
-        "{A: b}",
-        "wrong-type `secrets` takes a list of names, not a map; write `secrets: [TOKEN]`",
-    );
+    top("{A: b}", "wrong-type `secrets` takes a list of names, not a map; write `secrets: [A]`");
     flow("secrets: []\ntasks: {a: x}\n", Syntax::Yaml);
     flow("secrets: [_A.b-C9]\ntasks: {a: x}\n", Syntax::Yaml);
 }

@@ -48,7 +48,7 @@ fn values_are_checked() {
     check("ok_codes: []", "4:15 empty `ok_codes` is empty; name one at least, or remove the key");
     check(
         "fail: ignore",
-        "4:11 wrong-value `fail` cannot be `ignore`; it is one of `stop`, `isolate`, `kill`, `continue`",
+        "4:11 wrong-value `fail` cannot be `ignore`; did you mean `continue`?; write `fail: continue`",
     );
     check(
         "shell: bahs",
@@ -68,7 +68,7 @@ fn values_are_checked() {
     );
     check(
         "needs: {a: b}",
-        "4:12 wrong-type `needs` takes a task's name or a list of names, not a map; write `needs: [a, b]`",
+        "4:12 wrong-type `needs` takes a task's name or a list of names, not a map; write `needs: [a]`",
     );
     check("needs:", "4:10 no-value `needs` has no value; give it one, or remove the key");
     check("needs: 'b[x=1]'", "4:12 unknown-task unknown task `b`; the tasks are `a`");
@@ -79,7 +79,7 @@ fn values_are_checked() {
     );
     check(
         "env: [A=b]",
-        "4:10 wrong-type `env` takes a map of names to values, not a list; write `env: {NAME: value}`",
+        "4:10 wrong-type `env` takes a map of names to values, not a list; write `env: {A: b}`",
     );
     check(
         "cmd: [x]",
