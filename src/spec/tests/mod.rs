@@ -11,6 +11,7 @@ mod pools;
 mod promises;
 mod properties;
 mod secrets;
+mod slips;
 mod table;
 mod traps;
 mod values;
