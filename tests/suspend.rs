@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use pyoco::model::{RunStatus, TaskState};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{PROMPT, Project, Running, Terminal, leftovers, wait_for, wait_for_file};
+use support::{PROMPT, Project, Running, Terminal, leftovers, proc, wait_for, wait_for_file};
 
 /// A task that says it is ready, and ends when it is told to; a process of its own beside it.
 const WAITING: &str = "
@@ -214,6 +214,23 @@ fn stopped_and_continued(project: &Project) -> Running {
 fn without_a_terminal_the_signals_do_the_same() {
     let project = Project::with(WAITING);
     let pyoco = stopped_and_continued(&project);
+    project.file("go", "");
+    pyoco.wait().exits(0);
+}
+
+#[test]
+fn no_stop_is_lost() {
+    let project = Project::with(WAITING);
+    let pyoco = project.spawn(&["run"]);
+    wait_for_file(&project.dir().join("ready"));
+    let number = pyoco.pid().as_raw_nonzero().get();
+    let is_stopped = || proc::stat(number).is_some_and(|stat| stat.state == 'T');
+    for signal in [Signal::TTIN, Signal::TTOU, Signal::TSTP].into_iter().cycle().take(300) {
+        pyoco.signal(signal);
+        wait_for(&format!("{signal:?} to stop it"), is_stopped);
+        pyoco.signal(Signal::CONT);
+        wait_for_going(&project, pyoco.pid());
+    }
     project.file("go", "");
     pyoco.wait().exits(0);
 }

@@ -47,6 +47,29 @@ pub(crate) fn states(mark: &str) -> Vec<(i32, char)> {
     find(mark).into_iter().filter_map(state).collect()
 }
 
+/// Returns what can be seen of the processes that carry the mark, for who reads why a test has failed.
+pub(crate) fn describe(mark: &str) -> String {
+    let describe_one = |pid: i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // State, parent, group, session, terminal, its foreground group.
+        let rest = stat.rsplit(')').next().unwrap_or_default();
+        let fields: Vec<&str> = rest.split(' ').skip(1).take(6).collect();
+        let mut text = format!("{pid} [{}] {}\n", fields.join(" "), command(pid));
+        for thread in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let read =
+                |name: &str| fs::read_to_string(thread.path().join(name)).unwrap_or_default();
+            let wanted = ["State", "SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt"];
+            let status = read("status");
+            let is_wanted = |line: &&str| wanted.iter().any(|name| line.starts_with(name));
+            let status: Vec<&str> = status.lines().filter(is_wanted).collect();
+            let (name, place) = (read("comm"), read("wchan"));
+            text += &format!("    {} {place} {}\n", name.trim_end(), status.join(" "));
+        }
+        text.replace('\t', " ")
+    };
+    find(mark).into_iter().map(describe_one).collect()
+}
+
 /// Returns the variables of a process. Of one of somebody else, or one that has gone, there is nothing to
 /// read.
 fn environment(pid: i32) -> impl Iterator<Item = String> {

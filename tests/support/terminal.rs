@@ -9,13 +9,15 @@ use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
 
 use super::running::take_signals;
-use super::{DEADLINE, Outcome, wait_for};
+use super::{DEADLINE, Outcome, leftovers, wait_for};
 
 /// A program on a terminal; it is stopped with the value.
 pub(crate) struct Terminal {
     session: PtySession,
     /// What was shown so far, each byte as a character: see [`as_chars`].
     seen: String,
+    /// That of the test.
+    mark: String,
 }
 
 impl Terminal {
@@ -23,10 +25,12 @@ impl Terminal {
     #[track_caller]
     pub(crate) fn spawn(command: Command) -> Terminal {
         take_signals();
+        let mark = command.get_envs().find(|(name, _)| *name == leftovers::MARK);
+        let mark = mark.and_then(|(_, mark)| mark?.to_str()).unwrap_or_default().to_owned();
         let most = u64::try_from(DEADLINE.as_millis()).expect("a minute is a small number");
         let mut session = spawn_command(command, Some(most)).expect("a terminal can be made");
         session.process_mut().set_kill_timeout(Some(10_000));
-        Terminal { session, seen: String::new() }
+        Terminal { session, seen: String::new(), mark }
     }
 
     /// Waits until it shows this text; returns what it showed before.
@@ -76,6 +80,17 @@ impl Terminal {
         let bytes = as_bytes(&self.seen);
         let stdout = String::from_utf8_lossy(&bytes).into_owned();
         Outcome { code, signal, stdout, stderr: String::new(), bytes }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let more = std::iter::from_fn(|| self.session.try_read()).collect::<String>();
+            eprintln!("the terminal showed:\n{}\nand then, not awaited:\n{more}", self.seen);
+            // They are gone with the terminal.
+            eprintln!("processes of the test:\n{}", leftovers::describe(&self.mark));
+        }
     }
 }
 

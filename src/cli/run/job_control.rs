@@ -19,7 +19,7 @@ mod linux;
 mod portable;
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 
 use signal_hook::consts::{SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU};
@@ -38,9 +38,13 @@ use crate::trace::Screen;
 /// The thread that sees to it, for handlers.
 static THREAD: OnceLock<libc::pthread_t> = OnceLock::new();
 
-/// Whether that thread is settling a signal: from then until it is done nothing is handed over that
-/// comes again by itself.
+/// Whether that thread is settling a signal: nothing is handed over meanwhile that would stop us once
+/// more, just as we are continued.
 static IS_SETTLING: AtomicBool = AtomicBool::new(false);
+
+/// What was not handed over for that; 0 where there was nothing. It may be the very signal that is
+/// being settled: its handler can run after that thread has seen it.
+static LATE: AtomicI32 = AtomicI32::new(0);
 
 /// What is done when the program is to stop.
 #[derive(Clone)]
@@ -79,6 +83,10 @@ impl JobControl {
                 IS_SETTLING.store(true, Ordering::SeqCst);
                 listener.stop(signal);
                 IS_SETTLING.store(false, Ordering::SeqCst);
+                let late = LATE.swap(0, Ordering::SeqCst);
+                if late != 0 {
+                    raise(late); // to be looked at anew
+                }
             }
         };
         std::thread::Builder::new().name("job".into()).spawn(listen)?;
@@ -122,6 +130,13 @@ impl JobControl {
     }
 }
 
+/// Sends a signal to this thread, which blocks it.
+#[expect(unsafe_code, reason = "no crate in use sends a signal to a thread")]
+fn raise(signal: i32) {
+    // SAFETY: a call with a number.
+    unsafe { libc::raise(signal) };
+}
+
 #[expect(unsafe_code, reason = "the standard library tells it of a thread's handle only")]
 fn this_thread() -> libc::pthread_t {
     // SAFETY: it cannot fail.
@@ -150,11 +165,13 @@ extern "C" fn hand_to_thread(signal: i32) {
         return;
     }
     // Who must not use the terminal is told so each time it tries, again and again until we stop, and
-    // that stop may well come here: handed over after it, the signal would stop us once more just as
-    // we were continued.
-    let comes_again = matches!(signal, SIGTTIN | SIGTTOU);
-    if comes_again && IS_SETTLING.load(Ordering::SeqCst) {
-        return;
+    // that stop may well come here.
+    if matches!(signal, SIGTTIN | SIGTTOU) {
+        LATE.store(signal, Ordering::SeqCst);
+        if IS_SETTLING.load(Ordering::SeqCst) {
+            return;
+        }
+        LATE.store(0, Ordering::SeqCst);
     }
     if let Some(thread) = THREAD.get() {
         // SAFETY: the thread never ends. In a child that has not executed its program yet it is not

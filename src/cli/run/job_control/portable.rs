@@ -16,13 +16,12 @@ impl Kept {
 
     /// Waits until one of them was sent, which this thread must block, and returns which. It is still
     /// there then.
-    #[expect(unsafe_code, reason = "no crate in use wraps these calls")]
+    #[expect(unsafe_code, reason = "no crate in use wraps this call")]
     pub(super) fn wait(&self) -> i32 {
         let mut signal = 0;
         // SAFETY: the set was made, and the number is there to be written to.
         while unsafe { libc::sigwait(self.0.as_ptr(), &raw mut signal) } != 0 {}
-        // SAFETY: a call with the number of a signal that this thread blocks.
-        unsafe { libc::raise(signal) };
+        super::raise(signal);
         signal
     }
 }
