@@ -185,7 +185,7 @@ impl<'t> Place<'t> {
                 "write `{key} = \"value\"`, one a line; tables begin with `[name]`"
             ));
         }
-        if message.contains("unquoted key") {
+        if message.contains("unquoted key") || message.contains("missing key") {
             return self.odd_key();
         }
         if message.contains("escape") {

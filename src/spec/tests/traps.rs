@@ -200,9 +200,9 @@ fn a_script_that_begins_with_a_sign_of_yaml_is_itself_or_is_refused_with_the_men
         ("\"$x\" y", "put the whole value in quotes"),
         ("'x' | y", "put the whole value in quotes"),
         ("#!/bin/sh", "begins with `#` needs quotes"),
-        ("echo a: b", "in quotes, or write it as a block"),
-        ("curl -H 'a: b'", "in quotes, or write it as a block"),
-        ("key:", "in quotes, or write it as a block"),
+        ("echo a: b", "or the text as a block below `|`"),
+        ("curl -H 'a: b'", "or the text as a block below `|`"),
+        ("key:", "or the text as a block below `|`"),
     ] {
         for file in [format!("tasks:\n  a: {line}\n"), format!("tasks:\n  a:\n    run: {line}\n")] {
             let report = said(&file, Syntax::Yaml);
