@@ -258,7 +258,7 @@ fn names_in_the_way_of_another_tool() {
     );
     check(
         "{run: ls, matrix: {k: [params.l]}}",
-        "4:26 near-expression",
+        "4:29 near-expression",
         "write `k: ${{ params.l }}`",
     );
 }
