@@ -154,7 +154,7 @@ pub(super) struct Left<'a> {
 /// Takes what an attempt has left behind; its file goes away.
 pub(super) fn collect(run: &Context, left: Left<'_>) -> Result<Results, Fault> {
     let options = run.plan.flow.task(left.task).options();
-    let is_ok = left.measured.exit_code.is_some_and(|code| options.is_ok(code));
+    let is_ok = left.measured.code().is_some_and(|code| options.is_ok(code));
     let file = if is_ok { read(left.output) } else { Ok(None) };
     if !is_ok || !matches!(file, Ok(None)) {
         let _ = fs::remove_file(left.output); // what stays goes with the folder
