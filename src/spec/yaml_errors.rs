@@ -100,15 +100,27 @@ pub(crate) fn add_quotes(text: &str, found: &mut [Diagnostic]) {
                 Some("{{")
             }
             "wrong-type" if line.starts_with("{{") => Some("{{"),
-            "wrong-type" if one.message.contains("a text") || one.message.contains("a script") => {
+            "wrong-type"
+                if is_command(line)
+                    && ["a text", "a script"].iter().any(|noun| one.message.contains(noun)) =>
+            {
                 ["[", "{"].into_iter().find(|sign| line.starts_with(sign))
             }
             _ => None,
         };
         if let Some(sign) = sign {
+            if one.name == "wrong-type" {
+                one.help.clear(); // it speaks of a list or a map, which nobody wrote
+            }
             one.help.push(format!("a text that begins with `{sign}` needs quotes"));
         }
     }
+}
+
+/// Returns whether what YAML takes for a list or a map is a test or a group of a shell.
+fn is_command(line: &str) -> bool {
+    let begins = ["[ ", "[[ ", "{ "].iter().any(|sign| line.starts_with(sign));
+    begins && !line.contains([',', ':'])
 }
 
 /// `if: !success()`: to YAML the `!` begins a tag, and what follows is often no YAML. Both readers of
