@@ -161,10 +161,7 @@ tasks:
     assert!(!project.run(&["run", "-j", "9"]).exits(0).stderr.contains("want"));
     project.run(&["run", "-n", "-j", "4"]).exits(0).says("  holds 4 of 4 slots\n");
     project.file("pyoco.yaml", "jobs: 2\ntasks: {wide: {resources: {cpus: 9}, run: 'true'}}\n");
-    project
-        .run(&["check", "--strict"])
-        .exits(2)
-        .complains("`cpus: 9` is more than `jobs`, which is 2");
+    project.run(&["check", "--strict"]).exits(2).complains("`cpus: 9` is more than `jobs: 2`");
     let outcome = project.run(&["run"]).exits(0).complains("`cpus: 9` is more than `jobs`");
     assert!(!outcome.stderr.contains("want"), "it is said once: {outcome:?}");
 }

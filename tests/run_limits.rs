@@ -41,7 +41,7 @@ fn the_flag_goes_before_the_file() {
     let project = Project::with("timeout: 1h\ntasks: {slow: exec sleep 86400}\n");
     project.run(&["run", "--timeout", "100ms"]).exits(124);
     project.run(&["run", "--timeout", "0s"]).exits(2).complains("nothing could end in time");
-    project.run(&["run", "--timeout", "5"]).exits(2).complains("with units");
+    project.run(&["run", "--timeout", "5"]).exits(2).complains("give it a unit: `5s`");
 }
 
 #[test]

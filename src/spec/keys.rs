@@ -380,7 +380,13 @@ pub(crate) const KEYS: &[Key] = &[
         "the run's `on_failure`",
         "What a failure of this task does to the run; `continue`: dependents run, and the run does not fail.",
     ),
-    key("ok_codes", TASK, Type::Ints(0, 255), "[0]", "The exit codes that mean success."),
+    key(
+        "ok_codes",
+        TASK,
+        Type::Ints(0, 255),
+        "[0]",
+        "The exit codes that mean success (128+n for a signal).",
+    ),
     key("stdin", TASK, Type::Text, "/dev/null", "A text for the task's standard input."),
     key(
         "interactive",

@@ -273,7 +273,9 @@ fn name<'n>(
     }
     if name.starts_with("tasks.") || name.starts_with("tasks[") {
         let message = format!("`{name}` is not an output of a task");
-        found.push(wrong(message).help("write `tasks.NAME.outputs.OUTPUT`"));
+        let meant = name.strip_prefix("tasks.").and_then(|rest| output_of(rest, root));
+        let (task, output) = meant.unwrap_or(("NAME", "OUTPUT"));
+        found.push(wrong(message).help(format!("write `tasks.{task}.outputs.{output}`")));
         return None;
     }
     if let Some((task, output)) = output_of(name, root) {
