@@ -173,7 +173,8 @@ fn flow(
         records: records.unwrap_or_default(),
     };
     if settings.purpose == Purpose::Check && !found.has_error() {
-        lint(root, &flow, &Written::new(entries.iter().chain(finally), groups), found);
+        let written = Written::new(entries.iter().chain(finally), groups);
+        lint(root, &flow, &written, file_text, found);
     }
     Some(flow)
 }

@@ -12,6 +12,7 @@ mod pools;
 mod promises;
 mod properties;
 mod secrets;
+mod slips;
 mod table;
 mod traps;
 mod values;

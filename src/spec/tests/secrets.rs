@@ -100,7 +100,6 @@ warning[W0013]: the name of a task holds the value of a secret, and is not maske
 error[E0108]: `***` is not a duration
  --> f.yaml:4:30
   |
- ::: 
 4 |   ***: {run: x, timeout: ***}
   |                          ^^^
   |
@@ -109,7 +108,6 @@ error[E0108]: `***` is not a duration
 error[E0104]: `fail` cannot be `***-x`
  --> f.yaml:5:27
   |
- ::: 
 5 |   b: {run: ***, fail: ***-x}
   |                       ^^^^^
   |
