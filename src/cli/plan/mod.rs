@@ -12,7 +12,7 @@ use std::num::NonZero;
 
 use super::exit::{Exit, Failure, written};
 use super::limit::{LIMIT, Limit, limit};
-use super::load::{caller_env, coloured, load};
+use super::load::{caller_env, coloured, load_for};
 use super::params::ParamArgs;
 use super::run::{Wanted, is_file, jobs, pool, refuse_words_for_nobody, selected};
 use super::runs::StateArgs;
@@ -88,7 +88,7 @@ pub(crate) fn main(args: &PlanArgs) -> Result<Exit, Failure> {
     };
     refuse_words_for_nobody(targets, &args.args)?;
     let store = args.state.store()?;
-    let (source, flow) = load(file, &args.params.settings(Purpose::Run)?, coloured())?;
+    let (source, flow) = load_for(file, targets, &args.params.settings(Purpose::Run)?, coloured())?;
     let selection = selection(targets, &args.only, &args.skip);
     let wanted = Wanted { selection: &selection, jobs: args.jobs, pools: &args.pool };
     let plan = selected(&wanted, &flow)?;
