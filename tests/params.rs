@@ -104,7 +104,7 @@ fn what_is_wrong_is_said_before_anything_runs() {
     let outcome = wrong.exits(2);
     for text in [
         "`-p mode=…`: `relese` is not one of its values; did you mean `release`?",
-        "it is one of `debug`, `release`",
+        "the values are `debug`, `release`",
         "`-p workers=…`: `many` is not a whole number",
         "`-p dry=…`: `yes` is neither `true` nor `false`",
         "`-p wokers=…`: the file has no param `wokers`; did you mean `workers`?",
