@@ -115,6 +115,8 @@ fn words_are_explained() {
         ("retry.max", "max: in `retry`\n"),
         ("$PYOCO_OUTPUT", "PYOCO_OUTPUT\n"),
         ("contains", "contains(a, b)\n"),
+        ("PYOCO_SECRETS", "PYOCO_SECRETS\n"),
+        ("CI", "CI\n"),
     ] {
         let outcome = project.run(&["explain", word]).exits(0);
         assert!(outcome.stdout.starts_with(beginning), "{word}: {}", outcome.stdout);
@@ -128,6 +130,27 @@ fn words_are_explained() {
     for part in ["W0006", "unknown-key", "needs_any", "starts_with(a, b)", "PYOCO_JOBS"] {
         assert!(list.contains(part), "{part}: {list}");
     }
+}
+
+#[test]
+fn words_are_explained_in_json() {
+    let project = Project::new();
+    let all = project.run(&["explain", "--json"]).exits(0).json();
+    let words = project.run(&["explain", "retry", "--json"]).exits(0).json();
+    let kinds: Vec<_> = words.as_array().expect("a list").iter().map(|it| &it["kind"]).collect();
+    assert_eq!(kinds, ["key", "code"], "{words}");
+    for one in words.as_array().expect("a list") {
+        assert!(all.as_array().expect("a list").contains(one), "{one}");
+    }
+    let text = project.run(&["explain", "when"]).exits(0).stdout;
+    assert!(text.starts_with("`when` of other tools is written `if` here.\n\nif: in"), "{text}");
+    project.run(&["explain", "retyr", "--json"]).exits(2).complains("did you mean `retry`?");
+}
+
+#[test]
+fn an_empty_standard_input_is_called_that() {
+    let outcome = Project::new().run_with_input(&["check", "-"], b"").exits(2);
+    outcome.complains("error[E0008]: standard input is empty\n");
 }
 
 #[test]

@@ -227,3 +227,21 @@ fn every_script_asks_the_hook() {
     project.run(&["completions", "tcsh"]).exits(2).complains("[possible values: bash, zsh, fish,");
     project.run(&["completions", "--help"]).exits(0).says("  source <(pyoco completions bash)");
 }
+
+#[test]
+fn what_explain_knows_is_proposed() {
+    let project = Project::new();
+    check(&project, &["explain", "retr"], &["retry"]);
+    check(&project, &["explain", "$PYOCO_GR"], &["$PYOCO_GRACE"]);
+    let codes = proposed(&project, &["explain", "E01"]);
+    assert!(codes.len() > 5 && codes[0] == "E0101", "{codes:?}");
+}
+
+#[test]
+fn only_a_run_under_way_can_be_cancelled() {
+    let project = Project::with("tasks: {a: 'true'}\n");
+    project.run(&["run", "-q"]).exits(0);
+    check(&project, &["runs", "cancel", ""], &[]);
+    check(&project, &["runs", "show", "la"], &["latest"]);
+    check(&project, &["runs", "show", "--names", "Q"], &["QUEUED"]);
+}

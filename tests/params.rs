@@ -231,3 +231,31 @@ fn tasks_inherit_what_the_file_says() {
     assert_eq!(env("[]"), (false, false));
     assert_eq!(env("[MINE]"), (true, false));
 }
+
+#[test]
+fn an_if_that_did_not_hold_is_told_with_what_it_asked() {
+    let project = Project::with(
+        "
+params: {channel: {type: enum, values: [beta, stable], default: beta}, hosts: {type: list, default: [a, b c]}}
+tasks:
+  a: 'exit 3'
+  b: {run: 'true', needs: a, if: always()}
+  publish: {run: 'true', needs: b, if: params.channel == 'stable' && tasks.a.exit_code == 0}
+  after: {run: 'true', needs: publish}
+"
+        .replace("'exit 3'", "{run: 'exit 3', ok_codes: [3]}")
+        .as_str(),
+    );
+    project.run(&["run", "-q"]).exits(0);
+    let told = "\
+SKIPPED publish  condition
+  its `if` did not hold: params.channel == 'stable' && tasks.a.exit_code == 0
+    params.channel is `beta`
+    tasks.a.exit_code is `3`
+";
+    // What the file says by now counts for nothing.
+    project.file("pyoco.yaml", "tasks: {publish: x}\n");
+    let outcome = project.run(&["runs", "show", "latest", "--why", "publish"]).exits(0);
+    assert_eq!(outcome.stdout, told);
+    project.run(&["runs", "show", "latest"]).exits(0).says("channel=beta  hosts=a,b c\n");
+}

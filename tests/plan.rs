@@ -70,12 +70,12 @@ wave 2: 2 side by side
 wave 3: 4 side by side
    4  test[py,os] ×4  after build
 wave 4
-   8  look            after test[py,os] ×4; if its `if` holds then
+   8  look            after test[py,os] ×4; if its `if` holds then: tasks.build.exit_code == 3
 wave 5
    9  down            finally
 would not run:
-      publish  its `if` does not hold
-      undo     only after a failure or a cancel
+      publish  its `if` does not hold: params.publish
+      undo     only after a failure or a cancel: failure()
 critical path (5 tasks): fetch → build → test[py=3.11,os=linux] → look → down
 expected: unknown, no COMPLETED run of this flow is on record
 "
@@ -197,8 +197,8 @@ fn what_is_not_known_is_said() {
     let outcome = project.run(&["plan", "sub/pyoco.yaml", "--simulate", "1,2"]).exits(0);
     outcome
         .says("expected: unknown, no COMPLETED run of this flow is on record\n")
-        .says("  -j 1  4 steps, if each task takes as long\n")
-        .says("  -j 2  2 steps, if each task takes as long\n");
+        .says("  -j 1  4 steps, if all take equally long\n")
+        .says("  -j 2  2 steps, if all take equally long\n");
     let outcome = project.run(&["plan", "sub/pyoco.yaml", "--json"]).exits(0).json();
     assert_eq!(outcome["expected"]["ms"], Value::Null);
     project.run(&["plan", "--state-dir", "elsewhere"]).exits(0).says("expected: unknown");
@@ -241,12 +241,14 @@ fn a_large_plan_stays_short() {
     let project = Project::with(&flow);
     let plan = project.run(&["plan", "--simulate", "1,8", "-j", "4"]).exits(0).stdout;
     assert!(plan.lines().count() < 220, "{} lines", plan.lines().count());
-    assert!(plan.contains("… and 9800 more lines; `pyoco plan --limit 10000` shows all"), "{plan}");
+    assert!(plan.contains("… and 9800 more; --limit 10000 shows all"), "{plan}");
     assert!(plan.contains("critical path (100 tasks): t0 → t1 →"), "{plan}");
     assert!(plan.contains(" → … 80 more … → "), "{plan}");
     let short = project.run(&["plan", "t5", "--limit", "2"]).exits(0).stdout;
     assert!(
-        short.contains("wave 2\n   2  t1  after t0; needed by t2\n… and 4 more lines"),
+        short.contains(
+            "wave 2\n   2  t1  after t0; needed by t2\n… and 4 more; --limit 9994 shows all\n"
+        ),
         "{short}"
     );
     let json = project.run(&["plan", "--json"]).exits(0).json();
@@ -257,6 +259,92 @@ fn a_large_plan_stays_short() {
 fn its_help_has_an_example() {
     let help = Project::new().run(&["plan", "--help"]).exits(0).stdout;
     assert!(help.contains("  pyoco plan ci.yaml test -j 4"), "{help}");
+}
+
+#[test]
+fn what_a_task_asks_and_where_it_works_is_shown() {
+    let project = Project::with(
+        "
+params: {publish: false}
+tasks:
+  up: {run: 'true', dir: a/../.., artifacts: [../x, y]}
+  down: {run: 'true', dir: a/b}
+  publish: {run: 'true', if: params.publish}
+  look: {run: 'true', needs: up, if: tasks.up.exit_code == 3}
+",
+    );
+    let outcome = project.run(&["plan"]).exits(0);
+    outcome
+        .says("up    in `a/../..`\n")
+        .says("down\n")
+        .says("look  after up; if its `if` holds then: tasks.up.exit_code == 3\n");
+    let plan = project.run(&["plan", "--json"]).exits(0).json();
+    let facts: Vec<Value> = ["if", "holds", "dir", "artifacts"]
+        .map(|key| {
+            plan["tasks"].as_array().expect("a list").iter().map(|t| t[key].clone()).collect()
+        })
+        .into();
+    let expected = [
+        json!([null, null, "params.publish", "tasks.up.exit_code == 3"]),
+        json!([null, null, false, null]),
+        json!(["a/../..", "a/b", null, null]),
+        json!([["../x", "y"], null, null, null]),
+    ];
+    assert_eq!(facts, expected);
+    let list = project.run(&["list", "--json"]).exits(0).json();
+    assert_eq!(list["tasks"][0]["artifacts"], json!(["../x", "y"]));
+    assert_eq!(
+        (&list["tasks"][1]["dir"], &list["tasks"][2]["if"]),
+        (&json!("a/b"), &json!("params.publish"))
+    );
+}
+
+#[test]
+fn a_dry_run_and_a_plan_take_the_same_words() {
+    let project = Project::with("tasks: {a: 'true', b: 'true'}\n");
+    let plan = project.run(&["plan", "a", "--json", "--", "--verbose"]).exits(0).json();
+    let dry = project.run(&["run", "a", "-n", "--json", "--", "--verbose"]).exits(0).json();
+    assert_eq!(plan, dry);
+    project
+        .run(&["run", "-n", "--limit", "1"])
+        .exits(0)
+        .says("… and 1 more; --limit 2 shows all\n");
+    for words in [["plan", "--", "x"], ["run", "--", "x"]] {
+        project.run(&words).exits(2).complains("words after `--` go to the tasks that are named");
+    }
+    project.run(&["run", "--json"]).exits(2).complains("write `--trace json` for the events");
+}
+
+#[test]
+fn lists_have_a_limit() {
+    let flow: String = (0..500).map(|n| format!("  t{n}: 'true'\n")).collect();
+    let project = Project::with(&format!("tasks:\n{flow}"));
+    for command in ["list", "graph"] {
+        let outcome = project.run(&[command]).exits(0);
+        assert_eq!(outcome.stdout.lines().count(), 200, "{command}");
+        assert_eq!(outcome.stderr, "… and 300 more; --limit 500 shows all\n", "{command}");
+        let outcome = project.run(&[command, "--limit", "500"]).exits(0);
+        assert_eq!((outcome.stdout.lines().count(), &*outcome.stderr), (500, ""), "{command}");
+        let json = project.run(&[command, "--json"]).exits(0);
+        assert!(json.stdout.contains("\"t499\"") && json.stderr.is_empty(), "{command}");
+    }
+    let outcome = project.run(&["explain", "--limit", "1"]).exits(0);
+    assert!(outcome.stderr.ends_with(" shows all\n"), "{outcome:?}");
+    project.run(&["list", "--limit", "0"]).exits(2).complains("write a whole number from 1 on");
+}
+
+#[test]
+fn descriptions_are_one_short_line() {
+    let long = "word ".repeat(10_000);
+    let project = Project::with(&format!(
+        "params: {{p: {{default: x, description: \"{long}\"}}}}\n\
+         tasks:\n  a: {{run: 'true', description: \"{long}\"}}\n  b:\n    run: 'true'\n    \
+         description: |\n      one\n      two\n"
+    ));
+    let outcome = project.run(&["list"]).exits(0).says("b  one two\n");
+    assert!(outcome.stdout.lines().all(|line| line.chars().count() < 160), "{outcome:?}");
+    let svg = project.run(&["graph", "--as", "svg"]).exits(0).says("<title>b: one two</title>");
+    assert!(svg.stdout.len() < 5_000, "{}", svg.stdout.len());
 }
 
 #[test]

@@ -160,6 +160,8 @@ fn events_own_standard_output_under_the_json_trace() {
     let last = outcome.stdout.lines().last().expect("there are lines");
     let last: serde_json::Value = serde_json::from_str(last).expect("JSON");
     assert_eq!(last["event"], "run_finished");
+    let outcome = project.run(&["run", "--trace", "json", "-q"]).exits(2);
+    outcome.complains("error: `--quiet` leaves out the trace that `--trace json` asks for\n");
 }
 
 #[test]

@@ -156,6 +156,24 @@ tasks:
 }
 
 #[test]
+fn what_may_fail_is_never_the_first_failure() {
+    let flow = |last: &str| {
+        Project::with(&format!(
+            "jobs: 1\ntasks:\n  may-fail: {{run: exit 5, fail: continue}}\n  \
+             last: {{run: '{last}', needs: may-fail}}\n  after: {{run: x, needs: last}}\n"
+        ))
+    };
+    let project = flow("kill -INT $PPID; until [ -e $PYOCO_CANCEL_FILE ]; do sleep 0.01; done");
+    let outcome = project.run(&["run"]);
+    assert_eq!(project.record().values.last().expect("an end")["status"], "CANCELLED");
+    let told = &outcome.stderr;
+    assert!(told.contains("\nfailed, as it may: may-fail: exit 5\n"), "{told}");
+    assert!(!told.contains("first failure"), "{told}");
+    let outcome = flow("exit 6").run(&["run"]).exits(1).complains("first failure: last\n");
+    assert!(outcome.stderr.contains("\nfailed, as it may: may-fail: exit 5\n"), "{outcome:?}");
+}
+
+#[test]
 fn needs_any_takes_the_first_success() {
     let project = Project::with(
         "

@@ -142,6 +142,9 @@ fn what_shows_the_file_shows_no_value() {
         &["graph"],
         &["graph", "--as", "json"],
         &["run", "--dry-run"],
+        &["plan"],
+        &["plan", "--json"],
+        &["graph", "--as", "svg"],
         &["check"],
         &["check", "--json"],
     ] {

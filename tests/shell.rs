@@ -111,12 +111,12 @@ fn what_cannot_be_entered_is_said() {
     check(
         &["deploy"],
         "error: `deploy` uses the output `version` of `build`, which only a run can tell\n  \
-         take it from one: `pyoco shell deploy --run latest`\n",
+         no run of this flow is on record: run it first\n",
     );
     check(
         &["broken"],
         "error: `broken` uses how `build` has ended, which only a run can tell\n  \
-         take it from one: `pyoco shell broken --run latest`\n",
+         no run of this flow is on record: run it first\n",
     );
     fs::remove_dir(project.dir().join("sub")).expect("it is empty");
     let dir = project.dir().display();
@@ -135,6 +135,16 @@ fn a_run_that_lacks_the_output_is_named() {
     project.file("other.yaml", "tasks: {a: x}\n");
     let outcome = script(&project, &["a", "other.yaml", "--run", "latest"], "").exits(2);
     outcome.complains(" is one of `release`, and the file is `other`\n");
+    // The newest run is of another flow by now.
+    project.run(&["run", "other.yaml"]);
+    let outcome = script(&project, &["deploy"], "").exits(2);
+    let short = project.run(&["runs", "list", "--flow", "release", "--jsonl"]).exits(0).stdout;
+    let run: serde_json::Value = serde_json::from_str(&short).expect("one line");
+    let id = run["run_id"].as_str().expect("an id");
+    let advice = format!("take it from one: `pyoco shell deploy --run {}`\n", &id[id.len() - 8..]);
+    outcome.complains(&advice);
+    let outcome = script(&project, &["deploy", "--run", "latest"], "").exits(2);
+    outcome.complains("error: unknown task `deploy`\n").complains("/other.yaml`; name the FILE");
 }
 
 #[test]

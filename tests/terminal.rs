@@ -92,6 +92,44 @@ fn the_live_view_shows_progress_and_a_line_for_each_running_task() {
     assert!(!shown.contains("0/2") && !shown.contains("| says"), "something is left: {shown}");
 }
 
+/// Makes the record of a run of `crowd(1)` that took so long.
+fn record_of_crowd(project: &Project, ms: u64) {
+    let id = "018f0000-0000-7000-8000-000000000001";
+    let file = project.dir().join("pyoco.yaml").display().to_string();
+    let lines = [
+        (0, format!(r#""event":"run_started","run_id":"{id}","flow":"crowd","file":"{file}","jobs":1,"n_tasks":1"#)),
+        (0, r#""event":"tasks_declared","from":0,"tasks":[{"name":"t1"}]"#.to_owned()),
+        (0, r#""event":"task_started","task":0,"name":"t1","attempt":1"#.to_owned()),
+        (ms, r#""event":"task_finished","task":0,"name":"t1","attempt":1,"state":"SUCCEEDED","exit_code":0"#.to_owned()),
+        (ms, r#""event":"run_finished","status":"COMPLETED","counts":{"succeeded":1}"#.to_owned()),
+    ];
+    let line = |(at, (ms, event)): (usize, (u64, String))| {
+        format!(
+            "{{\"v\":1,\"seq\":{},\"ts\":\"2026-03-01T12:00:00.000Z\",\"ms\":{ms},{event}}}\n",
+            at + 1
+        )
+    };
+    let text: String = lines.into_iter().enumerate().map(line).collect();
+    project.file(&format!(".pyoco/runs/{id}/events.jsonl"), text);
+}
+
+#[test]
+fn the_live_view_says_how_long_the_run_still_takes_where_records_know() {
+    let mut project = Project::with(&crowd(1));
+    project.damages_records(); // the earlier run was never queued
+    record_of_crowd(&project, 3_600_000);
+    let mut terminal = project.terminal(&["run"]);
+    terminal.expect("] 0/1 (");
+    terminal.expect(", about 59m");
+    terminal.expect("s left)");
+    terminal.press_control('c');
+    terminal.expect(", cancelling)");
+    project.file("go", "");
+    let outcome = terminal.finish();
+    let shown = screen(&outcome, 24, 80);
+    assert!(!shown.contains("left)"), "something is left: {shown}");
+}
+
 #[test]
 fn the_live_view_is_never_taller_than_the_terminal() {
     let project = Project::with(&crowd(10));

@@ -2,19 +2,19 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
 use super::exit::{Exit, Failure, written};
-use super::load::{coloured, load, shown};
+use super::limit::{Limit, first_lines, limit};
+use super::load::{as_in_run, coloured, load, load_copy, shown};
 use super::params::ParamArgs;
 use super::runs::{self, StateArgs};
 use super::say::say;
 use crate::graph::{NodeState, Picture, RunStates, draw, draw_run};
 use crate::model::{Flow, escape};
 use crate::record::{JsonlStore, Record};
-use crate::spec::{self, Given, ParamSetting, Purpose, SetBy, Settings, Source};
+use crate::spec::{Purpose, Settings};
 
 const HELP: &str = "\
 Examples:
@@ -35,6 +35,12 @@ pub(crate) struct GraphArgs {
     /// How it is drawn.
     #[arg(long = "as", value_name = "FORM", default_value = "text")]
     form: Form,
+    /// Print one JSON document: --as json.
+    #[arg(long, conflicts_with = "form")]
+    json: bool,
+    /// At most so many lines of the text [default: 200].
+    #[arg(long, value_name = "N", value_parser = limit)]
+    limit: Option<Limit>,
     /// Colour the tasks by their states in a run: an id, four or more digits of its beginning or end,
     /// `latest`, `latest~2`, `failed` or `running`.
     #[arg(long, value_name = "ID")]
@@ -62,6 +68,7 @@ enum Form {
 /// Does it.
 pub(crate) fn main(args: &GraphArgs) -> Result<Exit, Failure> {
     let picture = match args.form {
+        _ if args.json => Picture::Json,
         Form::Text => Picture::Text,
         Form::Mermaid => Picture::Mermaid,
         Form::Dot => Picture::Dot,
@@ -89,6 +96,10 @@ pub(crate) fn main(args: &GraphArgs) -> Result<Exit, Failure> {
             })?
         }
     };
+    let text = match picture {
+        Picture::Text => first_lines(&text, args.limit),
+        Picture::Mermaid | Picture::Dot | Picture::Json | Picture::Pyoco | Picture::Svg => &text,
+    };
     written(std::io::stdout().write_all(text.as_bytes()))
 }
 
@@ -111,28 +122,12 @@ fn of_file(file: &str, settings: &Settings, record: &Record) -> Result<Flow, Fai
 
 /// Returns the flow of a run: out of the copy of its file that lies in the record, else out of the file
 /// itself.
-fn of_run(store: &JsonlStore, record: &Record, mut settings: Settings) -> Result<Flow, Failure> {
+fn of_run(store: &JsonlStore, record: &Record, settings: Settings) -> Result<Flow, Failure> {
     let header = record.view.header();
-    // Its params, but what the record masks or cuts, and not those of our own environment.
-    let is_whole = |value: &str| !value.contains("***") && !value.ends_with('…');
-    let of_run = header.params.iter().filter(|(_, value)| is_whole(value));
-    let of_run = of_run.map(|(name, value)| ParamSetting {
-        name: name.clone(),
-        given: Given::Text(value.clone()),
-        from: SetBy::Env(name.clone()), // in a flag `@` would read any file that a record names
-    });
-    settings.params.splice(0..0, of_run);
-    settings.env.retain(|(name, _)| !name.starts_with(b"PYOCO_PARAM_"));
-    if let Some((syntax, bytes)) = store.source(record.run_id)? {
-        let path = header.file.clone().unwrap_or_default();
-        let base_dir = Path::new(&path).parent().filter(|dir| dir.is_absolute());
-        let base_dir = base_dir.map_or_else(|| store.run_dir(record.run_id), PathBuf::from);
-        let (name, default_name) = (path.clone(), header.flow.clone());
-        let source = Source { name, default_name, path, base_dir, syntax, bytes };
-        // What is wrong with it was said when it ran; what the copy lacks, the file may have.
-        if let Some(flow) = spec::load_with(&source, &settings).flow {
-            return Ok(flow);
-        }
+    let settings = as_in_run(settings, record);
+    // What the copy lacks, the file may have.
+    if let Some(flow) = load_copy(store, record, &settings)? {
+        return Ok(flow);
     }
     match header.file.as_deref().filter(|file| *file != "-") {
         Some(file) => of_file(file, &settings, record),

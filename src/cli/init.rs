@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use super::exit::{Exit, Failure, written};
 use super::load::caller_dir;
 use super::say::say;
-use crate::model::escape;
+use crate::model::{escape, shell_word};
 
 const HELP: &str = "\
 Examples:
@@ -77,14 +77,24 @@ pub(crate) fn main(args: &InitArgs) -> Result<Exit, Failure> {
         && !is_there(".git")
         && let Some(top) = repository_above(&folder)
     {
+        let below = folder.strip_prefix(top).unwrap_or(&folder).join(name_of(args, &folder));
         say(format_args!(
-            "warning: GitHub reads `.github` in the top folder of a repository alone: {}",
-            escape(&top.display().to_string())
+            "warning: GitHub reads `.github` in the top folder of a repository alone: {}\n  \
+             move `{}` there, and let it run `pyoco run {} --no-cute`",
+            escape(&top.display().to_string()),
+            github().name,
+            escape(&shell_word(&below.display().to_string())),
         ));
     }
     let names: Vec<&str> = files.iter().map(|file| file.name).collect();
     let said = format!("wrote {}; run it with `pyoco run`\n", names.join(" and "));
     written(io::stdout().write_all(said.as_bytes()))
+}
+
+/// Returns the name of the workflow file of a folder that has one.
+fn name_of(args: &InitArgs, folder: &Path) -> &'static str {
+    let there = NAMES.into_iter().find(|name| folder.join(name).exists());
+    there.unwrap_or(starter(args.toml).name)
 }
 
 fn starter(is_toml: bool) -> New {

@@ -5,12 +5,18 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure, written};
-use super::load::{coloured, load, shown};
-use super::params::ParamArgs;
-use super::say::say;
+use super::limit::{Limit, first_lines, limit};
+use super::load::{caller_env, coloured, load, shown};
+use super::params::{ParamArgs, typed};
 use crate::graph::folded;
-use crate::model::{Flow, Param, ParamKind, PoolId, Resources, Task, TaskId, Work, escape};
+use crate::model::expr::Condition;
+use crate::model::{
+    Flow, Mask, Param, ParamKind, PoolId, Resources, Task, TaskId, Work, escape, one_line,
+};
 use crate::spec::Purpose;
+
+/// How much of a description is shown, in characters.
+const MAX_DESCRIPTION: usize = 120;
 
 const HELP: &str = "\
 Examples:
@@ -28,9 +34,9 @@ pub(crate) struct ListArgs {
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
-    /// Print at most so many tasks, the first ones of the file.
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    /// Print at most so many tasks, the first ones of the file [default: 200; in JSON all].
+    #[arg(long, value_name = "N", value_parser = limit)]
+    limit: Option<Limit>,
 }
 
 /// Does it.
@@ -38,27 +44,24 @@ pub(crate) fn main(args: &ListArgs) -> Result<Exit, Failure> {
     let settings = args.params.settings(Purpose::Look)?;
     let (_, flow) = load(args.file.as_deref(), &settings, coloured())?;
     let flow = shown(&flow);
-    let limit = args.limit.unwrap_or(usize::MAX);
-    let text = if args.json {
-        json(&flow, limit)
-    } else {
-        format!("{}{}", table(&folded(&flow), limit), params(&flow))
+    let text = match args.json {
+        true => json(&flow, args.limit.map_or(usize::MAX, Limit::get)),
+        false => {
+            let rows = table(&folded(&flow));
+            format!("{}{}", first_lines(&rows, args.limit), params(&flow))
+        }
     };
-    let n_more = flow.tasks().len().saturating_sub(limit);
-    if n_more > 0 {
-        say(format_args!("… and {n_more} more; --limit shows them"));
-    }
     written(std::io::stdout().write_all(text.as_bytes()))
 }
 
 /// Returns a line for each task: its name and what it says of itself.
-pub(crate) fn table(flow: &Flow, limit: usize) -> String {
+pub(crate) fn table(flow: &Flow) -> String {
     const WIDEST: usize = 40; // a longer name moves its own description alone
     let lengths = flow.tasks().iter().map(|task| task.name().len());
     let width = lengths.max().unwrap_or(0).min(WIDEST);
     let mut text = String::new();
-    for task in flow.tasks().iter().take(limit) {
-        let description = escape(task.description().unwrap_or_default().trim_end());
+    for task in flow.tasks() {
+        let description = one_line(task.description().unwrap_or_default(), MAX_DESCRIPTION);
         let mark = if task.is_finally() { "(finally) " } else { "" };
         let line = format!("{:width$}  {mark}{description}", escape(task.name()));
         text.push_str(line.trim_end());
@@ -77,7 +80,7 @@ fn params(flow: &Flow) -> String {
     let width = shown.iter().map(|(text, _)| text.chars().count()).max().unwrap_or(0).min(60);
     let mut text = "\nparams\n".to_owned();
     for (written, param) in shown {
-        let description = escape(param.description().unwrap_or_default().trim_end());
+        let description = one_line(param.description().unwrap_or_default(), MAX_DESCRIPTION);
         text.push_str(format!("  {written:width$}  {description}").trim_end());
         text.push('\n');
     }
@@ -97,7 +100,7 @@ fn param_use(param: &Param) -> String {
         None => "required".to_owned(),
         Some(value) => match value.to_string() {
             text if text.is_empty() => "empty".to_owned(),
-            text => text.replace('\n', ","),
+            text => typed(&text),
         },
     };
     escape(&format!("-p {}={takes} ({default})", param.name())).into_owned()
@@ -123,6 +126,7 @@ fn matrix(task: &Task) -> Option<serde_json::Map<String, serde_json::Value>> {
 }
 
 fn json(flow: &Flow, limit: usize) -> String {
+    let mask = flow.secrets().mask(caller_env());
     let names = |ids: &[TaskId]| -> Vec<String> {
         ids.iter().map(|id| flow.task(*id).name().to_owned()).collect()
     };
@@ -135,7 +139,8 @@ fn json(flow: &Flow, limit: usize) -> String {
         json!({
             "name": task.name(), "matrix": matrix(task), "description": task.description(), "line": task.line(),
             "needs": names(flow.needs(id)), "needs_any": names(flow.needs_any(id)),
-            "run": run, "cmd": cmd, "finally": task.is_finally(),
+            "run": run, "cmd": cmd, "dir": dir(task, &mask), "artifacts": artifacts(task, &mask),
+            "if": task.condition().map(Condition::text), "finally": task.is_finally(),
             "pool": held(flow, task), "tags": task.options().tags,
             "resources": resources(&task.options().resources),
         })
@@ -148,6 +153,18 @@ fn json(flow: &Flow, limit: usize) -> String {
     let mut text = serde_json::to_string_pretty(&document).expect("a flow is plain values");
     text.push('\n');
     text
+}
+
+/// Returns the folder of a task as written; null where it is that of the file.
+pub(crate) fn dir(task: &Task, mask: &Mask) -> Option<String> {
+    task.options().dir.as_ref().map(|dir| mask.text(&dir.to_string()).into_owned())
+}
+
+/// Returns the files that a task promises, as written; null where it promises none.
+pub(crate) fn artifacts(task: &Task, mask: &Mask) -> Option<Vec<String>> {
+    let promises = task.options().promises.as_ref().filter(|one| !one.artifacts.is_empty())?;
+    let paths = promises.artifacts.iter();
+    Some(paths.map(|path| mask.text(&path.to_string()).into_owned()).collect())
 }
 
 fn pools(flow: &Flow) -> Value {

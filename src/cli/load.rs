@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
 use super::say::say_text;
-use crate::model::{Flow, escape};
-use crate::spec::{self, Diagnostic, Settings, Source};
+use crate::model::{Flow, MASKED, escape};
+use crate::record::{JsonlStore, Record};
+use crate::spec::{self, Diagnostic, Given, ParamSetting, SetBy, Settings, Source};
 
 /// Returns the folder that the program was called in.
 pub(crate) fn caller_dir() -> Result<PathBuf, Failure> {
@@ -71,6 +72,38 @@ pub(crate) fn load(
         Some(flow) => Ok((source, flow)),
         None => Err(Failure::new(summary)),
     }
+}
+
+/// Returns settings with the params that a run had.
+pub(crate) fn as_in_run(mut settings: Settings, record: &Record) -> Settings {
+    // But what the record masks or cuts, and not those of our own environment.
+    let is_whole = |value: &str| !value.contains(MASKED) && !value.ends_with('…');
+    let of_run = record.view.header().params.iter().filter(|(_, value)| is_whole(value));
+    let of_run = of_run.map(|(name, value)| ParamSetting {
+        name: name.clone(),
+        given: Given::Text(value.clone()),
+        from: SetBy::Env(name.clone()), // in a flag `@` would read any file that a record names
+    });
+    settings.params.splice(0..0, of_run);
+    settings.env.retain(|(name, _)| !name.starts_with(b"PYOCO_PARAM_"));
+    settings
+}
+
+/// Loads the copy of its file that the record of a run keeps; `None` where there is none that can be
+/// loaded: what is wrong with it was said when it ran.
+pub(crate) fn load_copy(
+    store: &JsonlStore,
+    record: &Record,
+    settings: &Settings,
+) -> Result<Option<Flow>, Failure> {
+    let Some((syntax, bytes)) = store.source(record.run_id)? else { return Ok(None) };
+    let header = record.view.header();
+    let path = header.file.clone().unwrap_or_default();
+    let base_dir = Path::new(&path).parent().filter(|dir| dir.is_absolute());
+    let base_dir = base_dir.map_or_else(|| store.run_dir(record.run_id), PathBuf::from);
+    let (name, default_name) = (path.clone(), header.flow.clone());
+    let source = Source { name, default_name, path, base_dir, syntax, bytes };
+    Ok(spec::load_with(&source, settings).flow)
 }
 
 /// Returns a flow as it can be shown: without the values of its secrets.

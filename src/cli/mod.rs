@@ -6,6 +6,7 @@ mod exit;
 mod explain;
 mod graph;
 mod init;
+mod limit;
 mod list;
 mod load;
 mod man;

@@ -55,6 +55,16 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Returns the value of a param, which a list gives one item a line, as it can be typed.
+pub(crate) fn typed(value: &str) -> String {
+    match (value.contains('\n'), value.contains(',')) {
+        (false, _) => value.to_owned(),
+        (true, false) => value.replace('\n', ","),
+        // The items cannot be told apart by commas: as bash and zsh write several lines.
+        (true, true) => format!("$'{}'", value.replace('\'', "\\'").replace('\n', "\\n")),
+    }
+}
+
 /// The flags that set variables for all tasks.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct EnvArgs {
@@ -81,5 +91,19 @@ impl EnvArgs {
         }
         variables.extend(self.env.iter().cloned());
         Ok(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::typed;
+
+    #[test]
+    fn a_list_can_be_typed_again() {
+        for (value, expected) in
+            [("a, b", "a, b"), ("a\nb", "a,b"), ("it's\nb,c", r"$'it\'s\nb,c'")]
+        {
+            assert_eq!(typed(value), expected);
+        }
     }
 }

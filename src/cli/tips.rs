@@ -5,8 +5,10 @@ use clap::{Command, CommandFactory};
 
 use super::Arguments;
 
-/// Takes flags and commands that are hidden out of the tips.
+/// Takes flags and commands that are hidden out of the tips, and values that are near to what was
+/// written: all of them are listed above it, and `github` is none for who wants `gitlab`.
 pub(super) fn without_hidden(mut error: clap::Error) -> clap::Error {
+    error.remove(ContextKind::SuggestedValue);
     let command = Arguments::command();
     let is_shown = |word: &str| is_shown(&command, word);
     for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {

@@ -188,6 +188,9 @@ pub struct Declared {
     /// Whether it may run however what it needs has ended, since its `if` asks for that.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub after_ends: bool,
+    /// Whether the run does not fail where it does, which `fail: continue` says.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub may_fail: bool,
 }
 
 /// What was learnt of the run beside its first tasks.

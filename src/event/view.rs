@@ -62,6 +62,8 @@ pub struct TaskView {
     pub finally: bool,
     /// Whether it may run however what it needs has ended.
     pub after_ends: bool,
+    /// Whether the run does not fail where it does.
+    pub may_fail: bool,
     /// When it became ready.
     pub queued: Option<Ms>,
     /// When it reached its final state.
@@ -305,6 +307,7 @@ impl RunView {
             view.needs_any = needs_any;
             view.finally = task.finally;
             view.after_ends = task.after_ends;
+            view.may_fail = task.may_fail;
         }
         for (more, any) in [(&declared.more_needs, false), (&declared.more_needs_any, true)] {
             if more.is_empty() || declared.from as usize >= self.tasks.len() {
@@ -393,9 +396,10 @@ impl RunView {
         {
             task.ended = Some(ms);
             task.reason.clone_from(&finished.reason);
-            let name = task.name.clone();
+            let (name, may_fail) = (task.name.clone(), task.may_fail);
             self.set(finished.task, finished.state);
-            if finished.state == TaskState::Failed && self.first_failure.is_none() {
+            let is_failure = finished.state == TaskState::Failed && !may_fail;
+            if is_failure && self.first_failure.is_none() {
                 self.first_failure = Some(name);
             }
         }

@@ -120,6 +120,11 @@ impl Flow {
         flow.params.iter_mut().for_each(|param| param.mask(mask));
         flow.pools = flow.pools.iter().map(|pool| pool_shown(pool, mask)).collect();
         for task in &mut flow.tasks {
+            let shown = task.condition.as_ref().map(|one| {
+                let text = mask.text(one.text());
+                Arc::new(Condition::clone(one).with_text(&text))
+            });
+            task.condition = shown;
             task.work = match &task.work {
                 Work::Run(script) => Work::Run(mask.text(script).into()),
                 Work::Cmd(words) => {

@@ -37,5 +37,5 @@ pub use size::{BadSize, LARGEST_SIZE, Size};
 pub use state::{CancelToken, Counts, Level, Reason, RunStatus, TaskState, signal_name};
 pub(crate) use state::{SIGKILL, SIGTERM};
 pub(crate) use text::shell_word;
-pub use text::{escape, without_commands};
+pub use text::{escape, one_line, without_commands};
 pub use time::{BadDuration, LONGEST_DURATION, Ms, Wall};

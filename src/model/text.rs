@@ -32,6 +32,29 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Returns a text of any length on one line of at most so many characters and a `…`: its words with one
+/// blank between them, escaped.
+pub fn one_line(text: &str, most: usize) -> String {
+    let (mut line, mut room) = (String::new(), most);
+    for word in text.split_whitespace() {
+        let gap = usize::from(!line.is_empty());
+        let fits = word.chars().take(room.saturating_sub(gap)).count();
+        let end = word.char_indices().nth(fits).map_or(word.len(), |(at, _)| at);
+        if room <= gap {
+            line.push('…');
+            break;
+        }
+        line.push_str(if gap == 1 { " " } else { "" });
+        line.push_str(&word[..end]);
+        if end < word.len() {
+            line.push('…');
+            break;
+        }
+        room -= gap + fits;
+    }
+    escape(&line).into_owned()
+}
+
 /// Returns `text` without what the log of a CI job would take for a command: GitHub Actions obeys
 /// `::error::` at the beginning of a line, blanks before it or not, and `##[error]` anywhere; Azure
 /// Pipelines `##vso[…]`, and TeamCity `##teamcity[…]`.
@@ -89,6 +112,21 @@ mod tests {
         let words = [("a-b/c=1", "a-b/c=1"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'")];
         for (word, typed) in words {
             assert_eq!(shell_word(word), typed);
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_one_short_line() {
+        let cases = [
+            ("", ""),
+            (" one\n two\t ", "one two"),
+            ("one two", "one two"),
+            ("one two thr", "one two…"),
+            ("日本日本日本日本", "日本日本日本日…"),
+            ("one \x1btwo", "one \\x1btw…"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(one_line(text, 7), expected, "{text:?}");
         }
     }
 

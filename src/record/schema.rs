@@ -193,6 +193,12 @@ fn declared() -> Value {
             boolean(),
             "Whether it may run however what it needs has ended, since its `if` asks for that.",
         ),
+        (
+            "may_fail",
+            Maybe,
+            boolean(),
+            "Whether the run does not fail where it does, which `fail: continue` says.",
+        ),
     ];
     object("A task.", fields)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::event::{Declared, Event, TasksDeclared};
 use crate::model::expr::Condition;
-use crate::model::{Flow, ListId, TaskId};
+use crate::model::{Flow, ListId, OnTaskFailure, TaskId};
 
 /// About how many bytes of a line the tasks take.
 const LINE: usize = 64 << 10;
@@ -35,6 +35,7 @@ pub(super) fn declarations(flow: &Flow) -> Vec<Event> {
             needs_any: ids(needs_any),
             finally: task.finally,
             after_ends: !task.finally && task.condition().is_some_and(Condition::waits_for_ends),
+            may_fail: task.options.fail == Some(OnTaskFailure::Continue),
         });
         let is_long = !more_needs.is_empty() || !more_needs_any.is_empty();
         if size > LINE || is_long {

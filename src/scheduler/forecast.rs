@@ -1,9 +1,11 @@
-//! What a plan comes to where all goes well: what can run side by side, the critical path, the total.
+//! What a plan comes to where all goes well: what can run side by side, the critical path, the total;
+//! and of a run under way, what is left.
 
 use std::collections::HashSet;
 
 use super::Plan;
 use super::order::simulate;
+use crate::event::RunView;
 use crate::model::{ListId, Ms, Part, TaskId};
 
 /// What a plan comes to. Tasks whose time is not known count as taking none.
@@ -103,4 +105,33 @@ impl Walk<'_> {
             Part::Tasks | Part::Finally => before,
         }
     }
+}
+
+/// Returns how long a run that is under way still takes, where nothing more goes wrong; `None` where
+/// that cannot be said: a task is left of which nothing is known or that takes far longer than it did,
+/// something failed, or a cancel was asked.
+pub fn remaining(
+    plan: &Plan,
+    known: impl Fn(TaskId) -> Option<Ms>,
+    view: &RunView,
+    now: Ms,
+) -> Option<Ms> {
+    if view.level().is_some() || view.first_failure().is_some() {
+        return None;
+    }
+    let left = |id: TaskId| {
+        let task = view.task(id)?;
+        if task.state().is_final() {
+            return Some(Ms(0));
+        }
+        let (all, took) = (known(id)?, task.took(now).unwrap_or_default());
+        (took <= overdue(all)).then_some(all - took)
+    };
+    let rest = simulate(plan, |id| left(id).unwrap_or_default());
+    rest.order.iter().all(|id| left(*id).is_some()).then_some(rest.total)
+}
+
+/// Returns how long a task may take before nobody can say any more when it ends.
+fn overdue(expected: Ms) -> Ms {
+    expected + expected + Ms::secs(1)
 }

@@ -34,7 +34,7 @@ use crate::graph::Dependents;
 use crate::model::{HeldSlots, Level, Ms, Reason, RunStatus, TaskId, TaskState, Wall};
 
 pub use earlier::place_after;
-pub use forecast::{Forecast, forecast};
+pub use forecast::{Forecast, forecast, remaining};
 pub use order::{Simulated, simulate, start_order};
 pub use plan::{Plan, STOP_GRACE, TooFewSlots};
 pub use port::{Action, Announced, Ended, Executor, Given, Input, Moment, Overdue, Started};

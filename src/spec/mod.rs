@@ -52,7 +52,7 @@ use tree::{Kind, LineIndex, Span};
 pub use builder::{FlowBuilder, TaskBuilder};
 pub use diag::{Diagnostic, Severity, report, report_json, report_parts};
 pub use env_files::read_env_file;
-pub use explain::{Explained, explain, overview, reference};
+pub use explain::{Explained, explain, explain_json, explained_words, overview, reference};
 #[cfg(feature = "cli")]
 pub(crate) use hints::suggest;
 #[cfg(feature = "cli")]
@@ -99,8 +99,12 @@ pub fn load_with(source: &Source, settings: &Settings) -> Loaded {
     let Some((text, tree)) = tree else {
         raw_secrets::guess(&source.bytes, &mut found);
         if !found.has_error() {
+            let name = match source.name.as_str() {
+                "-" => "standard input".to_owned(),
+                name => format!("`{name}`"),
+            };
             found.push(
-                Diagnostic::error("empty-file", format!("`{}` is empty", source.name))
+                Diagnostic::error("empty-file", format!("{name} is empty"))
                     .help("a workflow begins with `tasks:`; `pyoco init` writes a starter file"),
             );
         }

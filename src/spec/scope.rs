@@ -175,7 +175,7 @@ impl<'a> KeyScope<'a, '_> {
             }
         };
         expr::report(mistakes, self.file.text, node, found);
-        condition?.substitute(|name| self.known(name)).ok().map(Arc::new)
+        condition?.with_text(text.trim()).substitute(|name| self.known(name)).ok().map(Arc::new)
     }
 
     /// Returns what a name stands for, where that is known already.

@@ -4,7 +4,9 @@
 //! Called by the console thread alone. Knows what stands on the screen; where things go is the
 //! [`Screen`]'s business, and what is shown of output that of `blocks`.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::blocks::Blocks;
@@ -24,6 +26,8 @@ use crate::model::{Ms, TaskId, TaskState, Wall, escape};
 const STILL_RUNNING: Ms = Ms::secs(30);
 /// The pause between two frames of the live view: at most 15 a second.
 const FRAME: Duration = Duration::from_millis(67);
+/// How often it is asked how long the run still takes.
+const ASK_EVERY: Ms = Ms::secs(1);
 /// How often it is looked whether a sign of life is due.
 const LOOK: Duration = Duration::from_secs(1);
 /// Runs that are shorter have no live view.
@@ -45,6 +49,22 @@ pub struct ConsoleOptions {
     pub records_dir: Option<PathBuf>,
     /// The PATH of the tasks, in which a program near to a missing one is looked for.
     pub path: String,
+    /// Says in the live view how long the run still takes.
+    pub remaining: Option<Remaining>,
+}
+
+/// Returns how long a run still takes from a moment on, where that can be said. Called about once a
+/// second while there is a live view, and never else.
+#[derive(Clone)]
+pub struct Remaining(pub Arc<RemainingHook>);
+
+/// See [`Remaining`].
+pub type RemainingHook = dyn Fn(&RunView, Ms) -> Option<Ms> + Send + Sync;
+
+impl fmt::Debug for Remaining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remaining").finish_non_exhaustive()
+    }
 }
 
 /// Shows a run on two streams.
@@ -63,6 +83,8 @@ pub struct Console {
     last_shown: Ms,
     /// When the live view was drawn last.
     last_frame: Option<Ms>,
+    /// When it was asked how long the run still takes, and what the answer was.
+    last_remaining: Option<(Ms, Option<Ms>)>,
     /// The attempt that has the terminal; its start was told before it got it.
     lent_to: Option<(TaskId, u32)>,
 }
@@ -84,11 +106,7 @@ impl Console {
                 |name| format!("INFO pyoco output node={}", words::logfmt(name))
             }
         };
-        let has_live = live::AVAILABLE
-            && choice.output == OutputView::Live
-            && choice.style == Style::Cute
-            && choice.err.kind == Kind::Terminal
-            && !choice.quiet;
+        let has_live = Console::has_live_view(&choice);
         let blocks = Blocks::new(choice.output, choice.style == Style::Json, header);
         let screen = Screen::new(streams, choice.out, choice.err);
         Console {
@@ -101,6 +119,7 @@ impl Console {
             now: Ms::default(),
             last_shown: Ms::default(),
             last_frame: None,
+            last_remaining: None,
             lent_to: None,
         }
     }
@@ -108,6 +127,15 @@ impl Console {
     /// Returns a console on the process's own standard output and standard error.
     pub fn stdio(options: ConsoleOptions) -> Console {
         Console::new(options, Streams::stdio())
+    }
+
+    /// Returns whether a run that is shown so has a live view.
+    pub fn has_live_view(choice: &Choice) -> bool {
+        live::AVAILABLE
+            && choice.output == OutputView::Live
+            && choice.style == Style::Cute
+            && choice.err.kind == Kind::Terminal
+            && !choice.quiet
     }
 
     /// Returns the screen, for announcements from other threads.
@@ -213,7 +241,17 @@ impl Console {
         }
     }
 
-    fn frame(&self, view: &RunView) -> Frame {
+    /// Returns how long the run still takes.
+    fn remaining(&mut self, view: &RunView) -> Option<Ms> {
+        let Remaining(ask) = self.options.remaining.as_ref()?;
+        let last = self.last_remaining.filter(|(asked, _)| self.now - *asked < ASK_EVERY);
+        let (asked, answer) = last.unwrap_or_else(|| (self.now, ask(view, self.now)));
+        self.last_remaining = Some((asked, answer));
+        Some(answer? - (self.now - asked))
+    }
+
+    fn frame(&mut self, view: &RunView) -> Frame {
+        let remaining = self.remaining(view);
         let name = |task: TaskId| {
             view.task(task).map_or(String::new(), |task| escape(&task.name).into_owned())
         };
@@ -226,6 +264,7 @@ impl Console {
             done: view.counts().ended().into(),
             total: view.tasks().len() as u64,
             took: self.now,
+            remaining,
             cancelling: view.level().is_some(),
             rows: self.blocks.running().into_iter().map(row).collect(),
         }
@@ -336,7 +375,8 @@ impl Trace for Console {
             let is_due = self.last_frame.is_none_or(|last| self.now - last >= Ms::from(FRAME));
             if self.now >= LIVE_AFTER && is_due && !view.status().is_final() {
                 self.last_frame = Some(self.now);
-                to.frame(&self.frame(view));
+                let frame = self.frame(view);
+                to.frame(&frame);
             }
         } else if !self.options.choice.quiet
             && let Some(text) = self.still_running(view)

@@ -77,8 +77,13 @@ impl Stage {
             size: || Some((60, 8)),
             past: None,
         };
-        let options =
-            ConsoleOptions { choice, record: true, records_dir: None, path: String::new() };
+        let options = ConsoleOptions {
+            choice,
+            record: true,
+            records_dir: None,
+            path: String::new(),
+            remaining: None,
+        };
         let console = Console::new(options, streams);
         let story = Story::new(names);
         let mut stage = Stage { story, view: RunView::new(), n_told: 0, console, out, err, both };

@@ -20,6 +20,8 @@ pub(super) struct Frame {
     pub(super) total: u64,
     /// Since the start of the run.
     pub(super) took: Ms,
+    /// How long the run still takes, where that can be said.
+    pub(super) remaining: Option<Ms>,
     /// Whether a cancel was asked.
     pub(super) cancelling: bool,
     /// The tasks that run, the oldest first; all text harmless.
@@ -113,14 +115,24 @@ impl Live {
     }
 
     fn bar_line(&mut self, frame: &Frame) -> String {
-        let cancelling = if frame.cancelling { ", cancelling" } else { "" };
+        let remaining = frame.remaining.and_then(about).unwrap_or_default();
+        let rest = if frame.cancelling { ", cancelling" } else { &remaining };
         self.bar.set_length(frame.total);
         self.bar.set_position(frame.done);
-        self.bar.set_message(format!("({}{cancelling})", frame.took));
+        self.bar.set_message(format!("({}{rest})", frame.took));
         self.bar.tick();
         self.canvas.take();
         self.bar.force_draw();
         self.canvas.take().trim_end().to_owned()
+    }
+}
+
+/// Returns how long is left in words, in whole seconds; `None` where that is less than one.
+fn about(left: Ms) -> Option<String> {
+    match left.0 / 1000 {
+        0 => None,
+        seconds @ 1..60 => Some(format!(", about {seconds} s left")),
+        _ => Some(format!(", about {left} left")),
     }
 }
 
@@ -204,6 +216,20 @@ mod tests {
         assert_eq!(lines(&live.draw(&frame(4), 80, 6)).len(), 5);
         assert_eq!(lines(&live.draw(&frame(4), 80, 1)).len(), 1);
         assert!(measure_text_width(&lines(&live.draw(&frame(0), 2, 1))[0]) < 2);
+    }
+
+    #[test]
+    fn what_is_left_stands_in_whole_seconds() {
+        let bar = |remaining: Option<u64>, cancelling| {
+            let frame = Frame { remaining: remaining.map(Ms), cancelling, ..frame(0) };
+            let shown = lines(&Live::new().draw(&frame, 100, 6));
+            shown[0].split_once("] ").expect("a bar").1.to_owned()
+        };
+        assert_eq!(bar(None, false), "3/12 (1.5 s)");
+        assert_eq!(bar(Some(999), false), "3/12 (1.5 s)");
+        assert_eq!(bar(Some(12_900), false), "3/12 (1.5 s, about 12 s left)");
+        assert_eq!(bar(Some(130_000), false), "3/12 (1.5 s, about 2m10s left)");
+        assert_eq!(bar(Some(130_000), true), "3/12 (1.5 s, cancelling)");
     }
 
     #[test]

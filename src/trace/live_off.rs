@@ -11,6 +11,8 @@ pub(super) struct Frame {
     pub(super) total: u64,
     /// Since the start of the run.
     pub(super) took: Ms,
+    /// How long the run still takes, where that can be said.
+    pub(super) remaining: Option<Ms>,
     /// Whether a cancel was asked.
     pub(super) cancelling: bool,
     /// The tasks that run.

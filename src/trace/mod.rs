@@ -30,7 +30,7 @@ mod summary;
 mod words;
 
 pub use announce::announcement;
-pub use console::{Console, ConsoleOptions};
+pub use console::{Console, ConsoleOptions, Remaining, RemainingHook};
 pub use explain::{explain_end, explain_exit, withheld};
 pub use sanitise::{Sanitiser, last_lines};
 pub use screen::{Kind, Screen, Streams, Surface};

@@ -59,31 +59,34 @@ pub fn summary(view: &RunView, options: &SummaryOptions<'_>) -> String {
 
 fn failures(view: &RunView, options: &SummaryOptions<'_>, told: &mut String) {
     let failed = || view.tasks().iter().filter(|task| task.state() == TaskState::Failed);
+    // Of a run that is COMPLETED all were allowed to, also where the record is too old to say so.
+    let may_fail = |task: &TaskView| task.may_fail || view.status() == RunStatus::Completed;
     let first = view.first_failure();
-    let root = failed().find(|task| Some(&*task.name) == first).or_else(|| failed().next());
+    let real = || failed().filter(|task| !may_fail(task));
+    let root = real().find(|task| Some(&*task.name) == first).or_else(|| real().next());
     // A run can fail by itself.
     let timed_out = view.reason() == Some(&Reason::TIMEOUT);
     if timed_out {
         told.push_str(&format!("the run failed: timeout after {}\n", words::run_took(view)));
     }
-    let Some(root) = root else { return };
-    let mut others: Vec<&TaskView> = failed().filter(|task| !std::ptr::eq(*task, root)).collect();
-    if view.status() == RunStatus::Completed || timed_out {
-        // All of them were allowed to, or are not why the run failed.
-        others.insert(0, root);
-    } else {
+    // Where the run took too long, that is why it failed.
+    let root = root.filter(|_| !timed_out);
+    if let Some(root) = root {
         root_cause(root, options, told);
         own_words(root, view, options, told);
     }
-    others.sort_by_key(|task| task.ended);
-    let also =
-        if view.status() == RunStatus::Completed { "failed, as it may" } else { "also failed" };
-    for task in others.iter().take(MAX_FAILED) {
-        let how = explain_exit(task, options.path);
-        told.push_str(&format!("{also}: {}: {how}\n", escape(&task.name)));
-    }
-    if others.len() > MAX_FAILED {
-        told.push_str(&format!("{also}: {} more\n", others.len() - MAX_FAILED));
+    let is_root = |task: &TaskView| root.is_some_and(|root| std::ptr::eq(task, root));
+    for (how, is_allowed) in [("also failed", false), ("failed, as it may", true)] {
+        let mut tasks: Vec<&TaskView> =
+            failed().filter(|task| !is_root(task) && may_fail(task) == is_allowed).collect();
+        tasks.sort_by_key(|task| task.ended);
+        for task in tasks.iter().take(MAX_FAILED) {
+            let exit = explain_exit(task, options.path);
+            told.push_str(&format!("{how}: {}: {exit}\n", escape(&task.name)));
+        }
+        if tasks.len() > MAX_FAILED {
+            told.push_str(&format!("{how}: {} more\n", tasks.len() - MAX_FAILED));
+        }
     }
 }
 

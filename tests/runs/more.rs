@@ -55,6 +55,38 @@ fn logs_are_the_bytes_unless_another_view_is_asked_for() {
 }
 
 #[test]
+fn programs_get_json() {
+    let space = Space::new();
+    let id = space.failed();
+    let text = |words: &[&str]| {
+        let done = space.run(words);
+        assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{words:?}");
+        done.stdout
+    };
+    let values = |text: &str| -> Vec<serde_json::Value> {
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let lines = values(&text(&["logs", "latest", "test", "--jsonl", "--tail", "1"]));
+    let ts = lines[0]["ts"].as_str().expect("a time");
+    let expected = serde_json::json!({
+        "task": "test", "attempt": 2, "stream": "err", "ts": ts,
+        "text": "assertion \u{1b}[31mfailed\u{1b}[0m", "newline": false,
+    });
+    assert_eq!(lines, [expected]);
+    let lines = values(&text(&["logs", "latest", "--jsonl"]));
+    assert_eq!(lines, values(&text(&["logs", "latest", "--jsonl", "-f"])));
+    let document: Vec<serde_json::Value> =
+        serde_json::from_str(&text(&["logs", "latest", "--json"])).expect("JSON");
+    assert_eq!((document, lines.len()), (lines, 6));
+    assert_eq!(text(&["logs", "latest", "deploy", "--json"]), "[\n]\n");
+    let list: serde_json::Value = serde_json::from_str(&text(&["list", "--json"])).expect("JSON");
+    assert_eq!(list, serde_json::Value::from(values(&text(&["list", "--jsonl"]))));
+    let done = space.run(&["prune", "--keep", "0", "--dry-run", "--json"]);
+    let pruned: serde_json::Value = serde_json::from_str(&done.stdout).expect("JSON");
+    assert_eq!((&pruned, &*list[0]["run_id"].to_string()), (&list, &*format!("\"{id}\"")));
+}
+
+#[test]
 fn a_follower_sees_output_and_the_end() {
     let space = Space::new();
     let (run_id, log) = space.running();

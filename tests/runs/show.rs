@@ -159,7 +159,10 @@ fn names_timeline_and_events_are_for_other_programs() {
         format!("test  {}{}{} 300 ms", " ".repeat(33), bar(7, 7) + &bar(7, 6), " ".repeat(21));
     let done = space.run(&["show", "latest", "--timeline"]);
     assert_eq!(done.stdout, format!("{build}\n{test}\n2 never started\n"));
+    let (_, _log) = space.running();
+    let done = space.run(&["show", "running", "--timeline"]);
+    assert!(done.stdout.ends_with("not started yet\n"), "{}", done.stdout);
     let raw = std::fs::read(space.store.run_dir(id).join("events.jsonl")).expect("to read");
-    let done = space.run(&["show", "latest", "--events"]);
+    let done = space.run(&["show", "failed", "--events"]);
     assert_eq!(done.stdout.as_bytes(), raw);
 }

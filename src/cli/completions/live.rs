@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::tree::{Proposal, Said};
+use crate::cli::explain;
 use crate::cli::load::{caller_env, file_or_found, shown};
 use crate::cli::run::is_file;
 use crate::event::StateStore;
@@ -122,10 +123,26 @@ pub(super) fn runs(said: &Said) -> Vec<Proposal> {
         ("running", "the one under way"),
     ];
     let words = words.map(|(word, about)| (word.to_owned(), about.to_owned()));
-    let runs = summaries.iter().map(|summary| {
-        (summary.run_id.short(), format!("{} {}", summary.header.flow, summary.seen))
-    });
-    words.into_iter().chain(runs).collect()
+    words.into_iter().chain(summaries.iter().map(run)).collect()
+}
+
+/// Returns the word that names the run under way, and the newest runs that are.
+pub(super) fn open_runs(said: &Said) -> Vec<Proposal> {
+    let is_open = |summary: &&Summary| !summary.seen.is_over();
+    let runs: Vec<Proposal> = summaries(said).iter().filter(is_open).map(run).collect();
+    let word = ("running".to_owned(), "the one under way".to_owned());
+    if runs.is_empty() { runs } else { [word].into_iter().chain(runs).collect() }
+}
+
+fn run(summary: &Summary) -> Proposal {
+    (summary.run_id.short(), format!("{} {}", summary.header.flow, summary.seen))
+}
+
+/// Returns what `explain` knows, each word with what it means; a variable also as a shell has it.
+pub(super) fn explained(current: &str) -> Vec<Proposal> {
+    let dollar = if current.starts_with('$') { "$" } else { "" };
+    let words = explain::words().into_iter();
+    words.map(|(word, about)| (format!("{dollar}{word}"), about.to_owned())).collect()
 }
 
 /// Returns the names of the flows that were run of late.

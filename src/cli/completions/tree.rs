@@ -198,6 +198,8 @@ fn values(argument: &Arg, said: &Said, current: &str) -> Vec<Proposal> {
         words::Takes::Param => live::params(said, current),
         words::Takes::Pool => live::pools(said),
         words::Takes::Run => live::runs(said),
+        words::Takes::OpenRun => live::open_runs(said),
+        words::Takes::Explained => live::explained(current),
         words::Takes::FlowName => live::flow_names(said),
     }
 }

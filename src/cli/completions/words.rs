@@ -31,11 +31,16 @@ pub(super) enum Takes {
     Pool,
     /// A run.
     Run,
+    /// A run that is under way.
+    OpenRun,
     /// The name of a flow that was run.
     FlowName,
+    /// What `explain` knows.
+    Explained,
 }
 
-const STATES: &[&str] = &["SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED", "RUNNING", "PENDING"];
+const STATES: &[&str] =
+    &["SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED", "RUNNING", "QUEUED", "PENDING"];
 
 /// Returns what an argument of a command takes; `None`: nobody has said it.
 pub(super) fn takes(commands: &[String], id: &str) -> Option<Takes> {
@@ -50,6 +55,7 @@ pub(super) fn takes(commands: &[String], id: &str) -> Option<Takes> {
         "task" => Takes::Member,
         "param" => Takes::Param,
         "pool" => Takes::Pool,
+        "id" if commands.iter().any(|command| command == "cancel") => Takes::OpenRun,
         "id" | "run" => Takes::Run,
         "flow" => Takes::FlowName,
         "status" => Takes::List(&STATUSES),
@@ -60,8 +66,10 @@ pub(super) fn takes(commands: &[String], id: &str) -> Option<Takes> {
         "output" => Takes::Words(&["live", "group", "prefix", "stream", "failed", "none"]),
         "color" => Takes::Words(&["auto", "always", "never"]),
         "args" | "env" | "jobs" | "label" | "grace" | "timeout" | "limit" | "since" | "tail"
-        | "attempt" | "reason" | "keep" | "older_than" | "max_size" | "format" | "simulate"
-        | "word" => Takes::Free,
+        | "attempt" | "reason" | "keep" | "older_than" | "max_size" | "format" | "simulate" => {
+            Takes::Free
+        }
+        "word" => Takes::Explained,
         _ => return None,
     })
 }

@@ -6,6 +6,7 @@ mod variables;
 use std::io::Write;
 
 use super::exit::{self, Exit, Failure, written};
+use super::limit::{Limit, first_lines, limit};
 use crate::model::escape;
 use crate::spec;
 
@@ -23,31 +24,60 @@ pub(crate) struct ExplainArgs {
     /// A code, its name, a key of the file, a name in expressions, or a variable.
     #[arg(value_name = "CODE|KEY")]
     word: Option<String>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// At most so many lines of the list [default: all].
+    #[arg(long, value_name = "N", value_parser = limit, conflicts_with_all = ["word", "json"])]
+    limit: Option<Limit>,
     /// Print the reference: all of it as Markdown.
-    #[arg(long, hide = true, conflicts_with = "word")]
+    #[arg(long, hide = true, conflicts_with_all = ["word", "json"])]
     markdown: bool,
 }
 
 /// Does it.
 pub(crate) fn main(args: &ExplainArgs) -> Result<Exit, Failure> {
     let text = match &args.word {
+        word if args.json => json(word.as_deref())?,
         Some(word) => explained(word)?,
         None if args.markdown => reference(),
-        None => overview(),
+        None => {
+            let text = overview();
+            let all = Limit::new(text.lines().count()).filter(|_| args.limit.is_none());
+            first_lines(&text, args.limit.or(all)).to_owned()
+        }
     };
     written(std::io::stdout().write_all(text.as_bytes()))
 }
 
 fn explained(word: &str) -> Result<String, Failure> {
-    let more: Vec<_> = variables::ALL.to_vec();
-    let word = word.strip_prefix('$').unwrap_or(word);
-    spec::explain(word, &more).map_err(|near| {
-        let failure = Failure::new(format!("nothing is known of `{}`", escape(word)));
-        match near {
-            Some(near) => failure.hint(format!("did you mean `{near}`?")),
-            None => failure.hint("`pyoco explain` lists all that can be explained"),
-        }
-    })
+    let word = bare(word);
+    spec::explain(word, &variables::ALL).map_err(|near| unknown(word, near))
+}
+
+fn json(word: Option<&str>) -> Result<String, Failure> {
+    let word = word.map(bare);
+    let document = spec::explain_json(word, &variables::ALL)
+        .map_err(|near| unknown(word.unwrap_or_default(), near))?;
+    Ok(format!("{document:#}\n"))
+}
+
+/// Returns a variable as it is called without the `$` of a shell.
+fn bare(word: &str) -> &str {
+    word.strip_prefix('$').unwrap_or(word)
+}
+
+fn unknown(word: &str, near: Option<String>) -> Failure {
+    let failure = Failure::new(format!("nothing is known of `{}`", escape(word)));
+    match near {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure.hint("`pyoco explain` lists all that can be explained"),
+    }
+}
+
+/// Returns the words that can be explained, each with what it means.
+pub(crate) fn words() -> Vec<spec::Explained> {
+    spec::explained_words(&variables::ALL)
 }
 
 fn overview() -> String {

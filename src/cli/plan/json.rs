@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! {"flow", "jobs", "n_tasks", "n_run",
-//!  "tasks": [{"name", "group", "runs", "why", "needed_by", "if", "wave", "order", "needs", "needs_any",
-//!             "finally", "critical", "expected_ms", "n_runs"}],
+//!  "tasks": [{"name", "group", "runs", "why", "needed_by", "if", "holds", "wave", "order", "needs",
+//!             "needs_any", "finally", "dir", "artifacts", "critical", "expected_ms", "n_runs"}],
 //!  "critical_path": {"tasks", "ms", "n_known"},
 //!  "expected": {"ms", "is_complete", "n_known", "n_runs", "last_run"},
 //!  "simulated": [{"jobs", "ms", "steps"}]}
@@ -11,13 +11,16 @@
 //!
 //! `tasks` are those of the file, in its order; `group` is the name that a member of a matrix has there. `why` is `named`, `only`, `default`, `all`, `needed`,
 //! `finally`; of what would not run `not_only`, `skip`, `if`, `after_failure`, `upstream`,
-//! `not_selected`. `if` is null without one, else `true`, `false` or `unknown`. A time is null where
-//! nothing is known; one of which a part is known is what it takes at least.
+//! `not_selected`. `if` is the text of it, null without one; `holds` is whether it holds where all goes
+//! well, null where nobody can know before. `dir` and `artifacts` are as written, null where they are
+//! not there. A time is null where nothing is known; one of which a part is known is what it takes at
+//! least.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Report;
 use super::why::{Entry, Fate};
+use crate::cli::list::{artifacts, dir};
 use crate::model::expr::Condition;
 use crate::model::{Ms, TaskId};
 
@@ -54,12 +57,14 @@ pub(super) fn render(report: &Report<'_>, limit: usize) -> String {
             "runs": entry.fate.runs(),
             "why": entry.fate.word(),
             "needed_by": needed_by,
-            "if": entry.task.condition().map(holds),
+            "if": entry.task.condition().map(|one| report.mask.text(one.text())),
+            "holds": entry.task.condition().and_then(holds),
             "wave": index.and_then(|index| report.forecast.waves[index]),
             "order": index.and_then(|index| orders[index]),
             "needs": entry.id.map(|id| names(plan.flow.needs(id))),
             "needs_any": entry.id.map(|id| names(plan.flow.needs_any(id))),
             "finally": entry.task.is_finally(),
+            "dir": dir(entry.task, &report.mask), "artifacts": artifacts(entry.task, &report.mask),
             "critical": index.is_some_and(|index| is_critical[index]),
             "expected_ms": report.history.of(entry.task.name()),
             "n_runs": report.history.n_runs_of(entry.task.name()),
@@ -94,7 +99,6 @@ pub(super) fn render(report: &Report<'_>, limit: usize) -> String {
 }
 
 /// Returns whether an `if` holds, as far as that is known.
-fn holds(condition: &Condition) -> Value {
-    let holds = condition.constant().or_else(|| condition.where_all_goes_well());
-    holds.map_or("unknown".into(), |holds| holds.to_string().into())
+fn holds(condition: &Condition) -> Option<bool> {
+    condition.constant().or_else(|| condition.where_all_goes_well())
 }

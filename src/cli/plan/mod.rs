@@ -11,25 +11,24 @@ use std::io::Write;
 use std::num::NonZero;
 
 use super::exit::{Exit, Failure, written};
+use super::limit::{LIMIT, Limit, limit};
 use super::load::{caller_env, coloured, load_for};
 use super::params::ParamArgs;
-use super::run::{Wanted, is_file, jobs, pool, selected};
+use super::run::{Wanted, is_file, jobs, pool, refuse_words_for_nobody, selected};
 use super::runs::StateArgs;
 use crate::engine::processors;
+use crate::event::StoreError;
 use crate::graph::Selection;
-use crate::model::{Flow, Ms, Slots, TaskId};
+use crate::model::{Flow, Mask, Ms, Slots, TaskId};
 use crate::record::{History, JsonlStore};
 use crate::scheduler::{Forecast, Plan, forecast, simulate};
 use crate::spec::{Purpose, Source};
 
 use why::{Entry, entries};
 
-/// How many lines of tasks are shown where nobody says another number.
-const LIMIT: usize = 200;
-
 /// The words of `pyoco plan`.
 #[derive(clap::Args, Debug)]
-#[command(override_usage = "pyoco plan [OPTIONS] [FILE] [TASK]...")]
+#[command(override_usage = "pyoco plan [OPTIONS] [FILE] [TASK]... [-- <ARG>...]")]
 #[command(after_help = "Examples:
   pyoco plan                             what `pyoco run` would do
   pyoco plan ci.yaml test -j 4           with these words on the command line
@@ -41,6 +40,10 @@ pub(crate) struct PlanArgs {
     #[arg(value_name = "FILE] [TASK")]
     words: Vec<String>,
 
+    /// Words for the tasks that are named, as for `pyoco run`
+    #[arg(last = true, value_name = "ARG")]
+    args: Vec<String>,
+
     #[command(flatten)]
     params: ParamArgs,
 
@@ -48,11 +51,11 @@ pub(crate) struct PlanArgs {
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<u32>,
 
-    /// Only tasks that match; the others count as satisfied
+    /// Only tasks that match; the others count as satisfied; may be repeated
     #[arg(long, value_name = "GLOB")]
     only: Vec<String>,
 
-    /// All tasks but those that match, which count as satisfied
+    /// All tasks but those that match, which count as satisfied; may be repeated
     #[arg(long, value_name = "GLOB")]
     skip: Vec<String>,
 
@@ -70,8 +73,8 @@ pub(crate) struct PlanArgs {
 
     /// At most so many lines of tasks, and as many of those left out; in JSON so many tasks [default:
     /// 200; in JSON all]
-    #[arg(long, value_name = "N")]
-    limit: Option<NonZero<usize>>,
+    #[arg(long, value_name = "N", value_parser = limit)]
+    limit: Option<Limit>,
 
     #[command(flatten)]
     state: StateArgs,
@@ -83,18 +86,14 @@ pub(crate) fn main(args: &PlanArgs) -> Result<Exit, Failure> {
         Some((first, rest)) if is_file(first) => (Some(first.as_str()), rest),
         _ => (None, &*args.words),
     };
+    refuse_words_for_nobody(targets, &args.args)?;
     let store = args.state.store()?;
     let (source, flow) = load_for(file, targets, &args.params.settings(Purpose::Run)?, coloured())?;
     let selection = selection(targets, &args.only, &args.skip);
     let wanted = Wanted { selection: &selection, jobs: args.jobs, pools: &args.pool };
     let plan = selected(&wanted, &flow)?;
     let report = Report::new(&flow, &plan, &selection, &source, &store, &args.simulate)?;
-    let limit = args.limit.map(NonZero::get);
-    let text = match args.json {
-        true => json::render(&report, limit.unwrap_or(usize::MAX)),
-        false => text::render(&report, limit.unwrap_or(LIMIT)),
-    };
-    written(std::io::stdout().write_all(text.as_bytes()))
+    report.print(args.json, args.limit)
 }
 
 /// Prints what `pyoco run --dry-run` does: the same.
@@ -104,9 +103,10 @@ pub(crate) fn dry_run(
     selection: &Selection,
     source: &Source,
     store: &JsonlStore,
+    json: bool,
+    limit: Option<Limit>,
 ) -> Result<Exit, Failure> {
-    let report = Report::new(flow, plan, selection, source, store, &[])?;
-    written(std::io::stdout().write_all(text::render(&report, LIMIT).as_bytes()))
+    Report::new(flow, plan, selection, source, store, &[])?.print(json, limit)
 }
 
 /// Returns what the words of the command line choose.
@@ -114,9 +114,25 @@ pub(crate) fn selection(targets: &[String], only: &[String], skip: &[String]) ->
     Selection { targets: targets.to_vec(), only: only.to_vec(), skip: skip.to_vec() }
 }
 
+/// Returns what the records know of the flow of the file with this path.
+pub(crate) fn history_of(
+    flow: &Flow,
+    path: &str,
+    store: &JsonlStore,
+) -> Result<History, StoreError> {
+    if !store.state_dir().exists() {
+        return Ok(History::default());
+    }
+    // As they stand in the records.
+    let mask = flow.secrets().mask(caller_env());
+    History::read(store, &mask.text(flow.name()), &mask.text(path))
+}
+
 /// All that there is to say of a plan.
 struct Report<'p> {
     plan: &'p Plan,
+    /// What must not be seen of what the file says.
+    mask: Mask,
     /// All tasks of the file, those that are no part of the run too.
     entries: Vec<Entry<'p>>,
     forecast: Forecast,
@@ -143,12 +159,7 @@ impl<'p> Report<'p> {
         store: &JsonlStore,
         others: &[u32],
     ) -> Result<Report<'p>, Failure> {
-        // As they stand in the records.
-        let mask = flow.secrets().mask(caller_env());
-        let history = match store.state_dir().exists() {
-            true => History::read(store, &mask.text(flow.name()), &mask.text(&source.path))?,
-            false => History::default(),
-        };
+        let history = history_of(flow, &source.path, store)?;
         let times: Vec<Option<Ms>> =
             plan.flow.tasks().iter().map(|task| history.of(task.name())).collect();
         let known = |id: TaskId| times[id.index()];
@@ -161,7 +172,18 @@ impl<'p> Report<'p> {
         });
         let simulated = simulated.collect();
         let entries = entries(flow, plan, selection, &forecast);
-        Ok(Report { plan, entries, forecast, history, times, simulated })
+        let mask = flow.secrets().mask(caller_env());
+        Ok(Report { plan, mask, entries, forecast, history, times, simulated })
+    }
+
+    /// Prints it: as text, or as one JSON document.
+    fn print(&self, is_json: bool, limit: Option<Limit>) -> Result<Exit, Failure> {
+        let limit = limit.map(NonZero::get);
+        let text = match is_json {
+            true => json::render(self, limit.unwrap_or(usize::MAX)),
+            false => text::render(self, limit.unwrap_or(LIMIT)),
+        };
+        written(std::io::stdout().write_all(text.as_bytes()))
     }
 
     /// Returns the tasks that would run.

@@ -3,18 +3,23 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
+use std::path::{Component, Path};
 use std::time::SystemTime;
 
 use super::Report;
 use super::why::{Entry, Fate};
 use crate::cli::runs::ago;
-use crate::model::{Flow, Member, Ms, Task, TaskId, Wall, escape};
+use crate::model::expr::Condition;
+use crate::model::{Flow, Mask, Member, Ms, Task, TaskId, Wall, escape, one_line};
 
 /// The most names that one line shows.
 const MAX_NAMES: usize = 6;
 
 /// The most tasks of the critical path that are shown.
 const MAX_PATH: usize = 20;
+
+/// How much of an `if` and of a path is shown, in columns.
+const MAX_CONDITION: usize = 80;
 
 /// The widest column of names: a longer one moves its own line alone.
 const WIDEST: usize = 40;
@@ -65,18 +70,22 @@ pub(super) fn render(report: &Report<'_>, limit: usize) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    more(&mut text, rows.len(), limit);
-    left_out(report, &sizes, limit, &mut text);
+    let not_run = left_out(report);
+    let n_all = rows.len().max(not_run.len());
+    more(&mut text, rows.len(), limit, n_all);
+    if !not_run.is_empty() {
+        would_not(report, &not_run, &sizes, limit, &mut text);
+        more(&mut text, not_run.len(), limit, n_all);
+    }
     critical(report, &mut text);
     expected(report, &mut text);
     text
 }
 
-fn more(text: &mut String, n_rows: usize, limit: usize) {
+/// Says how many rows of a list are not shown, and with which limit all of both lists are.
+fn more(text: &mut String, n_rows: usize, limit: usize, n_all: usize) {
     if n_rows > limit {
-        let n_more = n_rows - limit;
-        let _ =
-            writeln!(text, "… and {n_more} more lines; `pyoco plan --limit {n_rows}` shows all");
+        let _ = writeln!(text, "… and {} more; --limit {n_all} shows all", n_rows - limit);
     }
 }
 
@@ -162,8 +171,9 @@ fn notes(report: &Report<'_>, row: &Row<'_>) -> Vec<String> {
         notes.push(format!("after one of {needed}"));
     }
     if report.is_maybe(id) {
-        notes.push("if its `if` holds then".to_owned());
+        notes.push(format!("if its `if` holds then{}", condition(task, &report.mask)));
     }
+    notes.extend(outside(task, &report.mask).map(|dir| format!("in `{dir}`")));
     if task.is_finally() {
         notes.insert(0, "finally".to_owned());
     }
@@ -192,6 +202,27 @@ fn notes(report: &Report<'_>, row: &Row<'_>) -> Vec<String> {
         | Fate::NotSelected => {}
     }
     notes
+}
+
+/// Returns the folder of a task that leads out of that of the file.
+fn outside(task: &Task, mask: &Mask) -> Option<String> {
+    let dir = task.options().dir.as_ref()?.constant()?;
+    let leads_out = leads_out(Path::new(dir));
+    leads_out.then(|| one_line(&mask.text(dir), MAX_CONDITION))
+}
+
+/// Returns whether a path that starts at a folder leaves it.
+fn leads_out(path: &Path) -> bool {
+    let mut depth = 0_i64;
+    path.components().any(|component| {
+        match component {
+            Component::RootDir | Component::Prefix(_) => return true,
+            Component::ParentDir => depth -= 1,
+            Component::Normal(_) => depth += 1,
+            Component::CurDir => {}
+        }
+        depth < 0
+    })
 }
 
 /// Returns which tasks the members of a row are needed by.
@@ -286,9 +317,9 @@ fn shared_keys<'f>(
     shared
 }
 
-/// Lists what would not run, and why.
-fn left_out(report: &Report<'_>, sizes: &HashMap<&str, usize>, limit: usize, text: &mut String) {
-    let mut rows: Vec<Row<'_>> = Vec::new();
+/// Returns the rows of what would not run.
+fn left_out<'r>(report: &'r Report<'r>) -> Vec<Row<'r>> {
+    let mut rows: Vec<Row<'r>> = Vec::new();
     let mut places: HashMap<(&str, &str), usize> = HashMap::new();
     for entry in report.entries.iter().filter(|entry| !entry.fate.runs()) {
         let next = rows.len();
@@ -303,26 +334,35 @@ fn left_out(report: &Report<'_>, sizes: &HashMap<&str, usize>, limit: usize, tex
             }
         }
     }
-    if rows.is_empty() {
-        return;
-    }
+    rows
+}
+
+/// Lists what would not run, and why.
+fn would_not(
+    report: &Report<'_>,
+    rows: &[Row<'_>],
+    sizes: &HashMap<&str, usize>,
+    limit: usize,
+    text: &mut String,
+) {
     let names: Vec<String> = rows.iter().take(limit).map(|row| name_of(row, sizes)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).min(WIDEST);
     text.push_str("would not run:\n");
     for (row, name) in rows.iter().zip(&names) {
-        let _ = writeln!(text, "      {name:width$}  {}", why_not(&row.entries[0].fate));
+        let _ = writeln!(text, "      {name:width$}  {}", why_not(row.entries[0], &report.mask));
     }
-    more(text, rows.len(), limit);
 }
 
-fn why_not(fate: &Fate) -> String {
-    match fate {
+fn why_not(entry: &Entry<'_>, mask: &Mask) -> String {
+    match &entry.fate {
         Fate::NotOnly => "does not match `--only`; counts as satisfied".to_owned(),
         Fate::Skip(glob) => {
             format!("left out by `--skip {}`; counts as satisfied", escape(glob))
         }
-        Fate::IfIsFalse => "its `if` does not hold".to_owned(),
-        Fate::OnlyAfterFailure => "only after a failure or a cancel".to_owned(),
+        Fate::IfIsFalse => format!("its `if` does not hold{}", condition(entry.task, mask)),
+        Fate::OnlyAfterFailure => {
+            format!("only after a failure or a cancel{}", condition(entry.task, mask))
+        }
         Fate::Upstream => "nothing that it needs one of would run".to_owned(),
         Fate::NotSelected => "not part of the selection".to_owned(),
         Fate::Named
@@ -332,6 +372,12 @@ fn why_not(fate: &Fate) -> String {
         | Fate::NeededBy(_)
         | Fate::Finally => String::new(),
     }
+}
+
+/// Returns the text of a task's `if`, behind a colon.
+fn condition(task: &Task, mask: &Mask) -> String {
+    let text = mask.text(task.condition().map_or("", Condition::text));
+    if text.is_empty() { String::new() } else { format!(": {}", one_line(&text, MAX_CONDITION)) }
 }
 
 /// Names the critical path, where there is a choice.
@@ -404,7 +450,7 @@ fn simulated(report: &Report<'_>, text: &mut String) {
     let width = digits.unwrap_or(0);
     for total in &report.simulated {
         let takes = match n_known {
-            0 => format!("{} steps, if each task takes as long", total.steps),
+            0 => format!("{} steps, if all take equally long", total.steps),
             n if n == n_tasks => total.ms.to_string(),
             _ => format!("at least {}", total.ms),
         };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::cli::exit::Failure;
+use crate::cli::limit::{Limit, limit};
 use crate::cli::params::{EnvArgs, ParamArgs};
 use crate::model::{Ms, OnCancel, OnFailure, Slots, escape};
 use crate::spec;
@@ -45,21 +46,29 @@ pub(crate) struct RunArgs {
     #[arg(short, long, conflicts_with = "on_failure")]
     pub(super) keep_going: bool,
 
-    /// What a failure does to the rest, whatever the file says
+    /// What a failure does to the rest, whatever the file says: stop, isolate, kill
     #[arg(long, value_name = "POLICY", value_parser = on_failure)]
     pub(super) on_failure: Option<OnFailure>,
 
-    /// Only tasks that match; the others count as satisfied
+    /// Only tasks that match; the others count as satisfied; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(super) only: Vec<String>,
 
-    /// All tasks but those that match, which count as satisfied
+    /// All tasks but those that match, which count as satisfied; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(super) skip: Vec<String>,
 
     /// Say what would run in which order, as `pyoco plan` does, and run nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
+
+    /// With --dry-run: print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// With --dry-run: at most so many lines of tasks, as `pyoco plan` has it
+    #[arg(long, value_name = "N", value_parser = limit, requires = "dry_run")]
+    pub(super) limit: Option<Limit>,
 
     /// Silent unless something fails
     #[arg(short, long)]
@@ -81,11 +90,11 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "VIEW")]
     pub(super) output: Option<OutputView>,
 
-    /// When to use colours: auto, always, never
+    /// When to use colours: auto, always, never [env: NO_COLOR, CLICOLOR_FORCE, FORCE_COLOR]
     #[arg(long, value_name = "WHEN")]
     pub(super) color: Option<ColourChoice>,
 
-    /// Note this in the record
+    /// Note this in the record; may be repeated
     #[arg(long, value_name = "K=V", value_parser = label)]
     pub(super) label: Vec<(String, String)>,
 
@@ -131,6 +140,15 @@ impl RunArgs {
             (None, true, _) => Some(Style::Cute),
             (None, false, true) => Some(Style::Plain),
             (None, false, false) => None,
+        }
+    }
+
+    /// Refuses `--json` where something is run: its events are another form.
+    pub(super) fn refuse_json_of_run(&self) -> Result<(), Failure> {
+        match self.json && !self.dry_run {
+            true => Err(Failure::new("`--json` is for `--dry-run`")
+                .hint("write `--trace json` for the events of a run")),
+            false => Ok(()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `pyoco run`: from the words on the command line to the exit code of a run.
 
 mod args;
+mod eta;
 mod job_control;
 mod limits;
 mod nested;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::exit::{Exit, Failure};
+use super::limit::first_lines;
 use super::load::{caller_dir, load_for, shown};
 use super::say::say;
 use crate::engine::{
@@ -25,7 +27,7 @@ use crate::model::{
 use crate::record::{self, JsonlStore};
 use crate::scheduler::{Announced, Plan};
 use crate::spec::{self, Purpose, Source};
-use crate::trace::mode::{self, Choice, ColourChoice, Descriptor, Flags};
+use crate::trace::mode::{self, Choice, ColourChoice, Descriptor, Flags, Style};
 use crate::trace::{Console, ConsoleOptions, Screen, announcement};
 
 pub(crate) use args::{RunArgs, is_file, jobs, pool};
@@ -47,6 +49,7 @@ const NOTE_AT_MOST: Duration = Duration::from_secs(2);
 /// Runs `pyoco run`.
 pub(crate) fn main(args: &RunArgs) -> Result<Exit, Failure> {
     args.later.refuse()?;
+    args.refuse_json_of_run()?;
     let caller_dir = caller_dir()?;
     let choice = choose(args)?;
     let (file, targets) = args.file_and_tasks();
@@ -56,7 +59,8 @@ pub(crate) fn main(args: &RunArgs) -> Result<Exit, Failure> {
     let plan = plan(args, &selection, &flow)?;
     if args.dry_run {
         let store = JsonlStore::new(state_dir(args, &caller_dir));
-        return super::plan::dry_run(&flow, &plan, &selection, &source, &store);
+        let (json, limit) = (args.json, args.limit);
+        return super::plan::dry_run(&flow, &plan, &selection, &source, &store, json, limit);
     }
     drop(flow);
     signals::reset_inherited();
@@ -66,6 +70,10 @@ pub(crate) fn main(args: &RunArgs) -> Result<Exit, Failure> {
 }
 
 fn choose(args: &RunArgs) -> Result<Choice, Failure> {
+    if args.quiet && args.style() == Some(Style::Json) {
+        return Err(Failure::new("`--quiet` leaves out the trace that `--trace json` asks for")
+            .hint("leave one of the two out"));
+    }
     let flags =
         Flags { style: args.style(), output: args.output, colour: args.color, quiet: args.quiet };
     let (out, err) = (Descriptor::of(std::io::stdout()), Descriptor::of(std::io::stderr()));
@@ -94,12 +102,18 @@ pub(crate) fn selected(wanted: &Wanted<'_>, flow: &Flow) -> Result<Plan, Failure
     with_slots(plan, wanted.pools)
 }
 
+/// Refuses words after `--` where no task is named that they could go to.
+pub(crate) fn refuse_words_for_nobody(targets: &[String], words: &[String]) -> Result<(), Failure> {
+    if !targets.is_empty() || words.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new("words after `--` go to the tasks that are named, and none is")
+        .hint("write `pyoco run FILE TASK -- ARG…`"))
+}
+
 /// Puts together what is to be run and how.
 fn plan(args: &RunArgs, selection: &Selection, flow: &Flow) -> Result<Plan, Failure> {
-    if selection.targets.is_empty() && !args.args.is_empty() {
-        return Err(Failure::new("words after `--` go to the tasks that are named, and none is")
-            .hint("write `pyoco run FILE TASK -- ARG…`"));
-    }
+    refuse_words_for_nobody(&selection.targets, &args.args)?;
     let mut plan = selected(&Wanted { selection, jobs: args.jobs, pools: &args.pool }, flow)?;
     plan.args = args.args.clone().into();
     plan.on_failure = if args.keep_going { Some(OnFailure::Isolate) } else { args.on_failure };
@@ -178,7 +192,7 @@ pub(crate) fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure 
             failure.hint(format!("the tasks are: {}", names(flow, &all, MAX_NAMES)))
         }
         SelectionError::NoDefault => {
-            failure.hint(super::list::table(&shown(flow), usize::MAX).trim_end())
+            failure.hint(first_lines(&super::list::table(&shown(flow)), None).trim_end())
         }
         SelectionError::MissedOutput { of, .. } => {
             failure.hint(format!("let `{}` run too", escape(of)))
@@ -244,11 +258,17 @@ impl Job {
             ..RunOptions::default()
         };
         let path = std::env::var("PATH").unwrap_or_default();
+        let store = JsonlStore::new(state_dir);
+        let remaining = match Console::has_live_view(&choice) {
+            true => eta::remaining(&plan, &source.path, store.clone()),
+            false => None,
+        };
         let console = ConsoleOptions {
             choice,
             record: !args.no_record,
-            records_dir: Some(JsonlStore::new(state_dir).runs_dir()),
+            records_dir: Some(store.runs_dir()),
             path,
+            remaining,
         };
         let mut engine = engine.with_surroundings(surroundings);
         if let Some(program) = super::watchdog::program() {

@@ -21,7 +21,8 @@ pub(crate) const STATUSES: [&str; 7] =
 #[derive(Args, Debug)]
 #[command(after_help = "Example: pyoco runs list --status FAILED,LOST --since 7d --label env=prod")]
 pub(crate) struct ListArgs {
-    /// Only runs with one of these statuses
+    /// Only runs with one of these statuses: PENDING, RUNNING, CANCELLING, COMPLETED, FAILED,
+    /// CANCELLED, LOST
     #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
     status: Vec<&'static str>,
     /// Only runs of the flow with this name
@@ -30,15 +31,18 @@ pub(crate) struct ListArgs {
     /// Only runs that began within this time: `7d`
     #[arg(long, value_name = "TIME")]
     since: Option<Ms>,
-    /// Only runs with this label
+    /// Only runs with this label; may be repeated
     #[arg(long, value_name = "K=V", value_parser = label)]
     label: Vec<(String, String)>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole::<usize>)]
     limit: usize,
-    /// Print JSON
+    /// Print one JSON document
     #[arg(long)]
     json: bool,
+    /// Print a JSON document a line, one for each run
+    #[arg(long, conflicts_with = "json")]
+    jsonl: bool,
     #[command(flatten)]
     state: StateArgs,
 }
@@ -79,7 +83,7 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
             }
         }
     }
-    if runs.is_empty() && !more && !args.json {
+    if runs.is_empty() && !more && !args.json && !args.jsonl {
         match ids.is_empty() {
             true => say(super::no_runs(&store)),
             false => {
@@ -90,10 +94,11 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     runs.iter().for_each(|run| text::warn_of_damage(run.run_id, run.damaged));
-    let exit = written(match args.json {
-        true => print_json(&runs),
-        false if runs.is_empty() => Ok(()),
-        false => io::stdout().lock().write_all(table(&runs, now).as_bytes()),
+    let exit = written(match (args.json, args.jsonl) {
+        (true, _) => print_json(&runs),
+        (false, true) => print_jsonl(&runs),
+        (false, false) if runs.is_empty() => Ok(()),
+        (false, false) => io::stdout().lock().write_all(table(&runs, now).as_bytes()),
     })?;
     if more {
         say(format_args!("… and older ones; --limit shows more"));
@@ -156,8 +161,18 @@ fn shortened(text: &str, most: usize) -> String {
     }
 }
 
-fn print_json(runs: &[Summary]) -> io::Result<()> {
-    let runs: Vec<RunJson> = runs.iter().map(to_json).collect();
+fn print_jsonl(runs: &[Summary]) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for run in runs {
+        serde_json::to_writer(&mut out, &to_json(run)).map_err(io::Error::from)?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// Prints runs as one document.
+pub(super) fn print_json<'a>(runs: impl IntoIterator<Item = &'a Summary>) -> io::Result<()> {
+    let runs: Vec<RunJson> = runs.into_iter().map(to_json).collect();
     let mut out = io::BufWriter::new(io::stdout().lock());
     serde_json::to_writer_pretty(&mut out, &runs).map_err(io::Error::from)?;
     out.write_all(b"\n")?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::names::find;
-use super::output::{Output, Reader, Style};
+use super::output::{Listed, Of, Output, Reader, Style};
 use super::{IdArgs, StateArgs, text};
 use crate::cli::exit::{Exit, Failure, written};
 use crate::cli::say::say;
@@ -52,6 +52,12 @@ pub(crate) struct LogsArgs {
     /// task, else group, or prefix where a run under way is followed]
     #[arg(long = "as", value_name = "VIEW")]
     view: Option<ViewWord>,
+    /// Print the lines as one JSON document
+    #[arg(long, conflicts_with_all = ["jsonl", "follow", "view", "timestamps"])]
+    json: bool,
+    /// Print a JSON document a line, one for each line of the output, also while it grows
+    #[arg(long, conflicts_with_all = ["view", "timestamps"])]
+    jsonl: bool,
     #[command(flatten)]
     state: StateArgs,
 }
@@ -86,6 +92,13 @@ pub(super) fn main(args: &LogsArgs) -> Result<Exit, Failure> {
         return follower.follow();
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
+    if args.json {
+        return written(Listed::new(out).and_then(|mut out| {
+            follower.step(&mut out)?;
+            follower.finish(&mut out)?;
+            out.close()
+        }));
+    }
     let result = follower.step(&mut out).and_then(|()| follower.finish(&mut out));
     written(result.and_then(|()| out.flush()))
 }
@@ -140,6 +153,7 @@ impl<'a> Follower<'a> {
             }
         }
         let shape = args.view.unwrap_or(match only.as_deref() {
+            _ if args.json || args.jsonl => ViewWord::Raw,
             Some([_]) => ViewWord::Raw,
             // A block comes at its task's end; who follows wants to see what happens now.
             Some(_) | None if args.follow && !record.seen.is_over() => ViewWord::Prefix,
@@ -273,6 +287,11 @@ impl<'a> Follower<'a> {
                 StreamWord::Pyoco => Stream::Pyoco,
             }),
             reader: self.reader,
+            json: (self.args.json || self.args.jsonl).then(|| Of {
+                task: self.view.task(task).map_or(String::new(), |task| task.name.to_string()),
+                attempt: number,
+                started: self.view.started(),
+            }),
         };
         let skip =
             self.args.tail.map_or(0, |tail| self.n_lines(attempt, &style).saturating_sub(tail));

@@ -3,6 +3,7 @@
 //! Nothing here runs a task or makes a state folder. What a record holds is foreign text: it passes
 //! `escape` before anybody sees it.
 
+mod asked;
 mod cancel;
 mod detail;
 mod list;

@@ -1,8 +1,20 @@
 //! Turns stored output into what a reader gets: as bytes, or as lines with what stands before them.
 //!
 //! To a program the bytes go as they came. To a terminal they go line by line, with nothing in them
-//! that the terminal would obey but tabs and colours.
+//! that the terminal would obey but tabs and colours. As JSON a line is
+//!
+//! ```text
+//! {"task": "build", "attempt": 1, "stream": "out", "ts": "2026-03-01T12:00:00.250Z", "text": "…",
+//!  "newline": true}
+//! {"task": "build", "attempt": 1, "lost": "cut", "bytes": 2048}
+//! ```
+//!
+//! where `stream` is `out`, `err` or `pyoco`, `ts` null where it is not known, `text` has U+FFFD for what
+//! is no UTF-8, and `newline` says whether one ended it: a very long line comes in pieces. What is lost
+//! there is `cut` (by `max_log`), `missing` (from the log) or `not kept`; `bytes` may be null.
 use std::io::{self, Write};
+
+use serde_json::json;
 
 use crate::event::Stream;
 use crate::model::{Ms, Size, Wall};
@@ -23,6 +35,19 @@ pub(super) struct Style {
     pub(super) stream: Option<Stream>,
     /// What reads it.
     pub(super) reader: Reader,
+    /// Of which attempt it is, where lines are objects of JSON.
+    pub(super) json: Option<Of>,
+}
+
+/// An attempt, as lines of JSON name it.
+#[derive(Clone, Debug)]
+pub(super) struct Of {
+    /// The task's name.
+    pub(super) task: String,
+    /// Which attempt.
+    pub(super) attempt: u32,
+    /// When the run began.
+    pub(super) started: Option<Wall>,
 }
 
 /// What reads the output.
@@ -73,10 +98,9 @@ impl Output {
     /// Writes a piece.
     pub(super) fn piece(&mut self, piece: Piece<'_>, to: &mut dyn Write) -> io::Result<()> {
         match piece {
-            Piece::Cut { bytes: Some(bytes) } => self.gap(&format!("{} cut", Size(bytes)), to),
-            Piece::Cut { bytes: None } => self.gap("output cut", to),
-            Piece::Lost { bytes } => self.gap(&format!("{} missing", Size(bytes)), to),
-            Piece::Unkept { bytes } => self.gap(&format!("{} not kept", Size(bytes)), to),
+            Piece::Cut { bytes } => self.gap(bytes, "cut", to),
+            Piece::Lost { bytes } => self.gap(Some(bytes), "missing", to),
+            Piece::Unkept { bytes } => self.gap(Some(bytes), "not kept", to),
             Piece::Bytes { stream, .. } if self.style.stream.is_some_and(|s| s != stream) => Ok(()),
             Piece::Bytes { stream, bytes, .. } if self.is_raw() => {
                 // Our own words begin a line, whatever the task left unfinished.
@@ -93,7 +117,7 @@ impl Output {
     }
 
     /// Names what is missing here, on a line of its own.
-    fn gap(&mut self, what: &str, to: &mut dyn Write) -> io::Result<()> {
+    fn gap(&mut self, bytes: Option<u64>, what: &str, to: &mut dyn Write) -> io::Result<()> {
         self.finish(to)?;
         if self.skip > self.lines {
             return Ok(());
@@ -101,7 +125,13 @@ impl Output {
         if !std::mem::replace(&mut self.at_start, true) {
             to.write_all(b"\n")?;
         }
-        writeln!(to, "… {what} …")
+        if let Some(of) = &self.style.json {
+            let (task, attempt) = (&of.task, of.attempt);
+            let gap = json!({ "task": task, "attempt": attempt, "lost": what, "bytes": bytes });
+            return writeln!(to, "{gap}");
+        }
+        let much = bytes.map_or("output".to_owned(), |bytes| Size(bytes).to_string());
+        writeln!(to, "… {much} {what} …")
     }
 
     /// Writes lines that were never finished, and ends the last one.
@@ -110,7 +140,7 @@ impl Output {
             let held = self.held(stream);
             if !held.bytes.is_empty() {
                 let held = std::mem::take(held);
-                self.line(&held, to)?;
+                self.line(stream, &held, to)?;
             }
         }
         Ok(())
@@ -122,7 +152,8 @@ impl Output {
     }
 
     fn is_raw(&self) -> bool {
-        self.style.prefix.is_none()
+        self.style.json.is_none()
+            && self.style.prefix.is_none()
             && self.style.timestamps.is_none()
             && self.style.reader == Reader::Program
     }
@@ -167,16 +198,19 @@ impl Output {
             held.bytes.extend_from_slice(part);
             if part.ends_with(b"\n") || held.bytes.len() >= MAX_HELD {
                 let held = std::mem::take(held);
-                self.line(&held, to)?;
+                self.line(stream, &held, to)?;
             }
         }
         Ok(())
     }
 
-    fn line(&mut self, held: &Held, to: &mut dyn Write) -> io::Result<()> {
+    fn line(&mut self, stream: Stream, held: &Held, to: &mut dyn Write) -> io::Result<()> {
         self.lines += 1;
         if self.lines <= self.skip {
             return Ok(());
+        }
+        if let Some(of) = &self.style.json {
+            return writeln!(to, "{}", of.line(stream, held));
         }
         if let Some(prefix) = &self.style.prefix {
             to.write_all(prefix.as_bytes())?;
@@ -197,6 +231,63 @@ impl Output {
     }
 }
 
+impl Of {
+    /// Returns a line as JSON.
+    fn line(&self, stream: Stream, held: &Held) -> serde_json::Value {
+        let stream = match stream {
+            Stream::Out => "out",
+            Stream::Err => "err",
+            Stream::Pyoco => "pyoco",
+        };
+        let ts = self.started.zip(held.ms).map(|(started, ms)| started.plus(ms));
+        let text = held.bytes.strip_suffix(b"\n");
+        let (text, newline) = (text.unwrap_or(&held.bytes), text.is_some());
+        json!({
+            "task": self.task, "attempt": self.attempt, "stream": stream, "ts": ts,
+            "text": String::from_utf8_lossy(text), "newline": newline,
+        })
+    }
+}
+
+/// Makes one document of JSON out of one a line, as they come.
+pub(super) struct Listed<W: Write> {
+    to: W,
+    /// Whether the last byte ended a line.
+    at_end: bool,
+}
+
+impl<W: Write> Listed<W> {
+    /// Begins the document.
+    pub(super) fn new(mut to: W) -> io::Result<Listed<W>> {
+        to.write_all(b"[\n")?;
+        Ok(Listed { to, at_end: false })
+    }
+
+    /// Ends it.
+    pub(super) fn close(mut self) -> io::Result<()> {
+        self.to.write_all(if self.at_end { b"\n]\n" } else { b"]\n" })?;
+        self.to.flush()
+    }
+}
+
+impl<W: Write> Write for Listed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if self.at_end {
+                self.to.write_all(b",\n")?;
+            }
+            let text = part.strip_suffix(b"\n");
+            self.to.write_all(text.unwrap_or(part))?;
+            self.at_end = text.is_some();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
 /// Returns a line as a terminal may get it.
 fn shown(line: &[u8], colours: bool) -> String {
     let mut text = String::new();
@@ -212,7 +303,7 @@ mod tests {
     use super::*;
 
     const PLAIN: Style =
-        Style { prefix: None, timestamps: None, stream: None, reader: Reader::Program };
+        Style { prefix: None, timestamps: None, stream: None, reader: Reader::Program, json: None };
 
     fn check(style: Style, skip: u64, pieces: &[(Stream, &[u8])], expected: &str) {
         let mut output = Output::new(style, skip);
@@ -259,6 +350,28 @@ mod tests {
             output.piece(piece, &mut to).expect("memory takes all");
         }
         assert_eq!(String::from_utf8_lossy(&to), "one\ntw\n… 2.0 KiB cut …\nee\n");
+    }
+
+    #[test]
+    fn a_line_is_an_object_of_json() {
+        let of = Of { task: "t".into(), attempt: 2, started: Some(Wall(0)) };
+        let mut output = Output::new(Style { json: Some(of), ..PLAIN }, 1);
+        let mut to = Listed::new(Vec::new()).expect("memory takes all");
+        let bytes = |bytes| Piece::Bytes { stream: Stream::Err, ms: Some(Ms(5)), bytes };
+        for piece in [bytes(b"one\n"), bytes(b"t\xffwo\n"), Piece::Cut { bytes: None }, bytes(b"3")]
+        {
+            output.piece(piece, &mut to).expect("memory takes all");
+        }
+        output.finish(&mut to).expect("memory takes all");
+        let listed = std::mem::take(&mut to.to);
+        to.close().expect("memory takes all");
+        let expected = "[\n\
+            {\"attempt\":2,\"newline\":true,\"stream\":\"err\",\"task\":\"t\",\
+             \"text\":\"t\u{fffd}wo\",\"ts\":\"1970-01-01T00:00:00.005Z\"},\n\
+            {\"attempt\":2,\"bytes\":null,\"lost\":\"cut\",\"task\":\"t\"},\n\
+            {\"attempt\":2,\"newline\":false,\"stream\":\"err\",\"task\":\"t\",\"text\":\"3\",\
+             \"ts\":\"1970-01-01T00:00:00.005Z\"}";
+        assert_eq!(String::from_utf8_lossy(&listed), expected);
     }
 
     #[test]

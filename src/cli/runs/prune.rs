@@ -5,12 +5,15 @@ use std::io::{self, Write};
 use clap::Args;
 
 use super::StateArgs;
+use super::list::print_json;
 use super::text::{candidate, now, plural};
 use crate::cli::exit::{Exit, Failure, written};
+use crate::cli::limit::{Limit, first_lines, limit};
 use crate::cli::say::say;
 use crate::cli::tips::whole;
 use crate::event::{Retention, StateStore};
 use crate::model::{Ms, RunId, Size};
+use crate::record::Summary;
 
 /// The words of `pyoco runs prune`.
 #[derive(Args, Debug)]
@@ -28,6 +31,12 @@ pub(crate) struct PruneArgs {
     /// Say what would be removed, and leave it
     #[arg(long)]
     dry_run: bool,
+    /// Print the runs as one JSON document, as `pyoco runs list` does
+    #[arg(long)]
+    json: bool,
+    /// At most so many lines of runs [default: 200]
+    #[arg(long, value_name = "N", value_parser = limit, conflicts_with = "json")]
+    limit: Option<Limit>,
     #[command(flatten)]
     state: StateArgs,
 }
@@ -48,8 +57,8 @@ pub(super) fn main(args: &PruneArgs) -> Result<Exit, Failure> {
     };
     // What is gone cannot be described any more.
     let planned = store.prune(&retention)?;
-    let lines: HashMap<RunId, String> =
-        planned.iter().filter_map(|id| Some((*id, candidate(&store.summary(*id).ok()?)))).collect();
+    let runs: HashMap<RunId, Summary> =
+        planned.iter().filter_map(|id| Some((*id, store.summary(*id).ok()?))).collect();
     let (removed, trouble) = if args.dry_run {
         (planned, None)
     } else {
@@ -63,12 +72,14 @@ pub(super) fn main(args: &PruneArgs) -> Result<Exit, Failure> {
             }
         }
     };
-    let mut text = String::new();
-    for id in &removed {
-        text.push_str(&lines.get(id).cloned().unwrap_or_else(|| id.to_string()));
-        text.push('\n');
-    }
-    let exit = written(io::stdout().lock().write_all(text.as_bytes()))?;
+    let exit = written(match args.json {
+        true => print_json(removed.iter().filter_map(|id| runs.get(id))),
+        false => {
+            let line = |id: &RunId| runs.get(id).map_or_else(|| id.to_string(), candidate) + "\n";
+            let text: String = removed.iter().map(line).collect();
+            io::stdout().lock().write_all(first_lines(&text, args.limit).as_bytes())
+        }
+    })?;
     if let Some(error) = trouble {
         return Err(error.into());
     }

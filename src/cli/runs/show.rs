@@ -11,6 +11,7 @@ use super::text::explained;
 use super::text::{self, Table, ago, command_line, counts, local, now, plural, tail_lines};
 use super::{IdArgs, StateArgs, detail, timeline, why};
 use crate::cli::exit::{Exit, Failure, written};
+use crate::cli::params::typed;
 use crate::cli::tips::whole;
 use crate::event::{AttemptView, RunJson, RunView, StoreError, TaskView};
 use crate::model::{Counts, Ms, TaskId, TaskState, Wall, escape};
@@ -45,7 +46,8 @@ pub(crate) struct ShowArgs {
     /// The lines of the record as they stand there
     #[arg(long, group = "view")]
     events: bool,
-    /// The names of the tasks in these states, one a line
+    /// The names of the tasks in these states, one a line: PENDING, QUEUED, RUNNING, SUCCEEDED,
+    /// FAILED, CANCELLED, SKIPPED
     #[arg(long, value_name = "STATE", value_delimiter = ',', group = "view")]
     names: Vec<TaskState>,
     /// Print JSON
@@ -76,7 +78,7 @@ pub(super) fn main(args: &ShowArgs) -> Result<Exit, Failure> {
     let text = if let Some(name) = &args.task {
         each(name, &|id| detail::render(&record, &run_dir, id))?
     } else if let Some(name) = &args.why {
-        each(name, &|id| why::render(&record, &run_dir, id))?
+        each(name, &|id| why::render(&store, &record, id))?
     } else if args.timeline {
         timeline::render(view, current(&record), args.limit)
     } else if args.names.is_empty() {
@@ -173,7 +175,8 @@ fn header(record: &Record, children: &[crate::record::Child], now: Wall) -> Stri
         pairs.collect::<Vec<_>>().join("  ")
     };
     if !facts.params.is_empty() {
-        line("params", pairs(&facts.params));
+        let typed = facts.params.iter().map(|(name, value)| (name.clone(), typed(value)));
+        line("params", pairs(&typed.collect()));
     }
     if !facts.labels.is_empty() {
         line("labels", pairs(&facts.labels));

@@ -35,12 +35,16 @@ pub(super) fn render(view: &RunView, now: Ms, limit: usize) -> String {
         let line = format!("{name}{:gap$} {bar} {took}", "");
         let _ = writeln!(text, "{}", line.trim_end());
     }
-    let idle = view.tasks().len() - n_tasks;
+    let idle = view.tasks().iter().filter(|task| task.started().is_none());
+    let (over, open): (Vec<&TaskView>, Vec<&TaskView>) =
+        idle.partition(|task| view.status().is_final() || task.state().is_final());
     if n_tasks > limit {
         let _ = writeln!(text, "… and {} more; --limit {n_tasks} shows all", n_tasks - limit);
     }
-    if idle > 0 {
-        let _ = writeln!(text, "{idle} never started");
+    for (tasks, how) in [(over, "never started"), (open, "not started yet")] {
+        if !tasks.is_empty() {
+            let _ = writeln!(text, "{} {how}", tasks.len());
+        }
     }
     text
 }

@@ -1,13 +1,13 @@
 //! `pyoco runs show --why`: the chain of reasons from a task down to the command that failed.
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
-use std::path::Path;
 
+use super::asked;
 use super::show::failure;
 use super::text::{self, state_of};
 use crate::event::{RunView, TaskView};
 use crate::model::{Reason, TaskId, TaskState, escape};
-use crate::record::Record;
+use crate::record::{JsonlStore, Record};
 
 /// How many lines of the failed command's output are shown.
 const TAIL: usize = 40;
@@ -19,9 +19,14 @@ const MAX_NEEDS: usize = 20;
 const MAX_STEPS: usize = 20;
 
 /// Returns the chain as text.
-pub(super) fn render(record: &Record, run_dir: &Path, task: TaskId) -> String {
-    let view = &record.view;
-    let (chain, end) = chain(view, task);
+pub(super) fn render(store: &JsonlStore, record: &Record, task: TaskId) -> String {
+    let (view, run_dir) = (&record.view, store.run_dir(record.run_id));
+    let (chain, mut end) = chain(view, task);
+    if let Some(last) = chain.last().and_then(|id| view.task(*id))
+        && last.reason == Some(Reason::CONDITION)
+    {
+        end = asked::render(store, record, last);
+    }
     let mut text = String::new();
     let mut indent = String::new();
     let known = chain.iter().filter_map(|id| Some((*id, view.task(*id)?)));
@@ -36,7 +41,7 @@ pub(super) fn render(record: &Record, run_dir: &Path, task: TaskId) -> String {
         }
         let because = if step == 0 { "" } else { "because " };
         let shown = match task.known() {
-            Some(TaskState::Failed) => failure(record, run_dir, (id, task), TAIL),
+            Some(TaskState::Failed) => failure(record, &run_dir, (id, task), TAIL),
             Some(
                 TaskState::Pending
                 | TaskState::Queued
@@ -51,8 +56,8 @@ pub(super) fn render(record: &Record, run_dir: &Path, task: TaskId) -> String {
         let _ = writeln!(text, "{indent}{because}{shown}");
         indent.push_str("  ");
     }
-    if !end.is_empty() {
-        let _ = writeln!(text, "{indent}{end}");
+    for line in end.lines() {
+        let _ = writeln!(text, "{indent}{line}");
     }
     text
 }

@@ -13,15 +13,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::exit::{Exit, Failure};
-use super::load::{caller_dir, coloured, load};
+use super::load::{caller_dir, caller_env, coloured, load};
 use super::params::{EnvArgs, ParamArgs};
 use super::run::selection_failure;
 use super::runs::StateArgs;
 use super::say::say;
 use crate::engine::{Place, Placed, Surroundings, processors};
+use crate::event::StateStore;
 use crate::graph::{Selection, select};
 use crate::model::expr::{Name, RunFact};
 use crate::model::{Flow, MASKED, Reason, Task, TaskId, escape};
+use crate::record::{JsonlStore, Summary};
 use crate::scheduler::Plan;
 use crate::spec::Purpose;
 use earlier::Earlier;
@@ -41,6 +43,8 @@ files.";
 const SHELL: &str = "/bin/sh";
 /// The most members of a matrix that a hint names.
 const MAX_MEMBERS: usize = 20;
+/// Among how many of the newest runs one of the flow is looked for.
+const MAX_RUNS: usize = 1000;
 
 /// The words of `pyoco shell`.
 #[derive(clap::Args, Debug)]
@@ -83,14 +87,17 @@ pub(crate) fn main(args: &ShellArgs) -> Result<Exit, Failure> {
         let params = earlier.params(file.as_deref(), &caller_dir, &settings);
         settings.params.splice(0..0, params); // what the caller says comes later, and wins
     }
-    let (_, flow) = load(file.as_deref(), &settings, coloured())?;
+    let (source, flow) = load(file.as_deref(), &settings, coloured())?;
     if let Some(earlier) = &earlier {
         earlier.require_flow(&flow)?;
     }
-    let (mut plan, task) = plan(&flow, &args.task)?;
+    let (mut plan, task) = plan(&flow, &args.task).map_err(|failure| match &earlier {
+        Some(earlier) if args.file.is_none() => of_run(failure, earlier, &source.path),
+        Some(_) | None => failure,
+    })?;
     plan.env = args.env.variables()?.into();
     if earlier.is_none() {
-        require_nothing_of_a_run(&plan.flow, task)?;
+        require_nothing_of_a_run(&plan.flow, task, &source.path, &store)?;
     }
     let surroundings = Surroundings {
         env: std::env::vars_os().collect(),
@@ -132,8 +139,21 @@ fn plan(flow: &Flow, name: &str) -> Result<(Plan, TaskId), Failure> {
     Ok((plan, task))
 }
 
+/// Adds of which file a run is, which the caller may not have meant.
+fn of_run(failure: Failure, earlier: &Earlier, path: &str) -> Failure {
+    let path = escape(path);
+    let of = format!("run {} is of `{path}`; name the FILE for another", earlier.short());
+    let hint = failure.hint.iter().cloned().chain([of]).collect::<Vec<_>>().join("\n");
+    failure.hint(hint)
+}
+
 /// Refuses a task whose place only a run can tell.
-fn require_nothing_of_a_run(flow: &Flow, id: TaskId) -> Result<(), Failure> {
+fn require_nothing_of_a_run(
+    flow: &Flow,
+    id: TaskId,
+    path: &str,
+    store: &JsonlStore,
+) -> Result<(), Failure> {
     let task = flow.task(id);
     let options = task.options();
     let templates = options.env.iter().map(|(_, template)| template).chain(&options.dir);
@@ -160,10 +180,25 @@ fn require_nothing_of_a_run(flow: &Flow, id: TaskId) -> Result<(), Failure> {
         None => Ok(()),
         Some(used) => {
             let name = escape(task.name());
-            Err(Failure::new(format!("`{name}` uses {used}, which only a run can tell"))
-                .hint(format!("take it from one: `pyoco shell {name} --run latest`")))
+            Err(Failure::new(format!("`{name}` uses {used}, which only a run can tell")).hint(
+                match last_run(flow, path, store) {
+                    Some(run) => format!("take it from one: `pyoco shell {name} --run {run}`"),
+                    None => "no run of this flow is on record: run it first".to_owned(),
+                },
+            ))
         }
     }
+}
+
+/// Returns the newest run of a flow of the file with this path.
+fn last_run(flow: &Flow, path: &str, store: &JsonlStore) -> Option<String> {
+    let mask = flow.secrets().mask(caller_env());
+    let (name, path) = (mask.text(flow.name()), mask.text(path)); // as they stand in the records
+    let ids = store.list().ok()?.into_iter().take(MAX_RUNS);
+    let mut runs = ids.filter_map(|run_id| store.summary(run_id).ok());
+    let is_ours =
+        |run: &Summary| run.header.flow == *name && run.header.file.as_deref() == Some(&*path);
+    runs.find(is_ours).map(|run| run.run_id.short())
 }
 
 /// Says why a task could not start.

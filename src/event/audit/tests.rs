@@ -33,6 +33,7 @@ impl Log {
             same_needs_as: None,
             finally: false,
             after_ends: false,
+            may_fail: false,
         };
         let tasks = tasks.iter().enumerate().map(declare).collect();
         Log(Vec::new())

@@ -9,13 +9,16 @@ use std::fmt::Write;
 use super::layout::{Layout, Size, layout};
 use super::states::{NodeState, States};
 use super::{Edge, layers};
-use crate::model::{Flow, Part, TaskId, escape};
+use crate::model::{Flow, Part, TaskId, escape, one_line};
 
 /// How wide a character of the names is, at a size of 12.
 const CHARACTER: f64 = 7.3;
 
 /// The longest name that is shown whole, in characters.
 const LONGEST: usize = 48;
+
+/// How much of a description is shown, in characters.
+const MAX_DESCRIPTION: usize = 300;
 
 const MARGIN: f64 = 16.0;
 const GAP: f64 = 14.0;
@@ -196,7 +199,7 @@ impl Drawing<'_> {
             format!(" style=\"fill:{fill};stroke:{line}\"")
         });
         let told = match task.description() {
-            Some(description) => format!("{name}: {}", escape(description.trim_end())),
+            Some(description) => format!("{name}: {}", one_line(description, MAX_DESCRIPTION)),
             None => name.to_string(),
         };
         let line = if self.states.is_some() { middle - 4.0 } else { middle + 4.0 };

@@ -1,4 +1,7 @@
-//! An `if`: an expression that is true or false, and the functions that its text calls.
+//! An `if`: an expression that is true or false, the functions that its text calls, and the text.
+
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::eval::truth;
 use super::{EvalError, Expr, Lookup, Name, Replacement, StateFunction, TooLarge, Value};
@@ -11,6 +14,8 @@ use super::{EvalError, Expr, Lookup, Name, Replacement, StateFunction, TooLarge,
 pub struct Condition {
     expr: Expr,
     calls: Vec<StateFunction>,
+    text: Arc<str>,
+    names: Arc<[Name]>,
 }
 
 impl Condition {
@@ -20,7 +25,24 @@ impl Condition {
             expr.names().any(|name| matches!(name, Name::Call(call) if call == function))
         };
         let calls = StateFunction::ALL.into_iter().filter(called).collect();
-        Condition { expr, calls }
+        let mut seen = HashSet::new();
+        let names = expr.names().filter(|name| seen.insert(*name)).cloned().collect();
+        Condition { expr, calls, text: "".into(), names }
+    }
+
+    /// Keeps the text that it was read from, for people.
+    pub fn with_text(self, text: &str) -> Condition {
+        Condition { text: text.into(), ..self }
+    }
+
+    /// Returns the text that it was read from; empty where there is none.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns what its text asks for, each once, also what was replaced since.
+    pub fn names(&self) -> &[Name] {
+        &self.names
     }
 
     /// Returns the expression.
@@ -89,6 +111,12 @@ impl Condition {
         &self,
         replace: impl FnMut(&Name) -> Option<Replacement>,
     ) -> Result<Condition, TooLarge> {
-        Ok(Condition { expr: self.expr.substitute(replace)?, calls: self.calls.clone() })
+        let (text, names) = (Arc::clone(&self.text), Arc::clone(&self.names));
+        Ok(Condition {
+            expr: self.expr.substitute(replace)?,
+            calls: self.calls.clone(),
+            text,
+            names,
+        })
     }
 }

@@ -89,3 +89,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_left_is_known_as_long_as_nothing_else_happens() {
+    // 0 → 1 → 3, 0 → 2, two at once
+    let plan = plan(&[ok(&[]), ok(&[0]), ok(&[0]), ok(&[1])], 2, OnFailure::Stop);
+    let mut scheduler = Scheduler::new(plan.clone());
+    let mut decisions = Decisions::default();
+    let moment = |ms| Moment { ms: Ms(ms), wall: Wall(0) };
+    scheduler.handle(moment(0), Input::Begin(Box::default()), &mut decisions);
+    scheduler.handle(moment(0), Input::Tick, &mut decisions);
+    let left = |scheduler: &Scheduler, now, third: Option<Ms>| {
+        let times = [Some(Ms(1_000)), Some(Ms(2_000)), Some(Ms(500)), third];
+        remaining(&plan, |id| times[id.index()], scheduler.view(), Ms(now))
+    };
+    let known = Some(Ms(4_000));
+    assert_eq!(left(&scheduler, 0, known), Some(Ms(7_000)));
+    assert_eq!(left(&scheduler, 0, None), None, "one is not known");
+    let begin = |scheduler: &mut Scheduler, ms, task| {
+        let started = Started { task: TaskId(task), attempt: 1, ..Started::default() };
+        let input = Input::Started(Box::new(started));
+        scheduler.handle(moment(ms), input, &mut Decisions::default());
+    };
+    let end = |scheduler: &mut Scheduler, ms, task, code| {
+        let measured = Measured { exit_code: Some(code), ..Measured::default() };
+        let results = Ok(Results::default());
+        let ended = Ended { task: TaskId(task), attempt: 1, not_started: None, measured, results };
+        scheduler.handle(moment(ms), Input::Ended(Box::new(ended)), &mut Decisions::default());
+    };
+    begin(&mut scheduler, 0, 0);
+    assert_eq!(left(&scheduler, 400, known), Some(Ms(6_600)));
+    assert_eq!(left(&scheduler, 3_000, known), Some(Ms(6_000)), "it takes longer than it did");
+    assert_eq!(left(&scheduler, 3_001, known), None, "nobody knows when it ends");
+    end(&mut scheduler, 3_500, 0, 0);
+    assert_eq!(left(&scheduler, 3_500, known), Some(Ms(6_000)));
+    begin(&mut scheduler, 3_500, 1);
+    begin(&mut scheduler, 3_500, 2);
+    end(&mut scheduler, 4_000, 2, 2);
+    assert_eq!(left(&scheduler, 4_000, known), None, "a failure ends it otherwise");
+}

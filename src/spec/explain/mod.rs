@@ -5,6 +5,8 @@ mod examples;
 mod types;
 mod words;
 
+use serde_json::{Value, json};
+
 use super::codes::{self, Code};
 use super::foreign;
 use super::hints::suggest;
@@ -17,28 +19,128 @@ pub(crate) use examples::sample;
 /// A word and what it means.
 pub type Explained = (&'static str, &'static str);
 
+/// One thing that can be explained.
+enum Entry {
+    Key(&'static Key),
+    /// A name in expressions.
+    Name(Explained),
+    /// What means something outside of the file.
+    Outside(Explained),
+    Code(&'static Code),
+    /// A word of other tools that has no counterpart, and what is said of it.
+    Foreign(String, &'static str),
+}
+
 /// Explains a code or its name (`E0101`, `e101`, `unknown-key`), a key (`retry`, `retry.max`), or a
 /// name in expressions; `more` are words that mean something outside of the file.
 ///
 /// # Errors
 /// Where nothing is known of the word: the one that is near it, if any.
 pub fn explain(word: &str, more: &[Explained]) -> Result<String, Option<String>> {
-    let mut text = of_key(word);
+    let entries = find(word, more)?;
+    let mut texts: Vec<String> = entries.iter().map(Entry::text).collect();
+    let name = word.rsplit('.').next().unwrap_or(word);
+    if let Some(Entry::Key(key)) = entries.first()
+        && key.name != name
+    {
+        texts.insert(0, format!("`{name}` of other tools is written `{}` here.\n", key.name));
+    }
+    Ok(texts.join("\n"))
+}
+
+/// Explains a word, or all, as one document: a list of
+///
+/// ```text
+/// {"kind": "key", "word", "meaning", "places", "takes", "default", "example"}
+/// {"kind": "code", "word", "name", "meaning", "why", "fix", "wrong", "right"}
+/// {"kind": "expression", "variable" or "other tools", "word", "meaning"}
+/// ```
+///
+/// # Errors
+/// As [`explain`].
+pub fn explain_json(word: Option<&str>, more: &[Explained]) -> Result<Value, Option<String>> {
+    let entries = word.map_or_else(|| Ok(all(more)), |word| find(word, more))?;
+    Ok(entries.iter().map(Entry::json).collect())
+}
+
+/// Returns the words that can be explained, each with what it means.
+pub fn explained_words(more: &[Explained]) -> Vec<Explained> {
+    let word = |entry: &Entry| match entry {
+        Entry::Key(key) => Some((key.name, key.help)),
+        Entry::Name(explained) | Entry::Outside(explained) => Some(*explained),
+        Entry::Code(code) => Some((code.code, code.mistake)),
+        Entry::Foreign(..) => None,
+    };
+    let mut words: Vec<Explained> = all(more).iter().filter_map(word).collect();
+    words.sort_by_key(|(word, _)| *word);
+    words.dedup_by_key(|(word, _)| *word);
+    words
+}
+
+/// Returns all that can be explained: keys, names, what is outside, codes.
+fn all(more: &[Explained]) -> Vec<Entry> {
+    let keys = KEYS.iter().map(Entry::Key);
+    let names = explained().map(Entry::Name).chain(more.iter().copied().map(Entry::Outside));
+    keys.chain(names).chain(codes::all().map(Entry::Code)).collect()
+}
+
+fn find(word: &str, more: &[Explained]) -> Result<Vec<Entry>, Option<String>> {
     let bare = |name: &str| name.split(['(', '[']).next().unwrap_or_default().to_owned();
-    for (name, help) in explained().chain(more.iter().copied()) {
-        if name == word || bare(name) == bare(word) {
-            text.push(format!("{name}\n  {help}\n"));
+    let is_meant = |(name, _): &Explained| *name == word || bare(name) == bare(word);
+    let mut entries: Vec<Entry> = keys_of(word).map(Entry::Key).collect();
+    let name = word.rsplit('.').next().unwrap_or(word);
+    if let (true, Some(help)) = (entries.is_empty(), foreign::advice_of(name)) {
+        entries.push(Entry::Foreign(name.to_owned(), help));
+    }
+    entries.extend(explained().filter(is_meant).map(Entry::Name));
+    entries.extend(more.iter().copied().filter(is_meant).map(Entry::Outside));
+    // Some names of codes are those of keys: `retry` is both.
+    entries.extend(codes::find(word).map(Entry::Code));
+    if !entries.is_empty() {
+        return Ok(entries);
+    }
+    let names = explained().chain(more.iter().copied()).map(|(name, _)| name);
+    let codes = codes::all().flat_map(|code| [code.code, code.name]);
+    let keys = KEYS.iter().map(|key| key.name);
+    Err(suggest(word, keys.chain(codes).chain(names)).map(str::to_owned))
+}
+
+impl Entry {
+    fn text(&self) -> String {
+        match self {
+            Entry::Key(key) => one_key(key),
+            Entry::Name((name, help)) | Entry::Outside((name, help)) => {
+                format!("{name}\n  {help}\n")
+            }
+            Entry::Code(code) => of_code(code),
+            Entry::Foreign(name, help) => {
+                format!("`{name}` is a word of other tools, and no key here.\n\n{help}\n")
+            }
         }
     }
-    // Some names of codes are those of keys: `retry` is both.
-    text.extend(codes::find(word).map(of_code));
-    if text.is_empty() {
-        let names = explained().chain(more.iter().copied()).map(|(name, _)| name);
-        let codes = codes::all().flat_map(|code| [code.code, code.name]);
-        let keys = KEYS.iter().map(|key| key.name);
-        return Err(suggest(word, keys.chain(codes).chain(names)).map(str::to_owned));
+
+    fn json(&self) -> Value {
+        match self {
+            Entry::Key(key) => json!({
+                "kind": "key", "word": key.name, "meaning": key.help,
+                "places": key.places.iter().map(|place| place.phrase()).collect::<Vec<_>>(),
+                "takes": types::words(key.takes), "default": key.default, "example": example(key),
+            }),
+            Entry::Name((word, meaning)) => {
+                json!({ "kind": "expression", "word": word, "meaning": meaning })
+            }
+            Entry::Outside((word, meaning)) => {
+                json!({ "kind": "variable", "word": word, "meaning": meaning })
+            }
+            Entry::Foreign(word, meaning) => {
+                json!({ "kind": "other tools", "word": word, "meaning": meaning })
+            }
+            Entry::Code(code) => json!({
+                "kind": "code", "word": code.code, "name": code.name, "meaning": code.mistake,
+                "why": code.why, "fix": code.fix, "wrong": code.wrong, "right": code.right,
+            }),
+        }
     }
-    Ok(text.join("\n"))
 }
 
 /// Returns the names and functions of expressions.
@@ -97,25 +199,18 @@ fn indented(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Returns what is known of a key: all keys of this name, or the one of a map that is named before.
-fn of_key(word: &str) -> Vec<String> {
+/// Returns the keys that a word means: all keys of this name, or the one of a map that is named before;
+/// where there is none, those that another tool's word is written as here.
+fn keys_of(word: &str) -> impl Iterator<Item = &'static Key> {
     let (map, name) = word.rsplit_once('.').unwrap_or(("", word));
     let place = map.rsplit('.').find_map(Place::of_word);
-    if !map.is_empty() && place.is_none() {
-        return Vec::new();
-    }
-    let fits =
-        |key: &&Key| key.name == name && place.is_none_or(|place| key.places.contains(&place));
-    let mut texts: Vec<String> = KEYS.iter().filter(fits).map(one_key).collect();
-    if let (Some(word), true) = (foreign::word_of(name), texts.is_empty()) {
-        let meant = KEYS.iter().filter(|key| key.name == word.key);
-        texts.extend(meant.map(one_key));
-        texts.insert(0, format!("`{name}` of other tools is written `{}` here.\n", word.key));
-    }
-    if let (Some(help), true) = (foreign::advice_of(name), texts.is_empty()) {
-        texts.push(format!("`{name}` is a word of other tools, and no key here.\n\n{help}\n"));
-    }
-    texts
+    let is_known = map.is_empty() || place.is_some();
+    let fits = move |key: &&Key| {
+        is_known && key.name == name && place.is_none_or(|place| key.places.contains(&place))
+    };
+    let is_here = KEYS.iter().any(|key| fits(&key));
+    let meant = foreign::word_of(name).filter(|_| is_known && !is_here).map(|word| word.key);
+    KEYS.iter().filter(move |key| if is_here { fits(key) } else { Some(key.name) == meant })
 }
 
 fn one_key(key: &Key) -> String {
