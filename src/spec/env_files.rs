@@ -146,7 +146,8 @@ pub(crate) fn inherit_env(node: &Node<'_>, found: &mut Diagnostics) -> InheritEn
     let mut names: Vec<Box<str>> = Vec::with_capacity(items.len());
     for item in items {
         let Some(name) = values::plain_text(item, "inherit_env", found) else { continue };
-        if name.is_empty() || name.contains(['=', '\0', '*', '$']) {
+        // A function that bash exports stands there as `BASH_FUNC_name%%`.
+        if !dotenv::is_variable(name.strip_suffix("%%").unwrap_or(name)) {
             let message = format!("`{name}` cannot be the name of an environment variable");
             let help = "name each variable that tasks see; `PATH` and `HOME` are always there";
             found.push(Diagnostic::error("env-name", message).at(item.span).help(help));

@@ -180,6 +180,9 @@ impl<'a, 'n> TaskReader<'a, 'n> {
         {
             options.ok_codes = codes;
         }
+        if let Some(entry) = fields.get("retry") {
+            maps::warn_of_good_codes(&entry.value, &options.ok_codes, found);
+        }
         if let Some(entry) = fields.get("stdin") {
             options.stdin = values::plain_text(&entry.value, "stdin", found).map(Box::from);
         }
@@ -414,6 +417,9 @@ fn script_work(script: &str, span: Span, found: &mut Diagnostics) -> Option<Work
 fn shell(node: &Node<'_>, found: &mut Diagnostics) -> Option<Shell> {
     if matches!(node.kind(), Kind::List(_)) {
         let words = values::words(node, "shell", found)?;
+        for item in node.items() {
+            values::plain_text(item, "shell", found); // says that no expression stands here
+        }
         if !words.iter().any(|word| word.contains("{0}")) {
             let message = "`shell` has no word with `{0}`, where the script's file is to stand";
             let help = "for example `shell: [awk, -f, \"{0}\"]`";

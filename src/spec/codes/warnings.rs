@@ -6,7 +6,7 @@ pub(super) const CODES: &[Code] = &[
     Code {
         code: "W0001",
         name: "named-twice",
-        mistake: "A name stands twice in one list.",
+        mistake: "A name or an exit code is there twice in one list.",
         why: "The second one adds nothing; another name may have been meant.",
         fix: "Remove one.",
         wrong: "tasks:\n  a: make\n  b: {run: make, needs: [a, a]}",
@@ -128,5 +128,14 @@ pub(super) const CODES: &[Code] = &[
         fix: "Put quotes around the whole text, or write it below `|`.",
         wrong: "tasks:\n  a: &make all",
         right: "tasks:\n  a: make all",
+    },
+    Code {
+        code: "W0025",
+        name: "no-effect",
+        mistake: "A key of `retry` changes nothing beside another one.",
+        why: "Without a further attempt there is no pause, and an exit code that means success is no failure that could be retried.",
+        fix: "Make `max` larger, or remove what has no effect.",
+        wrong: "tasks:\n  a: {run: make, ok_codes: [0, 3], retry: {max: 2, codes: [3]}}",
+        right: "tasks:\n  a: {run: make, retry: {max: 2, codes: [3]}}",
     },
 ];

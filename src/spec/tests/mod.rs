@@ -10,6 +10,7 @@ mod params;
 mod pools;
 mod promises;
 mod properties;
+mod rules;
 mod secrets;
 mod table;
 mod traps;

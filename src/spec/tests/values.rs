@@ -75,7 +75,7 @@ fn values_are_checked() {
     check("env: {A: ~}", "4:14 no-value `A` has no value; write `A: \"\"` for an empty text");
     check(
         "env: {'A=B': x}",
-        "4:11 env-name `A=B` cannot be the name of an environment variable; use letters, digits and `_`",
+        "4:11 env-name `A=B` cannot be the name of an environment variable; use letters, digits and `_`, beginning with a letter",
     );
     check(
         "env: [A=b]",
