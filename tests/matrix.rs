@@ -135,3 +135,37 @@ fn ten_thousand_members_are_wired_by_value() {
     same(&tree, "c\n└─ b[x,y] ×10000\n   └─ a[x,y] ×10000\n");
     project.run(&["check"]).exits(0);
 }
+
+#[test]
+fn runs_know_a_matrix_by_its_name_and_some_members_by_their_values() {
+    let project = Project::with(
+        "
+tasks:
+  a: {matrix: {r: [x, y], s: [1, 2]}, run: 'echo \"$PYOCO_MATRIX_R$PYOCO_MATRIX_S\"'}
+  ab: echo no
+",
+    );
+    project.run(&["run", "-j1"]).exits(0);
+    let logs = |word: &str| project.run(&["runs", "logs", "latest", word]).exits(0).stdout;
+    assert_eq!(logs("a[s=2]"), "=== a[r=x,s=2]  SUCCEEDED\nx2\n=== a[r=y,s=2]  SUCCEEDED\ny2\n");
+    assert_eq!(logs("a").lines().count(), 8);
+    assert_eq!(logs("a[r=y,s=1]"), "y1\n");
+    assert_eq!(logs("a[s=1,r=y]"), "y1\n");
+    for flag in ["--task", "--why"] {
+        let show = |more: &[&str]| {
+            let words = [&["runs", "show", "latest", flag, "a"], more].concat();
+            project.run(&words).exits(0).stdout
+        };
+        let shown = show(&[]);
+        for name in ["a[r=x,s=1]", "a[r=x,s=2]", "a[r=y,s=1]", "a[r=y,s=2]"] {
+            assert_eq!(shown.matches(name).count(), 1, "{shown}");
+        }
+        assert!(show(&["--limit", "3"]).ends_with("… and 1 more; --limit 4 shows all\n"));
+    }
+    for word in ["a[s=3]", "a[s]", "a[t=1]", "c"] {
+        let refused = project.run(&["runs", "logs", "latest", word]).exits(2);
+        refused.complains(&format!("error: unknown task `{word}`"));
+    }
+    let attempt = project.run(&["runs", "logs", "latest", "a", "--attempt", "2"]).exits(2);
+    attempt.complains("error: task `a` has no attempt 2: there were 1");
+}

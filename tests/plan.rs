@@ -258,3 +258,27 @@ fn its_help_has_an_example() {
     let help = Project::new().run(&["plan", "--help"]).exits(0).stdout;
     assert!(help.contains("  pyoco plan ci.yaml test -j 4"), "{help}");
 }
+
+#[test]
+fn members_that_need_their_own_are_told_as_in_the_file() {
+    let project = Project::with(
+        "
+tasks:
+  base: x
+  a: {matrix: {r: [x, y], s: [1, 2]}, run: x}
+  b: {matrix: {r: [x, y], t: [1, 2]}, needs: ['a[r]', base], run: x}
+  c: {matrix: {r: [x, y], s: [1, 2]}, needs_any: ['a[r,s]'], run: x}
+  d: {matrix: {r: [x, y]}, needs: a, run: x}
+",
+    );
+    let plan = project.run(&["plan", "-j2"]).exits(0).stdout;
+    for line in [
+        "  b[r,t] ×4  after a[r], base\n",
+        "  c[r,s] ×4  after one of a[r,s]\n",
+        "  d[r] ×2    after a[r,s] ×4\n",
+    ] {
+        assert!(plan.contains(line), "{line}{plan}");
+    }
+    let plan = project.run(&["plan", "-j2", "b"]).exits(0).stdout;
+    assert!(plan.contains("  a[r,s] ×4  needed by b[r,t] ×2\n"), "{plan}");
+}

@@ -257,3 +257,22 @@ finally:
     assert_eq!(project.record().ends(), ends);
     assert_eq!(project.read("last"), "0\n");
 }
+
+#[test]
+fn a_number_for_a_list_of_texts_is_warned_of() {
+    let project = Project::with(
+        "pools: {port: [8001, 8002], gpu: 2}\ntasks:\n  a: {pool: {port: 1, gpu: 1}, run: echo \"$PYOCO_POOL_PORT\"}\n",
+    );
+    let run = |pool: &str| project.run(&["run", "--pool", pool]).exits(0);
+    let number = run("port=9000");
+    assert_eq!(number.stdout, "0\n");
+    number.complains(
+        "warning: `port` is a list of texts in the file, and gets 9000 numbered slots; for one slot \
+         with this text write `--pool port=9000,`\n",
+    );
+    for (pool, stdout) in [("port=9000,", "9000\n"), ("gpu=3", "8001\n")] {
+        let quiet = run(pool);
+        assert_eq!(quiet.stdout, stdout);
+        assert!(!quiet.stderr.contains("warning"), "{quiet:?}");
+    }
+}

@@ -540,3 +540,55 @@ tasks:
     wrong("tasks.logn.outputs.token", "unknown task `logn`; did you mean `login`?");
     wrong("tasks.login.token", "`tasks.login.token` names no output of a task");
 }
+
+#[test]
+fn what_a_task_printed_of_its_own_secret_leaves_the_log_at_its_end() {
+    let print = r#"{outputs: [session], run: 'v=sess-9; v="$v"8765; echo "is $v"; echo "session=$v" >> "$PYOCO_OUTPUT"; echo "$v" >&2"#;
+    let project = Project::with(&format!(
+        "
+on_failure: isolate
+secrets: [tasks.good.outputs.session, tasks.bad.outputs.session, tasks.again.outputs.session]
+records: {{max_log: 4MiB}}
+tasks:
+  good: {print}'}}
+  bad: {print}; exit 3'}}
+  again: {print}; exit 4', retry: {{max: 1, delay: 1ms}}}}
+"
+    ));
+    let run = project.run(&["run", "-j1"]).exits(1);
+    // On the console it was before anybody could know, but not in what comes after.
+    assert!(run.stderr.contains("  | is ***\n"), "{run:?}");
+    require_none(&project.dir().join(".pyoco"), b"sess-98765");
+    assert_eq!(project.record().log("good", 1), b"is **********\n**********\n");
+    let bad = project.run(&["runs", "show", "latest", "--task", "bad"]).exits(0);
+    bad.says("  | is ***\n");
+    let log = project.run(&["runs", "logs", "latest", "good"]).exits(0);
+    assert!(log.stderr.is_empty(), "{log:?}");
+}
+
+#[test]
+fn the_output_of_a_task_that_is_a_secret_is_withheld_and_that_is_said() {
+    let project = Project::with(
+        "
+secrets: [tasks.ask.outputs.pin, tasks.bad.outputs.pin]
+tasks:
+  ask: {capture: pin, run: echo 1a2b3c4d}
+  bad: {needs: ask, capture: pin, run: echo 5e6f7a8b; exit 3}
+",
+    );
+    const WHY: &str =
+        "withheld 9 bytes of standard output: what `capture` makes of it is a secret\n";
+    let run = project.run(&["run"]).exits(1);
+    assert!(run.stderr.contains(&format!("  {WHY}")), "{run:?}");
+    let shown = project.run(&["runs", "show", "latest"]).exits(0);
+    shown.says(&format!("  {WHY}"));
+    for name in ["ask", "bad"] {
+        let task = project.run(&["runs", "show", "latest", "--task", name]).exits(0);
+        assert!(!task.stdout.contains("missing"), "{task:?}");
+        task.says(&format!("  log       {WHY}"));
+        let log = project.run(&["runs", "logs", "latest", name]).exits(0);
+        assert_eq!((&*log.stdout, log.stderr), ("", format!("`{name}`: {WHY}")));
+    }
+    let json = project.run(&["runs", "show", "latest", "--json"]).exits(0).json();
+    assert_eq!((&json["tasks"][0]["bytes"], &json["tasks"][0]["withheld"]), (&9.into(), &9.into()));
+}

@@ -26,6 +26,11 @@ pub(crate) fn refuse(words: &[OsString]) -> Failure {
         return failure.hint(format!("write `pyoco run {}`", escape(&word)));
     }
     let program = Arguments::command();
+    if let Some(runs) = program.find_subcommand("runs")
+        && runs.find_subcommand(&*word).is_some()
+    {
+        return failure.hint(format!("write `pyoco runs {word}`"));
+    }
     let names = program
         .get_subcommands()
         .flat_map(|command| std::iter::once(command.get_name()).chain(command.get_all_aliases()));
@@ -54,6 +59,8 @@ mod tests {
         check("chek", "unknown command `chek`", Some("did you mean `check`?"));
         check("lst-tasks", "unknown command `lst-tasks`", Some("did you mean `list-tasks`?"));
         check("a.yaml", "unknown command `a.yaml`", Some("write `pyoco run a.yaml`"));
+        check("logs", "unknown command `logs`", Some("write `pyoco runs logs`"));
+        check("cancel", "unknown command `cancel`", Some("write `pyoco runs cancel`"));
         check("\x1b[2J", "unknown command `\\x1b[2J`", Some("`pyoco --help` lists the commands"));
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn run(run: &Context, task: TaskId, attempt: u32, buffer: &mut [u8]) 
             let (dir, output) =
                 (std::mem::take(&mut process.dir), std::mem::take(&mut process.output));
             let globs = std::mem::take(&mut process.globs);
-            let (measured, capture) = process.watch(run, buffer);
+            let (measured, capture, log) = process.watch(run, buffer);
             let left = results::Left {
                 globs: &globs,
                 task,
@@ -56,6 +56,8 @@ pub(super) fn run(run: &Context, task: TaskId, attempt: u32, buffer: &mut [u8]) 
                 capture,
             };
             let results = results::collect(run, left);
+            // Before anybody is told that it has ended.
+            run.hide_secrets(&log);
             Ended { task, attempt, not_started: None, measured, results }
         }
         Err(reason) => {
@@ -185,7 +187,11 @@ impl Process {
     /// Takes the output until the process has exited and its pipes are closed, or until they have
     /// been open for too long after that; then reaps it. A group that was asked to end is waited for
     /// until it is gone or was killed.
-    fn watch(mut self, run: &Context, buffer: &mut [u8]) -> (Measured, Option<Capture>) {
+    fn watch(
+        mut self,
+        run: &Context,
+        buffer: &mut [u8],
+    ) -> (Measured, Option<Capture>, Vec<PathBuf>) {
         let mut output = Output::new(run, self.task, self.attempt);
         let mut exited_at: Option<Ms> = None;
         let look_every = self.look_every(run);
@@ -289,8 +295,15 @@ impl Process {
         }
     }
 
-    fn finish(self, run: &Context, mut output: Output<'_>) -> (Measured, Option<Capture>) {
+    /// Returns also the files of the log, where secrets are to be taken out of them.
+    fn finish(
+        self,
+        run: &Context,
+        mut output: Output<'_>,
+    ) -> (Measured, Option<Capture>, Vec<PathBuf>) {
         output.end();
+        let has_secret = run.plan.flow.has_secret_output(self.task);
+        let log = if has_secret { output.log.files() } else { Vec::new() };
         let end = os::peek_end(self.pid).unwrap_or_default();
         let mut measured = Measured {
             exit_code: end.code,
@@ -299,6 +312,7 @@ impl Process {
             max_rss: end.max_rss,
             bytes: output.bytes,
             unkept: run.logs.close(run, &output.log),
+            withheld: output.withheld,
             tail: output.tail(),
             leaked: Vec::new(),
         };
@@ -311,7 +325,7 @@ impl Process {
             run.groups.keep_leaked(self.task, self.attempt, self.handle);
             run.drains.add(self.pipes.into_iter().map(|(_, pipe)| pipe).collect());
         }
-        (measured, output.capture)
+        (measured, output.capture, log)
     }
 }
 
@@ -379,8 +393,10 @@ struct Output<'a> {
     capture: Option<Capture>,
     /// Whether that value is a secret, so that the standard output goes nowhere else.
     hides_stdout: bool,
-    /// How many bytes the task put out, and how many are kept of them without secrets.
+    /// How many bytes the task put out, how many of them go nowhere, and how many are kept without
+    /// secrets.
     bytes: u64,
+    withheld: u64,
     n_kept: u64,
     tail: Vec<u8>,
 }
@@ -395,7 +411,17 @@ impl<'a> Output<'a> {
         let hides_stdout =
             captured.is_some_and(|output| run.plan.flow.is_secret_output(task, output));
         let capture = captured.map(|_| Capture::default());
-        Output { run, log, masks, capture, hides_stdout, bytes: 0, n_kept: 0, tail: Vec::new() }
+        Output {
+            run,
+            log,
+            masks,
+            capture,
+            hides_stdout,
+            bytes: 0,
+            withheld: 0,
+            n_kept: 0,
+            tail: Vec::new(),
+        }
     }
 
     /// Reads once from a pipe that is ready; returns whether there can be more.
@@ -407,8 +433,9 @@ impl<'a> Output<'a> {
                 if let (Stream::Out, Some(capture)) = (stream, &mut self.capture) {
                     capture.take(&buffer[..n]);
                 }
-                if !(self.hides_stdout && stream == Stream::Out) {
-                    self.mask(stream, &buffer[..n]);
+                match self.hides_stdout && stream == Stream::Out {
+                    true => self.withheld += n as u64,
+                    false => self.mask(stream, &buffer[..n]),
                 }
                 true
             }

@@ -17,7 +17,7 @@ use super::foreground::Terminal;
 use super::group::Groups;
 use super::leaks::Drains;
 use super::logs::Logs;
-use super::mask::RunMask;
+use super::mask::{RunMask, blank_file};
 use super::results::OutputFolder;
 use super::shared::Message;
 use super::{Surroundings, attempt, lock, post_mortem};
@@ -161,6 +161,18 @@ impl Context {
         if !self.has_log_trouble.swap(true, Ordering::SeqCst) {
             let text = format!("output is not kept: {error}; the tasks go on");
             self.console.notice(self.mask.now().text(&text).into_owned());
+        }
+    }
+
+    /// Takes the secrets out of files of the record that were written before they were known.
+    pub(super) fn hide_secrets(&self, files: &[PathBuf]) {
+        let mask = self.mask.now();
+        for path in files.iter().filter(|_| !mask.is_empty()) {
+            if let Err(source) = blank_file(&mask, path) {
+                let path = path.clone();
+                let error = StoreError::Io { action: "take secrets out of", path, source };
+                self.console.notice(escape(&mask.text(&error.to_string())).into_owned());
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! under the log's lock, so that the order in the log is the order in which things happened.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::local::Context;
@@ -23,6 +24,11 @@ impl Log {
     /// Returns whose log it is.
     pub(super) fn task(&self) -> TaskId {
         self.task
+    }
+
+    /// Returns the files in which it lies; none once the attempt has ended.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        lock(&self.to).as_ref().map(|log| log.files()).unwrap_or_default()
     }
 
     /// Keeps bytes in the log and hands them to the console. All that goes there passes here.

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -15,11 +15,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::{Surroundings, lock};
 use crate::event::{CancelRequest, Measured, RunNoted, RunStarted, open_regular};
-use crate::model::{Flow, MASKED, MIN_SECRET, Mask, Reason, Secrets, Slots, variable};
+use crate::model::{Flow, MASKED, MIN_SECRET, Mask, Reason, Secrets, Slots, TaskId, variable};
 use crate::scheduler::{Ended, Fault, Given, Input, Plan, Results, Started};
 
-/// The most that is looked through of a file of a few lines.
-const MAX_BLANKED: u64 = 64 << 20;
+/// How much of a file is looked through at once.
+const WINDOW: u64 = 2 << 20;
+/// How much of it is looked through once more with what follows: a value may lie on the border.
+const OVERLAP: u64 = 512 << 10;
 /// The variable in which a run inside of a run finds the names of the outer one's secrets.
 pub(super) const SECRETS: &str = "PYOCO_SECRETS";
 /// How many names a warning shows.
@@ -61,17 +63,21 @@ impl RunMask {
         }
     }
 
-    /// Adds the values that an input brings as secrets; what is too short to be masked elsewhere is not
-    /// shown as an output all the same.
-    pub(super) fn learn(&self, flow: &Flow, input: &mut Input) {
-        let Input::Ended(ended) = input else { return };
-        let Ok(results) = &mut ended.results else { return };
+    /// Adds the secrets among the values that a task hands on; what is too short to be masked elsewhere
+    /// is not shown as an output all the same.
+    pub(super) fn learn(&self, flow: &Flow, task: TaskId, results: &mut Results) {
         for output in &mut results.outputs {
-            if flow.is_secret_output(ended.task, &output.name) {
+            if flow.is_secret_output(task, &output.name) {
                 self.add([output.value.as_bytes()]);
                 output.shown = Some(MASKED.into());
             }
         }
+    }
+
+    /// Adds the secrets among the values that an attempt wrote down, whatever becomes of them.
+    pub(super) fn learn_written(&self, flow: &Flow, task: TaskId, written: &[(&str, String)]) {
+        let secrets = written.iter().filter(|(name, _)| flow.is_secret_output(task, name));
+        self.add(secrets.map(|(_, value)| value.as_bytes()));
     }
 
     /// Adds the secrets among the variables that an attempt is given.
@@ -165,6 +171,7 @@ pub(super) fn mask_input(mask: &Mask, input: &mut Input) {
                 max_rss: _,
                 bytes: _,
                 unkept: _,
+                withheld: _,
                 tail,
                 leaked: _,
             } = measured;
@@ -216,17 +223,25 @@ pub(super) fn mask_request(mask: &Mask, request: &mut CancelRequest) {
 pub(super) fn blank_file(mask: &Mask, path: &Path) -> io::Result<()> {
     let mut file = match open_regular(path, OpenOptions::new().read(true).write(true)) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()), // nobody cancelled
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()), // nothing was written
         Err(error) => return Err(error),
     };
     let mut bytes = Vec::new();
-    file.by_ref().take(MAX_BLANKED).read_to_end(&mut bytes)?;
-    for range in mask.find(&bytes) {
-        let at = range.start as u64;
-        Mask::blank(&mut bytes[range.clone()]);
-        file.write_all_at(&bytes[range], at)?;
+    let mut start = 0;
+    loop {
+        bytes.clear();
+        file.seek(SeekFrom::Start(start))?;
+        file.by_ref().take(WINDOW).read_to_end(&mut bytes)?;
+        for range in mask.find(&bytes) {
+            let at = start + range.start as u64;
+            Mask::blank(&mut bytes[range.clone()]);
+            file.write_all_at(&bytes[range], at)?;
+        }
+        if (bytes.len() as u64) < WINDOW {
+            return Ok(());
+        }
+        start += WINDOW - OVERLAP;
     }
-    Ok(())
 }
 
 /// Masks a reason.
@@ -267,4 +282,26 @@ fn mask_facts(mask: &Mask, facts: &mut RunStarted) {
     *labels = keys.into_iter().map(|(key, value)| (mask.text(&key).into_owned(), value)).collect();
     let texts = params.values_mut().chain(args).chain(labels.values_mut());
     texts.chain(file).chain(host).chain(ci_url).for_each(|text| mask.apply(text));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_file_is_blanked_across_its_windows() {
+        let dir = tempfile::tempdir().expect("a temp folder");
+        let path = dir.path().join("log");
+        let mut bytes = vec![b'.'; 2 * WINDOW as usize + 10];
+        let step = (WINDOW - OVERLAP) as usize;
+        for at in [0, step - 3, WINDOW as usize - 3, 2 * step - 3, bytes.len() - 6] {
+            bytes[at..at + 6].copy_from_slice(b"secret");
+        }
+        std::fs::write(&path, &bytes).expect("a file");
+        blank_file(&Mask::new(["secret"]), &path).expect("it can be written");
+        let blanked = std::fs::read(&path).expect("it is there");
+        assert_eq!(blanked.len(), bytes.len());
+        assert_eq!(blanked.iter().filter(|byte| **byte == b'*').count(), 5 * 6);
+        assert!(blanked.iter().all(|byte| matches!(byte, b'.' | b'*')));
+    }
 }

@@ -151,11 +151,19 @@ pub(super) struct Left<'a> {
     pub(super) capture: Option<Capture>,
 }
 
-/// Takes what an attempt has left behind; its file goes away.
+/// Takes what an attempt has left behind; its file goes away. The secrets in it are known from then on,
+/// also where the attempt failed.
 pub(super) fn collect(run: &Context, left: Left<'_>) -> Result<Results, Fault> {
-    let options = run.plan.flow.task(left.task).options();
+    let flow = &run.plan.flow;
+    let options = flow.task(left.task).options();
     let is_ok = left.measured.exit_code.is_some_and(|code| options.is_ok(code));
-    let file = if is_ok { read(left.output) } else { Ok(None) };
+    let has_secret = flow.has_secret_output(left.task);
+    let file = if is_ok || has_secret { read(left.output) } else { Ok(None) };
+    if let (true, Ok(Some(bytes))) = (has_secret, &file)
+        && let Ok(written) = parse(bytes)
+    {
+        run.mask.learn_written(flow, left.task, &written);
+    }
     if !is_ok || !matches!(file, Ok(None)) {
         let _ = fs::remove_file(left.output); // what stays goes with the folder
     }
@@ -164,11 +172,14 @@ pub(super) fn collect(run: &Context, left: Left<'_>) -> Result<Results, Fault> {
     }
     let nothing = Promises::default();
     let promises = options.promises.as_deref().unwrap_or(&nothing);
-    let results = file.map_err(|what| Fault::Wrong(Reason::output(&what))).and_then(|file| {
+    let mut results = file.map_err(|what| Fault::Wrong(Reason::output(&what))).and_then(|file| {
         let outputs = outputs(run, left.task, promises, file.as_deref(), left.capture)?;
         let artifacts = artifacts::find(run, left.task, left.dir, left.globs)?;
         Ok(Results { outputs, artifacts })
     });
+    if let Ok(results) = &mut results {
+        run.mask.learn(flow, left.task, results);
+    }
     if matches!(results, Err(Fault::Missing(_))) {
         wait_for_cancel(run);
     }

@@ -118,7 +118,6 @@ impl Runner {
 
     fn decide(&self, mut input: Input, decisions: &mut Decisions) {
         let context = &self.shared.context;
-        context.mask.learn(&context.plan.flow, &mut input);
         let mask = context.mask.now();
         if !mask.is_empty() {
             mask_input(&mask, &mut input);

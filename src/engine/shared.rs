@@ -10,9 +10,8 @@ use rustix::process::Pid;
 
 use super::local::Context;
 use super::lock;
-use super::mask::blank_file;
-use crate::event::{CANCEL_FILE, CancelRequest, RunNoted, RunView, StoreError};
-use crate::model::{CancelToken, Level, RunId, escape};
+use crate::event::{CANCEL_FILE, CancelRequest, RunNoted, RunView};
+use crate::model::{CancelToken, Level, RunId};
 use crate::scheduler::{Input, Scheduler};
 
 /// What comes over the channel.
@@ -111,15 +110,7 @@ impl Shared {
 
     /// Takes the secrets out of the run's file `cancel`, whoever wrote them there.
     pub(super) fn blank_cancel_file(&self) {
-        let mask = &self.context.mask.now();
-        if mask.is_empty() {
-            return;
-        }
-        let path = self.context.dir.join(CANCEL_FILE);
-        if let Err(source) = blank_file(mask, &path) {
-            let error = StoreError::Io { action: "take secrets out of", path, source };
-            self.context.console.notice(escape(&mask.text(&error.to_string())).into_owned());
-        }
+        self.context.hide_secrets(&[self.context.dir.join(CANCEL_FILE)]);
     }
 
     pub(super) fn note(&self, noted: RunNoted) {

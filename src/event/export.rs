@@ -70,6 +70,8 @@ pub struct TaskJson {
     pub bytes: Option<u64>,
     /// Bytes of it that could not be kept in the log; null while it is not known.
     pub unkept: Option<u64>,
+    /// Bytes of it that are not in the log because they are a secret; null while it is not known.
+    pub withheld: Option<u64>,
     /// What it handed on, by name.
     pub outputs: BTreeMap<String, String>,
     /// The files that it left behind, sorted by their paths.
@@ -147,6 +149,7 @@ impl TaskJson {
             max_rss: measured.and_then(|m| m.max_rss),
             bytes: ended.map(|last| last.measured.bytes),
             unkept: ended.map(|last| last.measured.unkept),
+            withheld: ended.map(|last| last.measured.withheld),
             outputs: task.results().outputs().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
             artifacts: artifacts(task.results()),
             leaked: measured.map(|m| m.leaked.clone()).unwrap_or_default(),

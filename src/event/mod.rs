@@ -281,12 +281,23 @@ pub struct Measured {
     /// Bytes of output that could not be kept in the log: a disk that was full for a while.
     #[serde(skip_serializing_if = "is_zero")]
     pub unkept: u64,
+    /// Bytes of output that went neither to the log nor to the console: the standard output of a task
+    /// that is a secret.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub withheld: u64,
     /// The end of the output, at most [`MAX_TAIL`] bytes; only of attempts that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tail: Option<String>,
     /// Processes that kept the output open after their leader had gone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leaked: Vec<u32>,
+}
+
+impl Measured {
+    /// Returns how many bytes of output went to the log, as they came.
+    pub fn logged(&self) -> u64 {
+        self.bytes.saturating_sub(self.withheld)
+    }
 }
 
 fn is_zero(bytes: &u64) -> bool {

@@ -184,6 +184,12 @@ pub trait TaskLog: Send {
     /// Where they cannot be kept the chunk holds them itself, and the error is reported once.
     fn write(&mut self, stream: Stream, ms: Ms, bytes: &[u8]) -> (Chunk, Option<StoreError>);
 
+    /// Returns the files in which all of it lies that is still there: what a task hands on as a secret
+    /// is taken out of them at its end.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// Nothing follows; returns how many bytes could not be kept.
     fn finish(&mut self, _ms: Ms) -> u64 {
         0

@@ -101,6 +101,11 @@ impl Flow {
         secrets.any(|(id, name)| **name == *output && self.named(*id) == Some(task))
     }
 
+    /// Returns whether a task hands on a secret.
+    pub(crate) fn has_secret_output(&self, task: TaskId) -> bool {
+        self.secret_outputs.iter().any(|(id, _)| self.named(*id) == Some(task))
+    }
+
     /// Returns what its caller may choose, in file order.
     pub fn params(&self) -> &[Param] {
         &self.params

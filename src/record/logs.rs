@@ -243,6 +243,15 @@ impl TaskLog for FileLog {
         }
     }
 
+    fn files(&self) -> Vec<PathBuf> {
+        if self.segment == 0 && self.file.is_none() {
+            return Vec::new();
+        }
+        let newest = [self.segment.saturating_sub(1), self.segment].into_iter();
+        let segments = std::iter::once(0).chain(newest.filter(|segment| *segment > 0));
+        segments.map(|segment| segment_path(&self.stem, segment)).collect()
+    }
+
     fn finish(&mut self, ms: Ms) -> u64 {
         if self.unmarked > 0 && !self.is_torn {
             self.mark(ms);

@@ -220,6 +220,7 @@ fn measured() -> Vec<Field> {
         ("max_rss", Maybe, count(0), "The most memory that one process held, in bytes."),
         ("bytes", Maybe, count(1), "Bytes of output, both streams; absent for none."),
         ("unkept", Maybe, count(1), "Bytes of it that could not be kept in the log."),
+        ("withheld", Maybe, count(1), "Bytes of it that are a secret, and stand in no log."),
         ("tail", Maybe, tail, "The end of the output of an attempt that failed."),
         ("leaked", Maybe, array(count(1)), "Processes that kept the output open."),
     ]
@@ -414,6 +415,7 @@ fn task_fields() -> Vec<Field> {
         ("max_rss", Always, or_null(count(0)), "The most memory of one process, in bytes."),
         ("bytes", Always, or_null(count(0)), "Bytes of output of the last attempt."),
         ("unkept", Always, or_null(count(0)), "Bytes of it that could not be kept in the log."),
+        ("withheld", Always, or_null(count(0)), "Bytes of it that are a secret, in no log."),
         ("outputs", Always, texts(), "The values it handed on, by name, without secrets."),
         ("artifacts", Always, array(artifact()), "The files it left behind, by their paths."),
         ("leaked", Always, array(count(1)), "Processes that outlived the last attempt."),

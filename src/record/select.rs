@@ -38,7 +38,7 @@ pub enum SelectError {
         candidates: Vec<Summary>,
     },
     /// There are not so many runs.
-    #[error("no run `{text}`: there are {n}")]
+    #[error("no run `{text}`: there {}", are(*.n))]
     TooFew {
         /// What was written.
         text: String,
@@ -71,6 +71,15 @@ pub fn resolve(store: &JsonlStore, text: &str) -> Result<RunId, SelectError> {
             },
             None => by_digits(store, text),
         },
+    }
+}
+
+/// Returns how many runs there are, in words.
+fn are(n: usize) -> String {
+    match n {
+        0 => "are none".to_owned(),
+        1 => "is one".to_owned(),
+        n => format!("are {n}"),
     }
 }
 
@@ -176,14 +185,14 @@ mod tests {
             let error = resolve(&store, text).expect_err(text);
             assert_eq!(error.to_string(), message);
         };
-        check("latest", "no run `latest`: there are 0");
+        check("latest", "no run `latest`: there are none");
         check("failed", "no failed run");
         check("running", "no running run");
         ended(&store, "flow");
         check("", "the run id is empty");
         check("abc", "`abc` is too short for a run id: at least 4 digits");
         check("ffffffff", "no run `ffffffff`");
-        check("latest~1", "no run `latest~1`: there are 1");
+        check("latest~1", "no run `latest~1`: there is one");
         for text in [
             "../runs",
             "/etc/passwd",

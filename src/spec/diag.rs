@@ -91,6 +91,15 @@ impl Diagnostic {
         }
     }
 
+    /// Adds a way out to one from which the values of secrets were taken out.
+    pub(crate) fn add_help(&mut self, text: String) {
+        let text = match &self.hidden {
+            Some(hidden) => hidden.text(&text).into_owned(),
+            None => text,
+        };
+        self.help.push(shortened(text, LONGEST_CODE));
+    }
+
     /// Takes the values of secrets out of all that it says.
     fn hide(&mut self, hidden: &Arc<Hidden>) {
         let labels = self.labels.iter_mut().map(|(_, text)| text);
@@ -214,6 +223,11 @@ impl Diagnostics {
         self.list.iter().any(|diagnostic| diagnostic.name == code)
     }
 
+    /// Returns how many errors there are.
+    pub(crate) fn n_errors(&self) -> usize {
+        self.n_errors
+    }
+
     /// Returns whether there is an error.
     pub(crate) fn has_error(&self) -> bool {
         self.n_errors > 0
@@ -275,16 +289,17 @@ fn body(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool) -> St
     let mut text = String::new();
     for diagnostic in shown(diagnostics) {
         let rendered = renderer.render(&[group(file.as_ref(), diagnostic)]);
-        match diagnostic.labels.is_empty() || file.is_none() {
-            // The renderer draws the margin of a source line also where there is none.
-            true => rendered.lines().filter(|line| !is_margin(line)).for_each(|line| {
-                text.push_str(line);
-                text.push('\n');
-            }),
-            false => {
-                text.push_str(&rendered);
-                text.push('\n');
-            }
+        // The renderer draws the margin of a source line also where there is none, and an arrow of dots
+        // below a place that was given apart from its line.
+        let is_bare = diagnostic.labels.is_empty() || file.is_none();
+        let is_drawn = |line: &&str| match without_colour(line).trim() {
+            "|" => !is_bare,
+            ":::" => false,
+            _ => true,
+        };
+        for line in rendered.split('\n').filter(is_drawn) {
+            text.push_str(line);
+            text.push('\n');
         }
         text.push('\n');
     }
@@ -295,8 +310,7 @@ fn body(source: Option<&Source>, diagnostics: &[Diagnostic], colour: bool) -> St
     text
 }
 
-/// Returns whether a line is the empty margin beside a source line, coloured or not.
-fn is_margin(line: &str) -> bool {
+fn without_colour(line: &str) -> String {
     let mut letters = line.chars();
     let mut seen = String::new();
     while let Some(c) = letters.next() {
@@ -305,7 +319,7 @@ fn is_margin(line: &str) -> bool {
             c => seen.push(c),
         }
     }
-    seen.trim() == "|"
+    seen
 }
 
 /// Returns as many as a person reads, in order; no warning stands in the way of an error.

@@ -1,5 +1,4 @@
-//! The one table of the file's keys: where each may stand, its type, its default, what it means; and
-//! the words of other tools with their translations.
+//! The one table of the file's keys: where each may stand, its type, its default, what it means.
 //!
 //! The check for unknown keys, its suggestions and the JSON Schema all come from here, so that they
 //! cannot disagree.
@@ -515,55 +514,6 @@ pub(crate) fn all_of(place: Place) -> impl Iterator<Item = &'static Key> {
     KEYS.iter().filter(move |key| key.places.contains(&place))
 }
 
-/// A word that another tool uses, and what to write here.
-#[derive(Debug)]
-pub(crate) struct Word {
-    pub(crate) words: &'static [&'static str],
-    /// The key that is meant.
-    pub(crate) key: &'static str,
-    /// How it is written.
-    pub(crate) write: &'static str,
-}
-
-const fn word(words: &'static [&'static str], key: &'static str, write: &'static str) -> Word {
-    Word { words, key, write }
-}
-
-/// The words of other tools.
-pub(crate) const WORDS: &[Word] = &[
-    word(&["depends", "depends_on", "deps", "dependsOn", "after"], "needs", "needs: [other]"),
-    word(&["steps", "stages", "jobs"], "tasks", "tasks: {name: {run: SCRIPT}}"),
-    word(
-        &["command", "script", "cmds", "commands", "exec"],
-        "run",
-        "run: SCRIPT` for a shell, or `cmd: [program, argument]",
-    ),
-    word(&["timeout-minutes", "timeout_sec", "timeoutSec"], "timeout", "timeout: 10m"),
-    word(&["retries", "retry_policy"], "retry", "retry: 3"),
-    word(
-        &["continue-on-error", "ignore_error", "allow_failure", "continue_on_error"],
-        "fail",
-        "fail: continue",
-    ),
-    word(&["fail-fast"], "on_failure", "on_failure: kill"),
-    word(&["working-directory", "working_dir", "cwd"], "dir", "dir: FOLDER"),
-    word(&["dotenv"], "env_file", "env_file: .env"),
-    word(&["desc"], "description", "description: TEXT"),
-    word(&["when", "condition", "preconditions"], "if", "if: EXPRESSION"),
-    word(&["strategy"], "matrix", "matrix: {name: [a, b]}"),
-    word(&["with", "inputs"], "params", "params: {name: value}"),
-    word(&["runs-on"], "tags", "tags: [name]"),
-    word(&["max_parallel", "concurrency"], "jobs", "jobs: 4"),
-];
-
-/// Returns what a word of another tool means.
-pub(crate) fn word_of(name: &str) -> Option<&'static Word> {
-    WORDS.iter().find(|word| word.words.contains(&name))
-}
-
-/// Words of the Python edition, whose tasks are functions.
-pub(crate) const PYTHON_WORDS: &[&str] = &["callable", "flows", "discovery"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -581,13 +531,6 @@ mod tests {
             for key in all_of(place) {
                 assert!(key.help.ends_with('.'), "{} is explained", key.name);
             }
-        }
-    }
-
-    #[test]
-    fn every_foreign_word_leads_to_a_key() {
-        for word in WORDS {
-            assert!(KEYS.iter().any(|key| key.name == word.key), "{}", word.key);
         }
     }
 }

@@ -13,7 +13,7 @@ use super::lint::{Written, lint};
 use super::maps;
 use super::matrix;
 use super::names::{Asker, Declared, Names};
-use super::params::params;
+use super::params::{Params, params};
 use super::pools::Pools;
 use super::scope::{FileScope, Place as At};
 use super::secrets;
@@ -24,7 +24,7 @@ use super::values::{self, Env};
 use super::wiring::Wiring;
 use super::{Loaded, MAX_FLOW_NAME};
 use crate::model::expr::Template;
-use crate::model::{Flow, ListId, Param, Part, Syntax, Task, TaskId};
+use crate::model::{Flow, ListId, Part, Syntax, Task, TaskId};
 
 const MAX_NAME: usize = 128; // bytes: names become parts of file names
 
@@ -90,9 +90,16 @@ fn flow(
         wiring.needs_of(members, found);
     }
     found.subject = None;
-    wiring.graph(&top, file_text, found);
+    let has_tasks = !entries.is_empty();
+    let before = found.n_errors();
+    if has_tasks {
+        wiring.graph(&top, file_text, found);
+    }
+    let is_graph_in_doubt = found.n_errors() > before;
+    // Of no task the names are known: why is said already.
     let default = top
         .get("default")
+        .filter(|_| has_tasks)
         .map(|entry| wiring.list("default", &entry.value, Part::Tasks, Asker::Nobody, found));
     let (needs, lists) = wiring.finish(found);
     let scope = FileScope {
@@ -102,6 +109,7 @@ fn flow(
         lists: &lists,
         text: file_text,
         base_dir: &origin.base_dir,
+        is_graph_in_doubt,
         caller_dir: settings.caller_dir.clone(),
         ancestors: Default::default(),
     };
@@ -138,7 +146,10 @@ fn flow(
     let pools = pools.finish(found);
     let secrets = secrets::with_files(listed, &reader.env_files.seen);
     let secrets = secrets::with_templates(secrets, &tasks);
-    let secret_outputs = secrets::outputs(map, &names, found);
+    let secret_outputs = match has_tasks {
+        true => secrets::outputs(map, &names, found),
+        false => Vec::new(),
+    };
     let flow = Flow {
         name: name.unwrap_or(origin.default_name),
         description,
@@ -155,7 +166,7 @@ fn flow(
         on_failure: on_failure.unwrap_or_default(),
         secrets,
         secret_outputs: secret_outputs.into(),
-        params,
+        params: params.known,
         env_below: env_below.into_iter().filter_map(literal).collect(),
         inherit_env: inherit_env.unwrap_or_default(),
         grace,
@@ -163,7 +174,8 @@ fn flow(
         records: records.unwrap_or_default(),
     };
     if settings.purpose == Purpose::Check && !found.has_error() {
-        lint(root, &flow, &Written::new(entries.iter().chain(finally), groups), found);
+        let written = Written::new(entries.iter().chain(finally), groups);
+        lint(root, &flow, &written, file_text, found);
     }
     Some(flow)
 }
@@ -311,7 +323,7 @@ const MAX_TASKS: usize = 2_000_000;
 fn task_names<'n>(
     entries: &'n [Entry<'n>],
     finally: &'n [Entry<'n>],
-    params: &[Param],
+    params: &Params,
     text: Option<&str>,
     found: &mut Diagnostics,
 ) -> Names<'n> {

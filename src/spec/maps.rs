@@ -46,6 +46,7 @@ pub(crate) fn retry(node: &Node<'_>, found: &mut Diagnostics) -> Retry {
             let max = values::int(&entry.value, "max", (0, keys::MAX_RETRIES), found);
             retry.max = max.unwrap_or_default();
         }
+        None if fields.is_meant("max") => {}
         None => found.push(
             Diagnostic::error("retry", "`retry` has no `max`, and so no further attempt")
                 .at(fields.first().unwrap_or(node.span))

@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
-use super::expr::{self, Field, Key, Problem, Scope, Type, check_matrix, parse_template};
+use super::expr::{self, Field, Key, Problem, Root, Scope, Type, check_matrix, parse_template};
 use super::hints::{quoted_list, suggest};
 use super::lower::wrong_name;
+use super::params::Params;
 use super::scope::param_type;
 use super::tree::{Entry, Kind, Node, Span};
 use super::values;
-use crate::model::{Member, Param, ParamValue, TaskId, variable};
+use crate::model::{Member, ParamValue, TaskId, variable};
 
 /// The most members of one matrix.
 const MAX_MEMBERS: usize = 10_000;
@@ -42,7 +43,7 @@ impl Matrix {
 pub(crate) fn matrix(
     task: &str,
     node: &Node<'_>,
-    params: &[Param],
+    params: &Params,
     text: Option<&str>,
     found: &mut Diagnostics,
 ) -> Rc<Matrix> {
@@ -54,7 +55,11 @@ pub(crate) fn matrix(
     };
     let mut reader = Reader { task, params, text, is_open: false, is_wrong: false, found };
     let (mut keys, mut lists) = (Vec::new(), Vec::new());
-    for entry in map.iter().filter(|entry| !is_special(entry)) {
+    for (at, entry) in map.iter().enumerate().filter(|(_, entry)| !is_special(entry)) {
+        if let Some(wrong) = unbracketed(&map[at..]) {
+            reader.wrong(wrong);
+            return unknown(Vec::new(), Vec::new());
+        }
         reader.check_key(entry, &keys);
         keys.push(Arc::<str>::from(&*entry.key));
         lists.push(reader.list(entry));
@@ -99,6 +104,19 @@ fn unknown(keys: Vec<Arc<str>>, values: Vec<Vec<Box<str>>>) -> Rc<Matrix> {
     Rc::new(Matrix { keys, values, members: Vec::new(), is_open: true })
 }
 
+/// Words the diagnostic for values of the first key that stand as keys after it: `{suite: api, ui}`.
+fn unbracketed(entries: &[Entry<'_>]) -> Option<Diagnostic> {
+    let (first, rest) = entries.split_first()?;
+    let value = first.value.scalar().filter(|text| !text.contains("${{"))?;
+    let others = rest.iter().take_while(|entry| matches!(entry.value.kind(), Kind::Null));
+    let values: Vec<&str> = std::iter::once(value).chain(others.map(|entry| &*entry.key)).collect();
+    (values.len() > 1).then(|| {
+        let key = &first.key;
+        let help = format!("write `{key}: [{}]`", values.join(", "));
+        values::wrong_type(key, "a list of values", &first.value).help(help)
+    })
+}
+
 fn is_special(entry: &Entry<'_>) -> bool {
     entry.key == "include" || entry.key == "exclude"
 }
@@ -108,7 +126,7 @@ type Row = (Vec<(Box<str>, Box<str>)>, Span);
 
 struct Reader<'a> {
     task: &'a str,
-    params: &'a [Param],
+    params: &'a Params,
     /// The file's text; `None` for a flow made in code.
     text: Option<&'a str>,
     /// Whether a list has no items, or none that are known.
@@ -191,7 +209,7 @@ impl Reader<'_> {
 
     /// Reads `${{ params.NAME }}`.
     fn list_of_param(&mut self, text: &str, node: &Node<'_>) -> Vec<Box<str>> {
-        let (mut mistakes, scope) = (Vec::new(), Params(self.params));
+        let (mut mistakes, scope) = (Vec::new(), InMatrix(self.params));
         let parsed = parse_template(text, &mut mistakes);
         let name = match mistakes.is_empty() {
             true => check_matrix(&parsed, &scope, &mut mistakes),
@@ -199,7 +217,7 @@ impl Reader<'_> {
         };
         self.is_wrong |= name.is_none();
         expr::report(mistakes, self.text, node, self.found);
-        let param = self.params.iter().find(|param| name.as_ref() == Some(&param.name));
+        let param = self.params.known.iter().find(|param| name.as_ref() == Some(&param.name));
         match param.and_then(|param| param.value.as_ref()) {
             Some(ParamValue::List(items)) if !items.is_empty() => {
                 let mut seen = HashSet::new();
@@ -393,19 +411,23 @@ impl Reader<'_> {
 }
 
 /// All that a value of a matrix can name.
-struct Params<'a>(&'a [Param]);
+struct InMatrix<'a>(&'a Params);
 
-impl Scope for Params<'_> {
+impl Scope for InMatrix<'_> {
     fn key(&self) -> Key {
         Key::Matrix
     }
 
     fn param(&self, name: &str) -> Option<Type> {
-        param_type(self.0, name)
+        param_type(&self.0.known, name)
+    }
+
+    fn is_in_doubt(&self, _: Root, name: &str) -> bool {
+        self.0.is_in_doubt(name)
     }
 
     fn params(&self) -> Vec<&str> {
-        self.0.iter().map(|param| &*param.name).collect()
+        self.0.known.iter().map(|param| &*param.name).collect()
     }
 
     fn param_values(&self, _: &str) -> Option<Vec<&str>> {

@@ -19,6 +19,7 @@ mod lint;
 mod lower;
 mod maps;
 mod matrix;
+mod misplaced;
 mod names;
 pub(crate) mod notation;
 mod params;
@@ -33,11 +34,13 @@ mod source;
 mod spelling;
 mod task;
 mod toml;
+mod toml_errors;
 mod tree;
 mod values;
 mod wiring;
 mod yaml;
 mod yaml_errors;
+mod yaml_slips;
 
 use sha2::{Digest, Sha256};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::fields::{Fields, fields};
+use super::foreign;
 use super::hints::{quoted_list, suggest};
 use super::keys::{self, Place};
 use super::lower::wrong_name;
@@ -14,27 +15,49 @@ use super::tree::{Entry, Kind, Node, Span};
 use super::values;
 use crate::model::{Param, ParamKind, ParamValue};
 
+/// The params of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Params {
+    /// Those that are as they should be.
+    pub(crate) known: Vec<Param>,
+    /// The names of those in which something is wrong: what uses them is not judged.
+    wrong: Vec<Box<str>>,
+    /// Whether all of them stand under another key, or in no map.
+    is_unread: bool,
+}
+
+impl Params {
+    /// Returns whether there is a param of this name of which no more is known, as something is wrong.
+    pub(crate) fn is_in_doubt(&self, name: &str) -> bool {
+        self.is_unread || self.wrong.iter().any(|wrong| **wrong == *name)
+    }
+}
+
 /// Reads the key, and gives each param its value.
 pub(crate) fn params(
     top: &Fields<'_, '_>,
     settings: &Settings,
     secrets: &[&str],
     found: &mut Diagnostics,
-) -> Vec<Param> {
-    let mut params = Vec::new();
+) -> Params {
+    let mut params = Params { is_unread: top.is_meant("params"), ..Params::default() };
     let mut spans = Vec::new();
     if let Some(entry) = top.get("params") {
         let Some(map) = entry.value.map() else {
             let wrong = values::wrong_type("params", "a map of names to defaults", &entry.value);
-            found.push(wrong.help("write `params:` and below it, say, `  workers: 4`"));
-            return params;
+            found.push(wrong.help(match foreign::params(&entry.value) {
+                Some(own) => format!("write `params: {own}`"),
+                None => "write `params:` and below it, say, `  workers: 4`".to_owned(),
+            }));
+            return Params { is_unread: true, ..params };
         };
         let mut variables: HashMap<String, &str> = HashMap::new();
         for entry in map {
-            if !is_name(entry, found) {
+            let param = if is_name(entry, found) { param(entry, found) } else { None };
+            let Some(mut param) = param else {
+                params.wrong.push(Box::from(&*entry.key));
                 continue;
-            }
-            let Some(mut param) = param(entry, found) else { continue };
+            };
             if let Some(first) = variables.insert(param.variable(), &entry.key) {
                 let message = format!(
                     "the params `{first}` and `{}` would both be `{}`",
@@ -45,7 +68,7 @@ pub(crate) fn params(
                 found.push(Diagnostic::error("param-name", message).at(entry.span).help(help));
             }
             param.is_secret = secrets.contains(&&*entry.key);
-            params.push(param);
+            params.known.push(param);
             spans.push(entry.span);
         }
     }
@@ -302,14 +325,15 @@ fn value_of(kind: &ParamKind, text: &str) -> Result<ParamValue, (String, String)
 }
 
 /// Gives each param the value that was set, or its default.
-fn set(params: &mut [Param], spans: &[Span], settings: &Settings, found: &mut Diagnostics) {
-    let names: Vec<Arc<str>> = params.iter().map(|param| param.name.clone()).collect();
+fn set(params: &mut Params, spans: &[Span], settings: &Settings, found: &mut Diagnostics) {
+    let names: Vec<Arc<str>> = params.known.iter().map(|param| param.name.clone()).collect();
     for setting in &settings.params {
-        if !names.iter().any(|name| **name == *setting.name) {
+        let is_known = names.iter().any(|name| **name == *setting.name);
+        if !is_known && !params.is_in_doubt(&setting.name) {
             found.push_error(|| unknown(setting, &names));
         }
     }
-    for (param, span) in params.iter_mut().zip(spans) {
+    for (param, span) in params.known.iter_mut().zip(spans) {
         let given = settings.params.iter().rfind(|setting| setting.name == *param.name);
         let given = given.cloned().or_else(|| settings.of_env(&param.name));
         param.value = match given {

@@ -188,7 +188,9 @@ impl<'n> Pools<'n> {
     /// Warns of what no task uses, and returns the pools.
     pub(crate) fn finish(self, found: &mut Diagnostics) -> Arc<[Pool]> {
         let list = self.list.unwrap_or_default();
-        for pool in list.iter().filter(|pool| !pool.is_used) {
+        // Where something is wrong, perhaps the key of the task that uses it.
+        let may_warn = !found.has_error();
+        for pool in list.iter().filter(|pool| !pool.is_used && may_warn) {
             let message = format!("no task uses the pool `{}`", pool.name);
             found.push(
                 Diagnostic::warning("unused-pool", message)

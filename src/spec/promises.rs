@@ -2,6 +2,7 @@
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::fields::Fields;
+use super::foreign;
 use super::scope::KeyScope;
 use super::tree::{Kind, Node};
 use super::values;
@@ -66,7 +67,10 @@ fn list<'n, T>(
                 let text = serde_json::to_string(text).unwrap_or_default();
                 format!("write `{key}: [{text}]`")
             }
-            Some(_) | None => format!("write `{key}: {example}`"),
+            Some(_) | None => {
+                let own = foreign::texts(node).unwrap_or_else(|| example.to_owned());
+                format!("write `{key}: {own}`")
+            }
         };
         found.push(match node.kind() {
             Kind::Null => values::no_value(key, node.span).help(help),

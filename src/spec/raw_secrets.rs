@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::diag::Diagnostics;
 use super::secrets::Hidden;
 use super::tree::Span;
+use super::yaml_slips::end_in_brackets;
 use crate::model::Mask;
 
 /// From here on no diagnostic shows what is set to the names that seem to be secrets.
@@ -28,18 +29,29 @@ pub(crate) fn guess(file: &[u8], found: &mut Diagnostics) {
     while let Some((start, _)) = assigned(file, at, &|word| names.contains(word)) {
         let line = start + line(&file[start..]).len();
         at = start + value(file, start);
-        values.push(file[start..line].trim_ascii().to_vec());
+        values.extend(spellings(file[start..line].trim_ascii()));
         if at > start {
             spans.push(Span::new(start, at));
         }
         at = at.max(start + 1);
     }
-    let quotes = |byte: &u8| b"\"'".contains(byte);
-    values.iter_mut().for_each(|value| value.retain(|byte| !quotes(byte)));
     let env = std::mem::take(&mut found.env);
     let inherited = env.into_iter().filter(|(name, _)| names.contains(&**name));
     let mask = Mask::new(inherited.map(|(_, value)| value).chain(values));
     found.hidden = Some(Arc::new(Hidden::new(mask, spans)));
+}
+
+/// Returns how a remedy may spell a value, or the part of it that does not belong to the brackets around
+/// it: as it is, without its quotes, and with them doubled.
+fn spellings(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let text = String::from_utf8_lossy(value).into_owned();
+    let bare = text.split(" #").next().unwrap_or_default().trim_end();
+    let inside = bare[..end_in_brackets(bare)].to_owned();
+    [bare.to_owned(), inside, text].into_iter().flat_map(|text| {
+        let without = text.replace(['"', '\''], "");
+        let doubled = text.replace('\'', "''");
+        [text, without, doubled].map(String::into_bytes)
+    })
 }
 
 /// Returns where the value begins that the next such word from `at` on is set to, and where the word

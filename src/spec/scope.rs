@@ -15,16 +15,19 @@ use super::expr::{
     self, Field, Key, Points, Problem, Root, Scope, Type, check_if, check_template, parse_if,
     parse_template,
 };
+use super::fields::key_meant;
 use super::hints::{quoted_list, suggest};
+use super::keys;
 use super::names::{Asker, Declared, Names};
-use super::tree::{Entry, Node};
+use super::params::Params;
+use super::tree::{Entry, Kind, Node};
 use super::values::{self, Env};
 use crate::model::expr::{Condition, Name, Replacement, RunFact, StateFunction, Template, Value};
 use crate::model::{EntryName, ListId, Lists, Param, ParamKind, ParamValue, TaskId};
 
 /// What expressions can know of a file.
 pub(crate) struct FileScope<'n> {
-    pub(crate) params: &'n [Param],
+    pub(crate) params: &'n Params,
     pub(crate) names: &'n Names<'n>,
     /// Of each task: what it needs all of, and one of.
     pub(crate) needs: &'n [(ListId, ListId)],
@@ -33,6 +36,8 @@ pub(crate) struct FileScope<'n> {
     pub(crate) text: Option<&'n str>,
     pub(crate) base_dir: &'n Path,
     pub(crate) caller_dir: Option<PathBuf>,
+    /// Whether something is wrong with `graph`, so that what waits for what is not known.
+    pub(crate) is_graph_in_doubt: bool,
     /// The ancestors of the task that asked last.
     pub(crate) ancestors: RefCell<Option<(TaskId, Rc<HashSet<TaskId>>)>>,
 }
@@ -55,9 +60,11 @@ impl<'n> FileScope<'n> {
     /// Returns whether a task waits for others, or may do so: where something is wrong with its needs, or
     /// in a run with other members.
     fn may_wait(&self, task: TaskId) -> bool {
-        let map = self.names.tasks[task.index()].entry.value.map().unwrap_or_default();
+        let entry = self.names.tasks[task.index()].entry;
+        let map = entry.value.map().unwrap_or_default();
         let has_needs = map.iter().any(|one| one.key == "needs" || one.key == "needs_any");
-        has_needs || self.names.has_open || !self.ancestors_of(task).is_empty()
+        let is_in_doubt = self.is_graph_in_doubt || means(entry, &["needs", "needs_any"]);
+        has_needs || is_in_doubt || self.names.has_open || !self.ancestors_of(task).is_empty()
     }
 
     fn ancestors_of(&self, task: TaskId) -> Rc<HashSet<TaskId>> {
@@ -181,7 +188,7 @@ impl<'a> KeyScope<'a, '_> {
     fn known(&self, name: &Name) -> Option<Replacement> {
         let value = match name {
             Name::Param(name) => {
-                let param = self.file.params.iter().find(|param| param.name == *name)?;
+                let param = self.file.params.known.iter().find(|param| param.name == *name)?;
                 value_of(param.value.as_ref()?)
             }
             Name::Matrix(key) => Value::text(self.declared()?.member.as_ref()?.value(key)?),
@@ -223,6 +230,7 @@ impl<'a> KeyScope<'a, '_> {
         let is_seen = |id: &&TaskId| ancestors.contains(id) || sees_all && !names.is_finally(**id);
         match ids.iter().find(|id| !is_seen(id)) {
             None => Ok(ids),
+            Some(_) if self.needs_are_in_doubt(asker, &ancestors) => Ok(ids),
             Some(id) => Err(self.no_ancestor(declared, *id)),
         }
     }
@@ -243,6 +251,22 @@ impl<'a> KeyScope<'a, '_> {
         Problem { points: Points::Task, code: "many-members", message, help }
     }
 
+    /// Returns whether something is wrong with what the task waits for, directly or through others.
+    fn needs_are_in_doubt(&self, asker: TaskId, ancestors: &HashSet<TaskId>) -> bool {
+        let names = self.file.names;
+        let is_wrong = |task: TaskId| {
+            let declared = &names.tasks[task.index()];
+            let map = declared.entry.value.map().unwrap_or_default().iter();
+            let needs = map.filter(|one| ["needs", "needs_any"].contains(&&*one.key));
+            let is_name = |item: &Node<'_>| {
+                item.scalar().is_some_and(|name| names.find(name, Asker::Task(declared)).is_ok())
+            };
+            needs.flat_map(|one| one.value.items()).any(|item| !is_name(item))
+                || means(declared.entry, &["needs", "needs_any"])
+        };
+        self.file.is_graph_in_doubt || is_wrong(asker) || ancestors.iter().any(|id| is_wrong(*id))
+    }
+
     fn no_ancestor(&self, asker: &Declared<'_>, id: TaskId) -> Problem {
         let (own, other) = (&asker.entry.key, &self.file.names.tasks[id.index()].name);
         let message = if asker.name == *other {
@@ -256,6 +280,12 @@ impl<'a> KeyScope<'a, '_> {
         };
         Problem { points: Points::Task, code: "no-ancestor", message, help }
     }
+}
+
+/// Returns whether a task has a key that is none of ours, and means one of these.
+fn means(task: &Entry<'_>, wanted: &[&str]) -> bool {
+    let map = task.value.map().unwrap_or_default().iter();
+    map.filter_map(|one| key_meant(one, keys::Place::Task)).any(|key| wanted.contains(&key))
 }
 
 /// Returns what a param is in an expression.
@@ -314,15 +344,27 @@ impl Scope for KeyScope<'_, '_> {
     }
 
     fn param(&self, name: &str) -> Option<Type> {
-        param_type(self.file.params, name)
+        param_type(&self.file.params.known, name)
     }
 
     fn params(&self) -> Vec<&str> {
-        self.file.params.iter().map(|param| &*param.name).collect()
+        self.file.params.known.iter().map(|param| &*param.name).collect()
+    }
+
+    fn is_in_doubt(&self, root: Root, name: &str) -> bool {
+        match (root, self.declared()) {
+            (Root::Params, _) => self.file.params.is_in_doubt(name),
+            (Root::Matrix, Some(declared)) => {
+                let matrix = self.file.names.matrix_of(declared);
+                matrix.is_some_and(|matrix| matrix.keys.is_empty())
+                    || means(declared.entry, &["matrix"])
+            }
+            (Root::Matrix | Root::Env | Root::Run | Root::Tasks | Root::States, _) => false,
+        }
     }
 
     fn param_values(&self, name: &str) -> Option<Vec<&str>> {
-        let param = self.file.params.iter().find(|param| *param.name == *name)?;
+        let param = self.file.params.known.iter().find(|param| *param.name == *name)?;
         match &param.kind {
             ParamKind::Enum(values) => Some(values.iter().map(|value| &**value).collect()),
             ParamKind::String | ParamKind::Int | ParamKind::Bool | ParamKind::List => None,
@@ -368,7 +410,14 @@ impl Scope for KeyScope<'_, '_> {
         if let Field::Output(output) = field {
             let entry = names.tasks[id.index()].entry;
             let outputs = promised(entry);
-            if !outputs.contains(&output) {
+            let is_wrong = entry
+                .value
+                .map()
+                .unwrap_or_default()
+                .iter()
+                .any(|one| one.key == "outputs" && !matches!(one.value.kind(), Kind::List(_)));
+            let is_in_doubt = is_wrong || means(entry, &["outputs", "capture"]);
+            if !outputs.contains(&output) && !is_in_doubt {
                 let near = suggest(output, outputs.iter().copied());
                 let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
                 let message = format!("`{}` promises no output `{output}`{near}", entry.key);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::dotenv::Variable;
+use super::foreign;
 use super::hints::suggest;
 use super::keys::KEYS;
 use super::names::{Asker, Names};
@@ -107,7 +108,8 @@ pub(crate) fn read(root: &[Entry<'_>], settings: &Settings, found: &mut Diagnost
     let Some(entry) = child(root, "secrets") else { return Secrets::default() };
     let Kind::List(items) = entry.value.kind() else {
         let wrong = values::wrong_type("secrets", "a list of names", &entry.value);
-        found.push(wrong.help("write `secrets: [TOKEN]`"));
+        let own = foreign::texts(&entry.value).unwrap_or_else(|| "[TOKEN]".to_owned());
+        found.push(wrong.help(format!("write `secrets: {own}`")));
         return Secrets::default();
     };
     let params = child(root, "params").and_then(|entry| entry.value.map()).unwrap_or_default();

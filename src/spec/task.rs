@@ -8,12 +8,14 @@ use super::diag::{Diagnostic, Diagnostics};
 use super::env_files::EnvFiles;
 use super::expr::Key;
 use super::fields::{Fields, fields};
+use super::foreign;
 use super::keys::{self, Place};
 use super::maps;
+use super::misplaced;
 use super::pools::Pools;
 use super::promises;
 use super::scope::{FileScope, Place as At};
-use super::tree::{Entry, Kind, Node, Span};
+use super::tree::{Entry, Kind, Node, Span, place_of};
 use super::values::{self, Env};
 use crate::model::expr::{Condition, Expr, Template, Value};
 use crate::model::{OnCancel, OnFailure, OnTaskFailure, Options, Shell, Task, TaskId, Work};
@@ -109,16 +111,24 @@ impl<'a, 'n> TaskReader<'a, 'n> {
         let declared = &names.tasks[id.index()];
         let entry = declared.entry;
         let name = &*entry.key;
+        let part = if names.is_finally(id) { "finally" } else { "tasks" };
+        if let Some(error) = misplaced::error(entry, part) {
+            found.push(error);
+            return None;
+        }
+        if let Some(warning) = misplaced::warning(entry, part, names) {
+            found.push(warning);
+        }
         let mut condition = None;
         let (work, description, options) = match entry.value.kind() {
             Kind::Plain(script) | Kind::Text(script, _) => {
-                warn_of_expressions(&entry.value, script, "run", found);
+                warn_of_expressions(&entry.value, script, "run", self.scope.text, found);
                 let work = script_work(script, entry.value.span, found);
                 (work, None, Arc::clone(&self.defaults.options))
             }
             Kind::Map(map) => {
                 let fields = fields(map, Place::Task, found);
-                let work = work(&fields, entry, found);
+                let work = work(&fields, entry, self.scope.text, found);
                 let description = fields.text("description", found);
                 condition = fields.get("if").and_then(|entry| {
                     self.scope.of(At::Task(id), Key::If).condition(&entry.value, found)
@@ -127,11 +137,12 @@ impl<'a, 'n> TaskReader<'a, 'n> {
             }
             Kind::Null => {
                 let message = format!("the task `{name}` has nothing to do");
-                found.push(
-                    Diagnostic::error("no-work", message)
-                        .at(entry.span)
-                        .help(format!("write `{name}: SCRIPT`, or `run: SCRIPT` below it")),
-                );
+                let next = names.tasks.get(id.index() + 1).map(|next| &*next.entry.key);
+                let help = match next.filter(|next| keys::find(next, Place::Task).is_some()) {
+                    Some(next) => format!("indent `{next}` further than `{name}`"),
+                    None => format!("write `{name}: SCRIPT`, or `run: SCRIPT` below it"),
+                };
+                found.push(Diagnostic::error("no-work", message).at(entry.span).help(help));
                 return None;
             }
             Kind::List(_) | Kind::Shared(_) => {
@@ -354,12 +365,24 @@ pub(crate) fn on_failure(word: &str) -> OnFailure {
 }
 
 /// Reads `run` or `cmd`, exactly one of which a task has.
-fn work(fields: &Fields<'_, '_>, task: &Entry<'_>, found: &mut Diagnostics) -> Option<Work> {
+fn work(
+    fields: &Fields<'_, '_>,
+    task: &Entry<'_>,
+    text: Option<&str>,
+    found: &mut Diagnostics,
+) -> Option<Work> {
     let name = &task.key;
     match (fields.get("run"), fields.get("cmd")) {
         (Some(run), None) => {
+            if let Kind::List(items) = run.value.kind()
+                && !items.iter().any(is_test)
+                && let Some(help) = foreign::script(&run.value)
+            {
+                found.push(values::wrong_type("run", "a text", &run.value).help(help));
+                return None;
+            }
             let script = values::text(&run.value, "run", found)?;
-            warn_of_expressions(&run.value, script, "run", found);
+            warn_of_expressions(&run.value, script, "run", text, found);
             script_work(script, run.value.span, found)
         }
         (None, Some(cmd)) => {
@@ -370,7 +393,7 @@ fn work(fields: &Fields<'_, '_>, task: &Entry<'_>, found: &mut Diagnostics) -> O
             }
             let words = values::words(&cmd.value, "cmd", found)?;
             for (item, word) in cmd.value.items().iter().zip(&words) {
-                warn_of_expressions(item, word, "cmd", found);
+                warn_of_expressions(item, word, "cmd", text, found);
             }
             Some(Work::Cmd(words.into()))
         }
@@ -385,7 +408,7 @@ fn work(fields: &Fields<'_, '_>, task: &Entry<'_>, found: &mut Diagnostics) -> O
             None
         }
         (None, None) => {
-            if !fields.is_meant("run") && !fields.is_meant("cmd") {
+            if !fields.is_meant("run") && !fields.is_meant("cmd") && !fields.has_riddle() {
                 let message = format!("the task `{name}` has neither `run` nor `cmd`");
                 found.push(
                     Diagnostic::error("no-work", message)
@@ -396,6 +419,11 @@ fn work(fields: &Fields<'_, '_>, task: &Entry<'_>, found: &mut Diagnostics) -> O
             None
         }
     }
+}
+
+/// Returns whether an item is what `[ -f FILE ]` becomes, which the shell would have tested.
+fn is_test(item: &Node<'_>) -> bool {
+    item.scalar().is_some_and(|text| text.starts_with(['-', '"', '$']))
 }
 
 fn script_work(script: &str, span: Span, found: &mut Diagnostics) -> Option<Work> {
@@ -449,25 +477,46 @@ fn shell(node: &Node<'_>, found: &mut Diagnostics) -> Option<Shell> {
 }
 
 /// Warns where a script holds what looks like one of our expressions: it is passed unchanged.
-fn warn_of_expressions(node: &Node<'_>, script: &str, key: &str, found: &mut Diagnostics) {
-    let mut rest = script;
-    while let Some(start) = rest.find("${{") {
-        let inside = &rest[start + 3..];
+fn warn_of_expressions(
+    node: &Node<'_>,
+    script: &str,
+    key: &str,
+    text: Option<&str>,
+    found: &mut Diagnostics,
+) {
+    let mut at = 0;
+    while let Some(start) = script[at..].find("${{").map(|start| at + start) {
+        let inside = &script[start + 3..];
         let Some(end) = inside.find("}}") else { return };
         let expression = inside[..end].trim();
-        if is_ours(expression) {
-            let message = format!(
-                "`${{{{ {expression} }}}}` in `{key}` is passed on unchanged, not replaced"
-            );
-            found.push(
-                Diagnostic::warning("expression-in-script", message).at(node.span).help(format!(
-                    "give it a name in `env` (`NAME: ${{{{ {expression} }}}}`), and write \"$NAME\" in the script"
-                )),
-            );
-            return;
+        at = start + 3 + end + 2;
+        if !is_ours(expression) {
+            continue;
         }
-        rest = &inside[end + 2..];
+        let message =
+            format!("`${{{{ {expression} }}}}` in `{key}` is passed on unchanged, not replaced");
+        let variable = expression.strip_prefix("env.").filter(|name| is_variable(name));
+        let name = variable.unwrap_or("NAME");
+        let help = match (key, variable) {
+            ("cmd", Some(_)) => format!("write the task as `run`, and \"${name}\" in the script"),
+            ("cmd", None) => format!(
+                "write the task as `run`, with `NAME: ${{{{ {expression} }}}}` in `env` and \"$NAME\" in the script"
+            ),
+            (_, Some(_)) => format!("write \"${name}\" in the script"),
+            (_, None) => format!(
+                "give it a name in `env` (`NAME: ${{{{ {expression} }}}}`), and write \"$NAME\" in the script"
+            ),
+        };
+        let place = text.map_or(node.span, |text| place_of(text, node, start..at));
+        found.push(Diagnostic::warning("expression-in-script", message).at(place).help(help));
+        return;
     }
+}
+
+/// Returns whether a shell takes the name after a `$`.
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Returns whether a text begins as an expression of this format does.

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diag::{Diagnostic, Diagnostics};
+use super::toml_errors::{is_duplicate, is_header, report};
 use super::tree::{Entry, Kind, Node, Span, Style};
 
 const LARGEST: usize = 8 << 20; // bytes: the parser takes 50 for each of a file of signs alone
@@ -27,15 +28,16 @@ pub(crate) fn read<'s>(text: &'s str, found: &mut Diagnostics) -> Option<Node<'s
     if text.len() > RECOVERED
         && let Err(error) = DeTable::parse(text)
     {
-        found.push(syntax_error(text, error.message(), error.span()));
+        report(text, std::iter::once((error.message(), error.span())), found);
         return None;
     }
     let (table, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        found.push_error(|| syntax_error(text, error.message(), error.span()));
-    }
-    // A second key of the same name leaves a tree with the first one: the rest can be checked too.
-    if !errors.iter().all(is_duplicate) {
+    report(text, errors.iter().map(|error| (error.message(), error.span())), found);
+    // A second key of the same name leaves a tree with the first one: the rest can be checked too. Of a
+    // second table all keys are lost.
+    let is_whole =
+        |error: &toml::de::Error| is_duplicate(error.message()) && !is_header(text, error.span());
+    if !errors.iter().all(is_whole) {
         return None;
     }
     let entries = entries(text, table.into_inner());
@@ -51,10 +53,6 @@ fn too_large(text: &str) -> Option<(usize, String)> {
     let parts = |(_, byte): &(usize, u8)| matches!(byte, b'\n' | b',' | b'.' | b'[' | b'{');
     let (at, _) = text.bytes().enumerate().filter(parts).nth(PARTS)?;
     Some((at, format!("this file holds more than {PARTS} keys and values")))
-}
-
-fn is_duplicate(error: &toml::de::Error) -> bool {
-    error.message().contains("duplicate key")
 }
 
 fn entries<'s>(text: &'s str, table: DeTable<'s>) -> Vec<Entry<'s>> {
@@ -101,45 +99,4 @@ fn with_plain_breaks<'s>(value: Cow<'s, str>, source: &str) -> Cow<'s, str> {
 
 fn span_of(range: Range<usize>) -> Span {
     Span::new(range.start, range.end)
-}
-
-/// Returns whether the parser took a text without quotes for what begins with the same letter: `no` for
-/// a wrong `nan`, `010` for a number.
-fn is_word_without_quotes(message: &str) -> bool {
-    ["string", "invalid float", "invalid integer", "leading zero", "invalid datetime"]
-        .iter()
-        .any(|word| message.contains(word))
-}
-
-/// Puts an error of the syntax into our words, with a way out.
-fn syntax_error(text: &str, message: &str, range: Option<Range<usize>>) -> Diagnostic {
-    let mut range = range.unwrap_or(0..0);
-    if range.start >= text.len() {
-        let last = text.trim_end().char_indices().next_back();
-        range = last.map_or(0..0, |(at, last)| at..at + last.len_utf8());
-    }
-    let span = span_of(range.clone());
-    let code = "toml-syntax";
-    if message.contains("duplicate key") {
-        let key = text.get(range).unwrap_or_default();
-        return Diagnostic::error("duplicate-key", format!("the key `{key}` is there already"))
-            .label(span, "again here")
-            .help("keep one of the two");
-    }
-    let help = if message.contains("invalid boolean") {
-        "write `true` or `false`; put text in quotes: `key = \"value\"`"
-    } else if message.contains("escape") {
-        "write `\\\\` for a backslash, or use single quotes, in which nothing is escaped"
-    } else if message.contains("unexpected key or value") {
-        "put the whole value in quotes, one entry a line; the other kind of quotes stands inside"
-    } else if message.contains("inline table") {
-        "a map is written `{ key = \"value\" }`, and text stands in quotes"
-    } else if is_word_without_quotes(message) {
-        "put text in quotes: `key = \"value\"`"
-    } else if message.contains("recursion") || message.contains("nest") {
-        "a workflow file needs five levels"
-    } else {
-        "write `key = \"value\"`, one a line; tables begin with `[name]`"
-    };
-    Diagnostic::error(code, format!("this is not TOML: {message}")).at(span).help(help)
 }

@@ -170,6 +170,14 @@ pub(crate) fn places_in(file: &str, node: &Node<'_>, at: &[usize]) -> Vec<usize>
     places
 }
 
+/// Returns the place in the file of a part of a scalar's text.
+pub(crate) fn place_of(file: &str, node: &Node<'_>, part: std::ops::Range<usize>) -> Span {
+    match *places_in(file, node, &[part.start, part.end.saturating_sub(1)]) {
+        [start, last] => Span::new(start, last + 1),
+        _ => node.span,
+    }
+}
+
 /// Returns where `wanted` stands in `source` from `here` on, and the byte after it.
 fn next_place(source: &str, mut here: usize, wanted: char, style: Style) -> Option<(usize, usize)> {
     loop {

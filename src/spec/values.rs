@@ -6,6 +6,7 @@ use std::fmt::Display;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::dotenv::is_variable;
+use super::foreign;
 use super::hints::{quoted_list, suggest};
 use super::scope::KeyScope;
 use super::tree::{Kind, Node, Span};
@@ -234,10 +235,12 @@ pub(crate) fn duration_of(text: &str, node: &Node<'_>, found: &mut Diagnostics) 
         Err(BadDuration::NoDuration(_)) => {
             let message = format!("`{text}` is not a duration");
             let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            let help = if is_number {
-                format!("give it a unit: `{text}s` for seconds, `{text}m` for minutes")
-            } else {
-                "write numbers with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`".to_owned()
+            let help = match foreign::duration(text) {
+                Some(written) => format!("write `{written}`"),
+                None if is_number => {
+                    format!("give it a unit: `{text}s` for seconds, `{text}m` for minutes")
+                }
+                None => "write numbers with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`".to_owned(),
             };
             found.push(Diagnostic::error("duration", message).at(node.span).help(help));
             None
@@ -259,12 +262,12 @@ pub(crate) fn size(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Optio
         Err(BadSize::NoSize(_)) => {
             let message = format!("`{text}` is not a size");
             let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            let help = if is_number {
-                format!(
+            let help = match foreign::size(text) {
+                Some(written) => format!("write `{written}`"),
+                None if is_number => format!(
                     "give it a unit: `{text}B` for bytes, `{text}MiB` for 1024 times 1024 of them"
-                )
-            } else {
-                "write a number with a unit: `64KiB`, `20MiB`, `1GiB`".to_owned()
+                ),
+                None => "write a number with a unit: `64KiB`, `20MiB`, `1GiB`".to_owned(),
             };
             found.push(Diagnostic::error("size", message).at(node.span).help(help));
             None
@@ -282,14 +285,15 @@ pub(crate) fn one_of<'w>(
     let text = text(node, key, found)?;
     let word = words.iter().find(|word| **word == text);
     if word.is_none() {
-        let near = suggest(text, words.iter().copied());
+        let foreign = foreign::value_of(key, text);
+        let near = foreign.or_else(|| suggest(text, words.iter().copied()));
         let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         let message = format!("`{key}` cannot be `{text}`{near}");
-        found.push(
-            Diagnostic::error("wrong-value", message)
-                .at(node.span)
-                .help(format!("it is one of {}", quoted_list(words))),
-        );
+        let help = match foreign {
+            Some(word) => format!("write `{key}: {word}`"),
+            None => format!("it is one of {}", quoted_list(words)),
+        };
+        found.push(Diagnostic::error("wrong-value", message).at(node.span).help(help));
     }
     word.copied()
 }
@@ -362,7 +366,8 @@ pub(crate) fn env(
     let scope = scope.over(below);
     let Some(map) = node.map() else {
         let wrong = wrong_type("env", "a map of names to values", node);
-        found.push(wrong.help("write `env: {NAME: value}`"));
+        let own = foreign::env(node).unwrap_or_else(|| "{NAME: value}".to_owned());
+        found.push(wrong.help(format!("write `env: {own}`")));
         return below.clone();
     };
     let mut own = Env::with_capacity(map.len());

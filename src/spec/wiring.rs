@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::fields::Fields;
+use super::foreign;
 use super::names::{Asker, Names};
 use super::notation::{self, Group};
 use super::tree::{Kind, Node, Span, places_in};
@@ -140,14 +141,18 @@ impl<'n> Wiring<'n> {
         for item in items {
             if matches!(item.kind(), Kind::Map(_) | Kind::List(_)) {
                 let wrong = values::wrong_type(key, "a task's name or a list of names", item);
-                found.push(wrong.help(format!("write `{key}: [a, b]`")));
+                let own = foreign::names(node).unwrap_or_else(|| "[a, b]".to_owned());
+                found.push(wrong.help(format!("write `{key}: {own}`")));
                 continue;
             }
             let Some(name) = values::plain_text(item, key, found) else { continue };
             let named = match self.names.find(name, asker) {
                 Ok(named) => named,
                 Err(wrong) => {
-                    found.push_error(|| wrong.at(item.span));
+                    found.push_error(|| match self.several(key, node, name, asker) {
+                        Some(several) => several.at(item.span),
+                        None => wrong.at(item.span),
+                    });
                     continue;
                 }
             };
@@ -170,6 +175,22 @@ impl<'n> Wiring<'n> {
             }
         }
         tasks
+    }
+
+    /// Words the diagnostic for names of tasks that stand in one text.
+    fn several(
+        &self,
+        key: &str,
+        node: &Node<'_>,
+        name: &str,
+        asker: Asker<'_>,
+    ) -> Option<Diagnostic> {
+        let is_known = |word: &str| word.is_empty() || self.names.find(word, asker).is_ok();
+        let mut words = name.split(|c: char| c == ',' || c.is_whitespace());
+        node.scalar().filter(|_| words.all(is_known))?;
+        let message = format!("`{name}` is not the name of a task, but those of several");
+        let help = format!("write `{key}: {}`", foreign::names(node)?);
+        Some(Diagnostic::error("unknown-task", message).help(help))
     }
 
     /// Notes that a task stands in the present list; returns whether it did not stand there before.

@@ -14,7 +14,8 @@ use serde_yaml::granit_parser::{
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::tree::{Entry, Kind, Node, Span, Style};
-use super::yaml_errors::{negated_if, syntax_error};
+use super::yaml_errors::{map_in_a_map, negated_if, syntax_error};
+use super::yaml_slips::in_quotes;
 
 pub(crate) const DEPTH: usize = 100; // the format itself needs 5
 const VALUES: usize = 2_500_000; // of a file: a million tasks are 2,000,000, and take 1.5 s to read
@@ -51,7 +52,8 @@ pub(super) fn read_within<'s>(
         let (event, range) = match event {
             Ok(event) => event,
             Err(error) => {
-                reader.found.push(syntax_error(text, &error));
+                let open = reader.open_brackets();
+                reader.found.push(syntax_error(text, &error, &open));
                 return None;
             }
         };
@@ -74,19 +76,26 @@ pub(super) fn read_within<'s>(
             }
         }
     }
-    for span in reader.unused.into_values() {
-        reader.found.push(unused_anchor(span));
+    // `if: !a && b` is said to need quotes already.
+    let unused = reader.unused.into_values();
+    for span in unused.filter(|span| negated_if(text, span.start as usize).is_none()) {
+        reader.found.push(unused_anchor(text, span));
     }
     root
 }
 
 /// Warns of `run: &name x`, where the shell gets `x` alone.
-fn unused_anchor(span: Span) -> Diagnostic {
-    let message =
-        "the word with `&` before this is an anchor that no alias names, not part of the text";
-    Diagnostic::warning("yaml-anchor", message)
-        .at(span)
-        .help("put a text that begins with `&` in quotes, or remove the anchor")
+fn unused_anchor(text: &str, value: Span) -> Diagnostic {
+    let before = text[..value.start as usize].trim_end();
+    let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let anchor = &before[start..];
+    let message = format!("`{anchor}` is an anchor that no alias names, not part of the text");
+    let whole = text[start..value.end as usize].trim_end();
+    let help = match whole.contains('\n') {
+        true => "put a text that begins with `&` in quotes, or remove the anchor".to_owned(),
+        false => format!("write `{}`, or remove the anchor", in_quotes(whole)),
+    };
+    Diagnostic::warning("yaml-anchor", message).at(Span::new(start, before.len())).help(help)
 }
 
 /// A collection that is still open.
@@ -133,6 +142,12 @@ struct Reader<'s, 'd> {
 }
 
 impl<'s> Reader<'s, '_> {
+    /// Returns where the brackets stand that are still open, the innermost last.
+    fn open_brackets(&self) -> Vec<usize> {
+        let starts = self.stack.iter().map(|frame| frame.span.start as usize);
+        starts.filter(|at| matches!(self.text.as_bytes().get(*at), Some(b'[' | b'{'))).collect()
+    }
+
     /// Takes what the parser found; returns the document where it is whole.
     fn event(&mut self, event: Event<'s>, span: Span) -> Result<Option<Node<'s>>, Box<Diagnostic>> {
         let node = match event {
@@ -166,14 +181,14 @@ impl<'s> Reader<'s, '_> {
         if self.expanded > EXPANDED { Err(Box::new(bomb(span))) } else { Ok(node) }
     }
 
-    /// Returns what a caret can point at: a block of nothing has no line of its own, and so its key is
-    /// taken.
+    /// Returns what a caret can point at: nothing, or a block of nothing, has no place of its own, and so
+    /// its key is taken.
     fn visible_scalar(&self, value: &str, style: ScalarStyle, span: Span) -> Span {
         let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        // In braces the parser gives the place of the colon for a value that is not there.
+        let is_nothing = is_block && value.trim().is_empty() || span.start == span.end;
         match self.stack.last().map(|frame| &frame.body) {
-            Some(Body::Map { key: Some(key), .. }) if is_block && value.trim().is_empty() => {
-                key.span
-            }
+            Some(Body::Map { key: Some(key), .. }) if is_nothing => key.span,
             _ => span,
         }
     }
@@ -265,6 +280,13 @@ impl<'s> Reader<'s, '_> {
                 let first = items.first().map(|item| item.span);
                 (visible(self.text, frame.span, first, end), Kind::List(items))
             }
+            Body::Map { entries, .. } if entries.is_empty() && self.is_map_in_a_map(frame.span) => {
+                let span = visible(self.text, frame.span, None, end);
+                let whole = &self.text[span.start as usize..span.end as usize];
+                let in_brackets = !self.open_brackets().is_empty();
+                self.found.push(map_in_a_map(whole, span, in_brackets));
+                (span, Kind::Text(Cow::Borrowed(whole), Style::Literal))
+            }
             Body::Map { mut entries, merges, .. } => {
                 let first = entries.first().map(|entry| entry.span);
                 self.unique(&mut entries);
@@ -275,6 +297,11 @@ impl<'s> Reader<'s, '_> {
             }
         };
         self.finish(Node { span, kind }, frame.anchor, frame.size)
+    }
+
+    /// Returns whether `{{` stands here.
+    fn is_map_in_a_map(&self, start: Span) -> bool {
+        self.text.get(start.start as usize..).is_some_and(|text| text.starts_with("{{"))
     }
 
     /// Replaces `<<` by the entries of the maps that it names, where the map has none of its own.
@@ -330,7 +357,10 @@ fn key_of<'s>(node: Node<'s>, text: &'s str, found: &mut Diagnostics) -> Key<'s>
         Kind::Shared(inner) => inner.scalar().map(|text| Cow::Owned(text.to_owned())),
         Kind::Null | Kind::List(_) | Kind::Map(_) => None,
     };
-    if key.is_none() {
+    // Of `{{ name }}` all is said at its end.
+    let is_in_braces =
+        text[..span.start as usize].ends_with('{') && text[span.start as usize..].starts_with('{');
+    if key.is_none() && !is_in_braces {
         let error = Diagnostic::error("yaml-key", "a key must be a word or a text");
         found.push(error.at(span).help("write `key: value`"));
     }
@@ -412,9 +442,14 @@ fn too_much(span: Span, most: usize) -> Diagnostic {
 
 fn second_document(text: &str, start: Span) -> Diagnostic {
     let at = start.start as usize;
-    let (mark, help) = match text[at..].starts_with("---") {
-        true => (3, "a workflow file holds one document: remove the `---`"),
-        false => (1, "a workflow file holds one document: remove the `...` before this"),
+    let (mark, wrong) = match text[at..].starts_with("---") {
+        true => (3, "the `---`"),
+        false => (1, "the `...` before this"),
+    };
+    let has_tasks = |text: &str| text.lines().any(|line| line.starts_with("tasks:"));
+    let help = match has_tasks(&text[..at]) && has_tasks(&text[at..]) {
+        true => "make two files, or put all tasks below the first `tasks`".to_owned(),
+        false => format!("a workflow file holds one document: remove {wrong}"),
     };
     Diagnostic::error("second-document", "a second YAML document begins here")
         .at(Span::new(at, (at + mark).min(text.len())))

@@ -5,6 +5,7 @@ use serde_yaml::granit_parser::{ErrorKind, ScanError};
 use super::diag::Diagnostic;
 use super::tree::Span;
 use super::yaml::DEPTH;
+use super::yaml_slips::{end_in_brackets, in_quotes, is_word, slip};
 
 /// Returns a place that exists for an error that may lie behind the end.
 fn place_of_error(text: &str, error: &ScanError) -> Span {
@@ -17,25 +18,43 @@ fn place_of_error(text: &str, error: &ScanError) -> Span {
     Span::new(at, at + length)
 }
 
-/// Puts an error of the syntax into our words, with a way out.
-pub(crate) fn syntax_error(text: &str, error: &ScanError) -> Diagnostic {
+/// Puts an error of the syntax into our words, with a way out; `open` are the brackets around it.
+pub(crate) fn syntax_error(text: &str, error: &ScanError, open: &[usize]) -> Diagnostic {
     let place = place_of_error(text, error);
-    let before = text[..place.start as usize].rfind('\n').map_or(0, |end| end + 1);
-    let indent = text[before..].len() - text[before..].trim_start_matches([' ', '\t']).len();
-    if let Some(tab) = text[before..before + indent].find('\t') {
-        return tab_error(before + tab);
+    if let Some(tab) = indenting_tab(text, place.start as usize, error.kind()) {
+        return tab_error(tab);
     }
     if let Some(negated) = negated_if(text, place.start as usize) {
         return negated;
     }
-    if let ErrorKind::TabAtBlockScalarStart = error.kind()
-        && let Some(tab) = text[place.start as usize..].find("\n\t")
-    {
-        return tab_error(place.start as usize + tab + 1);
+    if let Some(slip) = slip(text, place.start as usize, error.kind(), open) {
+        return slip;
     }
     let (message, help) =
         misplaced(text, place.start as usize, error.kind()).unwrap_or_else(|| words(error.kind()));
     Diagnostic::error("yaml-syntax", message).at(place).help(help)
+}
+
+/// Returns the tab that indents the line of an error, or the one after it: the parser may say that of
+/// the end of the line before.
+fn indenting_tab(text: &str, at: usize, kind: &ErrorKind) -> Option<usize> {
+    let is_tab = matches!(
+        kind,
+        ErrorKind::TabNotAllowed
+            | ErrorKind::TabInBlockIndentation
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabAtBlockScalarStart
+            | ErrorKind::TabInPlainScalar
+    );
+    let mut start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    for line in text[start..].split_inclusive('\n').take(if is_tab { 2 } else { 1 }) {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indent].find('\t') {
+            return Some(start + tab);
+        }
+        start += line.len();
+    }
+    None
 }
 
 fn tab_error(at: usize) -> Diagnostic {
@@ -85,30 +104,65 @@ fn misplaced(text: &str, at: usize, kind: &ErrorKind) -> Option<(String, &'stati
     }
 }
 
-/// Adds to what is said of a value that its text, begun with a sign of YAML, needs quotes.
+/// Adds to what is said of a value that its text, begun with a sign of YAML, needs quotes, or that a
+/// blank is missing in it.
 pub(crate) fn add_quotes(text: &str, found: &mut [Diagnostic]) {
     for one in found {
         let Some((span, _)) = one.labels.first() else { continue };
         let Some(rest) = text.get(span.start as usize..) else { continue };
         let line = rest.lines().next().unwrap_or_default();
+        let whole = &rest[..((span.end - span.start) as usize).min(line.len())];
         let sign = match one.name {
             "no-value" | "no-work" => {
                 let value = line.split_once(':').map_or(line, |(_, value)| value);
                 value.trim_start().starts_with('#').then_some("#")
             }
-            "yaml-key" if line.starts_with('{') && text[..span.start as usize].ends_with('{') => {
-                Some("{{")
-            }
-            "wrong-type" if line.starts_with("{{") => Some("{{"),
-            "wrong-type" if one.message.contains("a text") || one.message.contains("a script") => {
+            // Several scripts in a list are meant as one.
+            "wrong-type" if one.help.iter().any(|help| help.starts_with("write `run: |`")) => None,
+            "wrong-type"
+                if ["a text", "a script", "a word"].iter().any(|it| one.message.contains(it)) =>
+            {
                 ["[", "{"].into_iter().find(|sign| line.starts_with(sign))
             }
             _ => None,
         };
+        let missing = (one.name == "wrong-type").then(|| missing_blank(whole)).flatten();
         if let Some(sign) = sign {
-            one.help.push(format!("a text that begins with `{sign}` needs quotes"));
+            one.add_help(match whole.len() > 1 && sign != "#" {
+                true => {
+                    format!("a text that begins with `{sign}` needs quotes: `{}`", in_quotes(whole))
+                }
+                false => format!("a text that begins with `{sign}` needs quotes"),
+            });
+        } else if let Some(help) = missing {
+            one.help.clear();
+            one.add_help(help);
         }
     }
+}
+
+/// Returns what to write for `key:value`, which is one text.
+fn missing_blank(whole: &str) -> Option<String> {
+    let (key, value) = whole.split_once(':')?;
+    let is_meant = is_word(key) && !value.is_empty() && !value.starts_with([' ', '/']);
+    is_meant.then(|| format!("a blank is missing after the `:`: write `{key}: {value}`"))
+}
+
+/// Refuses `{{ name }}` without quotes: to YAML it is a map in a map.
+pub(crate) fn map_in_a_map(whole: &str, span: Span, in_brackets: bool) -> Diagnostic {
+    let inside = whole.trim_matches(['{', '}']).trim();
+    let is_ours = ["params.", "tasks.", "matrix.", "env.", "run."]
+        .iter()
+        .any(|root| inside.starts_with(root));
+    let help = match (is_ours, in_brackets) {
+        (true, true) => format!("write `'${{{{ {inside} }}}}'`"),
+        (true, false) => format!("write `${{{{ {inside} }}}}`"),
+        (false, _) => {
+            format!("a text that begins with `{{{{` needs quotes: `{}`", in_quotes(whole))
+        }
+    };
+    let message = "`{{` begins a map in a map";
+    Diagnostic::error("yaml-key", message).at(span).help(help)
 }
 
 /// `if: !success()`: to YAML the `!` begins a tag, and what follows is often no YAML. Both readers of
@@ -124,15 +178,15 @@ pub(crate) fn negated_if(text: &str, at: usize) -> Option<Diagnostic> {
         (is_key && is_tag).then_some((key, value))
     })?;
     let bare = value.split(" #").next().unwrap_or(value).trim_end();
-    // In braces nobody knows where it ends.
-    let written = match line[..key].contains('{') {
-        true => "!EXPRESSION".to_owned(),
-        false => bare.replace('\'', "''"),
+    let bare = match line[..key].contains('{') {
+        true => &bare[..end_in_brackets(bare)],
+        false => bare,
     };
     let place = start + line.len() - value.len();
     let message = "an `if` that begins with `!` needs quotes: in YAML `!` begins a tag";
     let error = Diagnostic::error("yaml-tag", message).at(Span::new(place, place + 1));
-    Some(error.help(format!("write `if: '{written}'`")))
+    // Texts stand in single quotes in an expression: double ones around it are easier to read.
+    Some(error.help(format!("write `if: {}`", in_quotes(bare))))
 }
 
 fn words(kind: &ErrorKind) -> (String, &'static str) {

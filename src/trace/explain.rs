@@ -5,11 +5,17 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use super::words;
-use crate::event::{AttemptView, TaskView};
+use crate::event::{AttemptView, Measured, TaskView};
 use crate::model::{Reason, Size, escape, signal_name};
 
 /// How many file names of the PATH are looked at for a near one.
 const MAX_NAMES: usize = 20_000;
+
+/// What only a shell can do, or does otherwise than a program of that name.
+const BUILTINS: [&str; 14] = [
+    ".", "alias", "cd", "eval", "exec", "exit", "export", "read", "set", "source", "trap",
+    "ulimit", "unset", "wait",
+];
 
 /// Returns how a task ended, decoded: `127 = not found: npn (did you mean npm?)`,
 /// `137 = SIGKILL, often out of memory; peak 3.9 GiB`, `exit 2`, `timeout after 10.0 s`.
@@ -32,9 +38,13 @@ pub fn explain_end(reason: Option<&Reason>, last: Option<&AttemptView>, path: &s
             format!("signal {}", with_memory(&name, last))
         }
         (Some("spawn"), Some(why)) => {
-            let near = why.strip_prefix("not found: ").and_then(|name| near_program(name, path));
-            let near = near.map_or(String::new(), |near| format!(" (did you mean {near}?)"));
-            words::failure(reason) + &near
+            let hint = match why.split_once(": ") {
+                Some(("not found", name)) => program_hint(name, path),
+                Some(("no such folder", dir)) => folder_hint(dir),
+                Some(_) | None => None,
+            };
+            let hint = hint.map_or(String::new(), |hint| format!(" ({})", escape(&hint)));
+            words::failure(reason) + &hint
         }
         (Some("missing_output"), Some(output)) if last.is_none() => {
             format!("the output {} that it uses is missing", escape(output))
@@ -51,6 +61,14 @@ pub fn explain_end(reason: Option<&Reason>, last: Option<&AttemptView>, path: &s
             Some(_) | None => words::failure(reason),
         },
     }
+}
+
+/// Says of how much output there is nothing to read, and why; `None` where there is no such.
+pub fn withheld(measured: &Measured) -> Option<String> {
+    let (n, s) = (measured.withheld, if measured.withheld == 1 { "" } else { "s" });
+    (n > 0).then(|| {
+        format!("withheld {n} byte{s} of standard output: what `capture` makes of it is a secret")
+    })
 }
 
 fn exit(code: i32, last: Option<&AttemptView>, path: &str) -> String {
@@ -123,6 +141,31 @@ fn named(name: &str) -> Option<&str> {
     (!name.is_empty() && name.len() <= 200).then_some(name)
 }
 
+/// Returns what may have been meant by a program that is not there.
+fn program_hint(name: &str, path: &str) -> Option<String> {
+    let words: Vec<&str> = name.split_whitespace().collect();
+    if words.len() > 1 {
+        return Some(format!(
+            "the first word is the program alone: make it {} words, `{}`",
+            words.len(),
+            words.join("`, `")
+        ));
+    }
+    if BUILTINS.contains(&name) {
+        return Some("a command of the shell and no program: use `run`".to_owned());
+    }
+    if name.starts_with("~/") {
+        return Some("only a shell knows `~`: use `run`".to_owned());
+    }
+    near_program(name, path).map(|near| format!("did you mean {near}?"))
+}
+
+/// Returns what may have been meant by a folder that is not there.
+fn folder_hint(dir: &str) -> Option<String> {
+    let (_, below) = dir.split_once("/~/")?;
+    Some(format!("only a shell knows `~`: write `${{{{ env.HOME }}}}/{below}`"))
+}
+
 /// Returns the program on the PATH whose name is nearest to `name`, where one is near.
 fn near_program(name: &str, path: &str) -> Option<String> {
     if name.contains('/') || name.len() > 64 {
@@ -165,7 +208,6 @@ fn near_program(name: &str, path: &str) -> Option<String> {
 mod tests {
     use super::super::testing::Story;
     use super::*;
-    use crate::event::Measured;
     use crate::model::{Reason, TaskState};
 
     fn explained(reason: Reason, measured: Measured, path: &str) -> String {
@@ -253,5 +295,23 @@ mod tests {
         assert_eq!(near_program("entirely-else", &path), None);
         let told = explained(Reason::spawn("not found: npn"), Measured::default(), &path);
         assert_eq!(told, "spawn not found: npn (did you mean npm?)");
+    }
+
+    #[test]
+    fn what_only_a_shell_can_do_is_said() {
+        let cases = [
+            (
+                "not found: make all",
+                " (the first word is the program alone: make it 2 words, `make`, `all`)",
+            ),
+            ("not found: cd", " (a command of the shell and no program: use `run`)"),
+            ("not found: ~/bin/x", " (only a shell knows `~`: use `run`)"),
+            ("no such folder: /p/~/x", " (only a shell knows `~`: write `${{ env.HOME }}/x`)"),
+            ("no such folder: /p/x~", ""),
+        ];
+        for (why, hint) in cases {
+            let told = explained(Reason::spawn(why), Measured::default(), "");
+            assert_eq!(told, format!("spawn {why}{hint}"));
+        }
     }
 }

@@ -31,7 +31,7 @@ mod words;
 
 pub use announce::announcement;
 pub use console::{Console, ConsoleOptions};
-pub use explain::{explain_end, explain_exit};
+pub use explain::{explain_end, explain_exit, withheld};
 pub use sanitise::{Sanitiser, last_lines};
 pub use screen::{Kind, Screen, Streams, Surface};
 pub use summary::{SummaryOptions, summary};

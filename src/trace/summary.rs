@@ -4,7 +4,7 @@
 //! Free text, the same in every style. No line begins with text of a task, also not behind spaces:
 //! GitHub takes a line for a command when `::` is the first thing on it that is no space.
 
-use super::explain::explain_exit;
+use super::explain::{explain_exit, withheld};
 use super::sanitise::last_lines;
 use super::words;
 use crate::event::{AttemptView, RunView, TaskView};
@@ -104,6 +104,9 @@ fn root_cause(task: &TaskView, options: &SummaryOptions<'_>, told: &mut String) 
             told.push_str("  command:\n");
             lines.iter().for_each(|line| told.push_str(&format!("  $ {line}\n")));
         }
+    }
+    if let Some(withheld) = withheld(&last.measured) {
+        told.push_str(&format!("  {withheld}\n"));
     }
     let tail = last.measured.tail.as_deref().unwrap_or_default();
     let lines = last_lines(tail.as_bytes(), MAX_LINES, options.colour);

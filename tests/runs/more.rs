@@ -180,9 +180,11 @@ fn ids_that_name_no_run_are_answered() {
     let space = Space::new();
     let none = space.run(&["show", "latest"]);
     assert_eq!(none.code, 2);
-    assert!(
-        none.stderr.starts_with("error: no run `latest`: there are 0\n  there are no runs in `")
-    );
+    let start = "error: no run `latest`: there are none\n  no runs in `";
+    assert!(none.stderr.starts_with(start), "{}", none.stderr);
+    let end = "`; runs that were started in another folder may be kept elsewhere: `--state-dir DIR` \
+               shows them\n";
+    assert!(none.stderr.ends_with(end), "{}", none.stderr);
     let id = space.failed();
     space.failed();
     let ways = "  name a run by its id, by four or more digits of its beginning or end, or by `latest`, \

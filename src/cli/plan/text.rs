@@ -1,14 +1,14 @@
 //! A plan for people: a line for each task, the members of a matrix on one, in waves of what can run
 //! side by side.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::time::SystemTime;
 
 use super::Report;
 use super::why::{Entry, Fate};
 use crate::cli::runs::ago;
-use crate::model::{Flow, Ms, Task, TaskId, Wall, escape};
+use crate::model::{Flow, Member, Ms, Task, TaskId, Wall, escape};
 
 /// The most names that one line shows.
 const MAX_NAMES: usize = 6;
@@ -153,13 +153,13 @@ fn notes(report: &Report<'_>, row: &Row<'_>) -> Vec<String> {
     let (plan, id) = (report.plan, row.ids[0]);
     let mut notes = Vec::new();
     let task = plan.flow.task(id);
-    let needs = plan.flow.needs(id);
-    if !needs.is_empty() {
-        notes.push(format!("after {}", names(&plan.flow, needs)));
+    let flow = &plan.flow;
+    if !flow.needs(id).is_empty() {
+        notes.push(format!("after {}", needed(flow, &row.ids, &|id| flow.needs(id))));
     }
-    let needs_any = plan.flow.needs_any(id);
-    if !needs_any.is_empty() {
-        notes.push(format!("after one of {}", names(&plan.flow, needs_any)));
+    if !flow.needs_any(id).is_empty() {
+        let needed = needed(flow, &row.ids, &|id| flow.needs_any(id));
+        notes.push(format!("after one of {needed}"));
     }
     if report.is_maybe(id) {
         notes.push("if its `if` holds then".to_owned());
@@ -181,9 +181,7 @@ fn notes(report: &Report<'_>, row: &Row<'_>) -> Vec<String> {
         Fate::Named => notes.push("named".to_owned()),
         Fate::Only => notes.push("matches `--only`".to_owned()),
         Fate::Default => notes.push("in `default`".to_owned()),
-        Fate::NeededBy(by) => {
-            notes.push(format!("needed by {}", escape(plan.flow.task(*by).name())));
-        }
+        Fate::NeededBy(_) => notes.push(format!("needed by {}", needers(flow, row))),
         Fate::All
         | Fate::Finally
         | Fate::NotOnly
@@ -194,6 +192,29 @@ fn notes(report: &Report<'_>, row: &Row<'_>) -> Vec<String> {
         | Fate::NotSelected => {}
     }
     notes
+}
+
+/// Returns which tasks the members of a row are needed by.
+fn needers(flow: &Flow, row: &Row<'_>) -> String {
+    let by: BTreeSet<TaskId> = row
+        .entries
+        .iter()
+        .filter_map(|entry| match entry.fate {
+            Fate::NeededBy(by) => Some(by),
+            Fate::Named
+            | Fate::Only
+            | Fate::Default
+            | Fate::All
+            | Fate::Finally
+            | Fate::NotOnly
+            | Fate::Skip(_)
+            | Fate::IfIsFalse
+            | Fate::OnlyAfterFailure
+            | Fate::Upstream
+            | Fate::NotSelected => None,
+        })
+        .collect();
+    names(flow, &by.into_iter().collect::<Vec<_>>())
 }
 
 /// Returns the first of these tasks by name, the members of a matrix under one, and how many more
@@ -210,6 +231,59 @@ fn names(flow: &Flow, ids: &[TaskId]) -> String {
     }
     let text = names.join(", ");
     if at == ids.len() { text } else { format!("{text} and {} more", ids.len() - at) }
+}
+
+/// Returns what the members of a row need. Where each needs its own, a matrix is named as in `needs`:
+/// by the keys whose values are those of the member itself.
+fn needed<'f>(flow: &'f Flow, ids: &[TaskId], needs: &dyn Fn(TaskId) -> &'f [TaskId]) -> String {
+    let first = needs(ids[0]);
+    if ids.iter().all(|id| needs(*id) == first) {
+        return names(flow, first);
+    }
+    let shared = shared_keys(flow, ids, needs);
+    let mut texts: Vec<String> = Vec::new();
+    let mut rest: Vec<TaskId> = Vec::new();
+    let all: BTreeSet<TaskId> = ids.iter().flat_map(|id| needs(*id)).copied().collect();
+    for id in all {
+        let member = flow.task(id).member().map(Member::group);
+        match shared.iter().find(|(group, keys)| Some(*group) == member && !keys.is_empty()) {
+            Some((group, keys)) => {
+                let text = escape(&format!("{group}[{}]", keys.join(","))).into_owned();
+                if !texts.contains(&text) {
+                    texts.push(text);
+                }
+            }
+            None => rest.push(id),
+        }
+    }
+    if !rest.is_empty() {
+        texts.push(names(flow, &rest));
+    }
+    texts.join(", ")
+}
+
+/// Returns for each matrix among what these members need the keys in whose values each of them agrees
+/// with all that it needs.
+fn shared_keys<'f>(
+    flow: &'f Flow,
+    ids: &[TaskId],
+    needs: &dyn Fn(TaskId) -> &'f [TaskId],
+) -> Vec<(&'f str, Vec<&'f str>)> {
+    let mut shared: Vec<(&str, Vec<&str>)> = Vec::new();
+    for id in ids {
+        let Some(own) = flow.task(*id).member() else { continue };
+        for other in needs(*id).iter().filter_map(|need| flow.task(*need).member()) {
+            let agree = |key: &&str| own.value(key).is_some_and(|v| other.value(key) == Some(v));
+            match shared.iter_mut().find(|(group, _)| *group == other.group()) {
+                Some((_, keys)) => keys.retain(agree),
+                None => {
+                    let keys = other.values().iter().map(|(key, _)| &**key);
+                    shared.push((other.group(), keys.filter(agree).collect()));
+                }
+            }
+        }
+    }
+    shared
 }
 
 /// Lists what would not run, and why.

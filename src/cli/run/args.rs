@@ -97,7 +97,8 @@ pub(crate) struct RunArgs {
     #[arg(long, conflicts_with = "no_record")]
     pub(super) durable: bool,
 
-    /// Where records are kept [env: PYOCO_STATE_DIR]
+    /// Where records are kept [env: PYOCO_STATE_DIR] [default: `.pyoco` in the nearest folder, from this
+    /// one upwards, that holds it, a `pyoco.yaml` or `.git`]
     #[arg(long, value_name = "DIR")]
     pub(super) state_dir: Option<PathBuf>,
 

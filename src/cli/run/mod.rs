@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use super::exit::{Exit, Failure};
 use super::load::{caller_dir, load, shown};
+use super::say::say;
 use crate::engine::{
     Engine, PARENT_GRACE, RunHandle, RunOptions, StartError, Surroundings, processors,
 };
@@ -140,6 +141,12 @@ fn with_slots(plan: Plan, said: &[(String, Slots)]) -> Result<Plan, Failure> {
             return Err(Failure::new(format!("`--pool {name}=…` is there twice"))
                 .hint("leave one of the two out"));
         }
+        if let (Slots::Named(_), Slots::Numbered(n)) = (&pools[index].slots, given) {
+            say(format_args!(
+                "warning: `{name}` is a list of texts in the file, and gets {n} numbered slots; for \
+                 one slot with this text write `--pool {name}={n},`"
+            ));
+        }
         slots.push((id, given.clone()));
     }
     plan.with_slots(slots).map_err(|error| {
@@ -160,6 +167,9 @@ pub(crate) fn selection_failure(error: &SelectionError, flow: &Flow) -> Failure 
         SelectionError::UnknownTask { near: Some(near), .. }
         | SelectionError::NoMatch { near: Some(near), .. } => {
             failure.hint(format!("did you mean `{}`?", escape(near)))
+        }
+        SelectionError::UnknownTask { name, near: None } if name.contains('=') => {
+            failure.hint(format!("a param is set by `-p {}`", escape(name)))
         }
         SelectionError::UnknownTask { near: None, .. }
         | SelectionError::NoMatch { near: None, .. } => {

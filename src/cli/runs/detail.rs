@@ -10,6 +10,7 @@ use super::text::{
 use crate::event::{AttemptView, ResultsView, RunView, TaskView};
 use crate::model::{Size, TaskId, escape, signal_name};
 use crate::record::{AttemptLog, End, Record};
+use crate::trace::withheld;
 
 /// How many lines of the last attempt's output are shown.
 const TAIL: usize = 40;
@@ -130,12 +131,15 @@ fn attempt_text(
     for path in log.paths() {
         line(text, "log", &escape(&path.display().to_string()));
     }
+    if let Some(withheld) = withheld(&attempt.measured) {
+        line(text, "log", &withheld);
+    }
     let is_over = attempt.ended.is_some() || record.seen.is_over();
     // A log that cannot be read is told of by `runs logs`.
     if is_over && log.advance(End::Reached, &mut |_| Ok(())).is_ok() {
         let unkept = unkept(Some(attempt), &log, "");
         // Where it was not kept there need not be any of it.
-        let printed = if unkept.is_none() { attempt.measured.bytes } else { 0 };
+        let printed = if unkept.is_none() { attempt.measured.logged() } else { 0 };
         if let Some(unkept) = unkept {
             line(text, "not kept", &unkept);
         }

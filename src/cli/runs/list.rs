@@ -80,9 +80,13 @@ pub(super) fn main(args: &ListArgs) -> Result<Exit, Failure> {
         }
     }
     if runs.is_empty() && !more && !args.json {
-        let dir = store.state_dir().display().to_string();
-        let such = if ids.is_empty() { "" } else { " such" };
-        say(format_args!("no{such} runs in `{}`", escape(&dir)));
+        match ids.is_empty() {
+            true => say(super::no_runs(&store)),
+            false => {
+                let dir = store.state_dir().display().to_string();
+                say(format_args!("no such runs in `{}`", escape(&dir)));
+            }
+        }
         return Ok(Exit::Success);
     }
     runs.iter().for_each(|run| text::warn_of_damage(run.run_id, run.damaged));

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::names::find;
 use super::output::{Output, Reader, Style};
-use super::show::find;
 use super::{IdArgs, StateArgs, text};
 use crate::cli::exit::{Exit, Failure, written};
 use crate::cli::say::say;
@@ -15,6 +15,7 @@ use crate::cli::tips::whole;
 use crate::event::{RunLog, RunView, StateStore, Stream, TaskView};
 use crate::model::{RunId, TaskId, TaskState, escape};
 use crate::record::{AttemptLog, End, JsonlStore, Piece, Seen};
+use crate::trace::withheld;
 
 /// How often new output is looked for: a follower is promised 100 ms.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -26,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(crate) struct LogsArgs {
     #[command(flatten)]
     id: IdArgs,
-    /// The task; without one all tasks
+    /// The task, or a matrix with its members; without one all tasks
     #[arg(value_name = "TASK")]
     task: Option<String>,
     /// Go on until the run has ended
@@ -98,7 +99,8 @@ struct Follower<'a> {
     log: &'a dyn RunLog,
     view: RunView,
     seen: Seen,
-    only: Option<TaskId>,
+    /// The tasks that were asked for, in file order; `None`: all.
+    only: Option<Vec<TaskId>>,
     shape: ViewWord,
     reader: Reader,
     feeds: BTreeMap<Attempt, Feed>,
@@ -125,21 +127,23 @@ impl<'a> Follower<'a> {
         let record = store.load(run_id)?;
         text::warn_of(&record);
         let only = args.task.as_deref().map(|name| find(&record.view, name)).transpose()?;
-        if let (Some(id), Some(attempt), false) = (only, args.attempt, args.follow)
-            && let Some(task) = record.view.task(id)
-            && !task.attempts.iter().any(|known| known.number == attempt)
+        if let (Some(name), Some(ids), Some(attempt), false) =
+            (&args.task, &only, args.attempt, args.follow)
         {
-            let n = task.attempts.len();
-            return Err(Failure::new(format!(
-                "task `{}` has no attempt {attempt}: there were {n}",
-                escape(&task.name)
-            )));
+            let tasks: Vec<&TaskView> = ids.iter().filter_map(|id| record.view.task(*id)).collect();
+            if !tasks.iter().flat_map(|task| &task.attempts).any(|known| known.number == attempt) {
+                let n = tasks.iter().map(|task| task.attempts.len()).max().unwrap_or(0);
+                let name = escape(name);
+                return Err(Failure::new(format!(
+                    "task `{name}` has no attempt {attempt}: there were {n}"
+                )));
+            }
         }
-        let shape = args.view.unwrap_or(match only {
-            Some(_) => ViewWord::Raw,
+        let shape = args.view.unwrap_or(match only.as_deref() {
+            Some([_]) => ViewWord::Raw,
             // A block comes at its task's end; who follows wants to see what happens now.
-            None if args.follow && !record.seen.is_over() => ViewWord::Prefix,
-            None => ViewWord::Group,
+            Some(_) | None if args.follow && !record.seen.is_over() => ViewWord::Prefix,
+            Some(_) | None => ViewWord::Group,
         });
         let reader = match (console::user_attended(), console::colors_enabled()) {
             (false, _) => Reader::Program,
@@ -227,7 +231,7 @@ impl<'a> Follower<'a> {
     fn add_feeds(&mut self) {
         let mut new = Vec::new();
         for (id, task) in self.view.iter() {
-            let wanted = self.only.is_none_or(|only| only == id)
+            let wanted = self.only.as_ref().is_none_or(|only| only.binary_search(&id).is_ok())
                 && (!self.args.failed || task.state() == TaskState::Failed);
             if !wanted {
                 continue;
@@ -336,12 +340,15 @@ impl<'a> Follower<'a> {
         let Some(task) = self.view.task(id) else { return };
         let attempt = task.attempts.iter().find(|known| known.number == number);
         let name = escape(&task.name);
+        if let Some(withheld) = attempt.and_then(|attempt| withheld(&attempt.measured)) {
+            say(format_args!("`{name}`: {withheld}"));
+        }
         let unkept = text::unkept(attempt, log, &format!(" of `{name}`"));
         if let Some(unkept) = &unkept {
             say(format_args!("warning: {unkept} could not be kept"));
         }
         // Where it was not kept there need not be any of it.
-        let printed = attempt.filter(|_| unkept.is_none()).map_or(0, |it| it.measured.bytes);
+        let printed = attempt.filter(|_| unkept.is_none()).map_or(0, |it| it.measured.logged());
         if let Some(loss) = log.loss(printed) {
             let loss = text::loss(loss);
             say(format_args!("warning: {loss} of the log of `{name}` are missing"));

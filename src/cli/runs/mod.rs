@@ -7,6 +7,7 @@ mod cancel;
 mod detail;
 mod list;
 mod logs;
+mod names;
 mod output;
 mod prune;
 mod show;
@@ -68,7 +69,8 @@ struct LaterArgs {
 /// Which state folder is read.
 #[derive(Args, Debug)]
 pub(crate) struct StateArgs {
-    /// The state folder [default: the nearest `.pyoco` at or above this folder]
+    /// The state folder [default: `.pyoco` in the nearest folder, from this one upwards, that holds it,
+    /// a `pyoco.yaml` or `.git`]
     #[arg(long, value_name = "DIR", env = "PYOCO_STATE_DIR", hide_env_values = true)]
     state_dir: Option<OsString>,
 }
@@ -133,10 +135,19 @@ pub(crate) fn record_of(store: &JsonlStore, id: &str) -> Result<Record, Failure>
     Ok(record)
 }
 
+/// Says where there are no runs, and how to look elsewhere: where a run was started decides.
+fn no_runs(store: &JsonlStore) -> String {
+    let dir = store.state_dir().display().to_string();
+    let dir = escape(&dir);
+    format!(
+        "no runs in `{dir}`; runs that were started in another folder may be kept elsewhere: \
+         `--state-dir DIR` shows them"
+    )
+}
+
 /// Words an id that names no run, or several.
 fn refused(store: &JsonlStore, error: &SelectError) -> Failure {
     let failure = Failure::new(escape(&error.to_string()));
-    let dir = store.state_dir().display().to_string();
     match error {
         SelectError::Ambiguous { n, candidates, .. } => {
             let mut lines: Vec<String> = candidates.iter().map(text::candidate).collect();
@@ -151,9 +162,7 @@ fn refused(store: &JsonlStore, error: &SelectError) -> Failure {
         ),
         SelectError::Unknown(_) | SelectError::NoneSuch(_) | SelectError::TooFew { .. } => {
             match store.list() {
-                Ok(ids) if ids.is_empty() => {
-                    failure.hint(format!("there are no runs in `{}`", escape(&dir)))
-                }
+                Ok(ids) if ids.is_empty() => failure.hint(no_runs(store)),
                 Ok(_) | Err(_) => failure.hint("`pyoco runs list` shows which there are"),
             }
         }

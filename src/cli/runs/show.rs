@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::{ArgGroup, Args};
 use console::Style;
 
+use super::names::find;
 use super::text::explained;
 use super::text::{self, Table, ago, command_line, counts, local, now, plural, tail_lines};
 use super::{IdArgs, StateArgs, detail, timeline, why};
@@ -14,6 +15,7 @@ use crate::cli::tips::whole;
 use crate::event::{AttemptView, RunJson, RunView, StoreError, TaskView};
 use crate::model::{Counts, Ms, TaskId, TaskState, Wall, escape};
 use crate::record::{AttemptLog, JsonlStore, Record, Seen, children};
+use crate::trace::withheld;
 
 /// How many lines of a failed task's output are shown.
 const TAIL: usize = 10;
@@ -31,7 +33,7 @@ const MAX_FAILURES: usize = 10;
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     id: IdArgs,
-    /// All about one task
+    /// All about one task, or each member of a matrix
     #[arg(long, value_name = "TASK", group = "view")]
     task: Option<String>,
     /// Why a task ended as it did, down to the command that failed
@@ -49,7 +51,7 @@ pub(crate) struct ShowArgs {
     /// Print JSON
     #[arg(long, group = "view")]
     json: bool,
-    /// At most so many tasks in the table and the timeline
+    /// At most so many tasks in the table and the timeline, or members of a matrix
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole::<usize>)]
     limit: usize,
     #[command(flatten)]
@@ -67,17 +69,21 @@ pub(super) fn main(args: &ShowArgs) -> Result<Exit, Failure> {
         return written(print_json(&record));
     }
     let view = &record.view;
+    let run_dir = store.run_dir(record.run_id);
+    let each = |name: &str, render: &dyn Fn(TaskId) -> String| {
+        Ok::<_, Failure>(in_turn(&find(view, name)?, args.limit, render))
+    };
     let text = if let Some(name) = &args.task {
-        detail::render(&record, &store.run_dir(record.run_id), find(view, name)?)
+        each(name, &|id| detail::render(&record, &run_dir, id))?
     } else if let Some(name) = &args.why {
-        why::render(&record, &store.run_dir(record.run_id), find(view, name)?)
+        each(name, &|id| why::render(&record, &run_dir, id))?
     } else if args.timeline {
         timeline::render(view, current(&record), args.limit)
     } else if args.names.is_empty() {
         let children = children(&store, record.run_id, view);
         let now = now();
         let mut text = header(&record, &children, now);
-        text.push_str(&failures(&record, &store.run_dir(record.run_id)));
+        text.push_str(&failures(&record, &run_dir));
         text.push_str(&table(&record, args.limit));
         text
     } else {
@@ -86,22 +92,14 @@ pub(super) fn main(args: &ShowArgs) -> Result<Exit, Failure> {
     written(io::stdout().lock().write_all(text.as_bytes()))
 }
 
-/// Finds a task by its name, or says which one may be meant.
-pub(super) fn find(view: &RunView, name: &str) -> Result<TaskId, Failure> {
-    if let Some(id) = view.find(name) {
-        return Ok(id);
+/// Shows one task after the other.
+fn in_turn(ids: &[TaskId], limit: usize, render: &dyn Fn(TaskId) -> String) -> String {
+    let shown: Vec<String> = ids.iter().take(limit).map(|id| render(*id)).collect();
+    let mut text = shown.join("\n");
+    if ids.len() > limit {
+        let _ = writeln!(text, "… and {} more; --limit {} shows all", ids.len() - limit, ids.len());
     }
-    let near = view
-        .tasks()
-        .iter()
-        .map(|task| (strsim::damerau_levenshtein(&task.name, name), &task.name))
-        .filter(|(distance, near)| *distance <= (near.chars().count().max(3)) / 3)
-        .min_by_key(|(distance, _)| *distance);
-    let message = format!("unknown task `{}`", escape(name));
-    Err(match near {
-        Some((_, near)) => Failure::new(format!("{message}; did you mean `{}`?", escape(near))),
-        None => Failure::new(message).hint("`pyoco runs show ID` lists the tasks of the run"),
-    })
+    text
 }
 
 fn print_json(record: &Record) -> io::Result<()> {
@@ -283,6 +281,9 @@ pub(super) fn failure(
     let _ = writeln!(text, "  {}{}{attempts}", explained(task), took.unwrap_or_default());
     if let Some(command) = own_words(record, run_dir, id, last) {
         let _ = writeln!(text, "  the processes at its timeout: {command}");
+    }
+    if let Some(withheld) = withheld(&last.measured) {
+        let _ = writeln!(text, "  {withheld}");
     }
     for line in tail_lines(last.measured.tail.as_deref().unwrap_or_default(), most) {
         let _ = writeln!(text, "  | {line}");

@@ -6,6 +6,7 @@ mod types;
 mod words;
 
 use super::codes::{self, Code};
+use super::foreign;
 use super::hints::suggest;
 use super::keys::{self, KEYS, Key, Place};
 use super::spelling::in_toml;
@@ -105,10 +106,13 @@ fn of_key(word: &str) -> Vec<String> {
     let fits =
         |key: &&Key| key.name == name && place.is_none_or(|place| key.places.contains(&place));
     let mut texts: Vec<String> = KEYS.iter().filter(fits).map(one_key).collect();
-    if let (Some(word), true) = (keys::word_of(name), texts.is_empty()) {
+    if let (Some(word), true) = (foreign::word_of(name), texts.is_empty()) {
         let meant = KEYS.iter().filter(|key| key.name == word.key);
         texts.extend(meant.map(one_key));
         texts.insert(0, format!("`{name}` of other tools is written `{}` here.\n", word.key));
+    }
+    if let (Some(help), true) = (foreign::advice_of(name), texts.is_empty()) {
+        texts.push(format!("`{name}` is a word of other tools, and no key here.\n\n{help}\n"));
     }
     texts
 }

@@ -68,6 +68,9 @@ impl Checker<'_> {
         if let Some(kind) = self.scope.param(&step.name) {
             return Some((Name::Param(step.name.as_str().into()), kind));
         }
+        if self.scope.is_in_doubt(Root::Params, &step.name) {
+            return None;
+        }
         let known = self.scope.params();
         let (message, help) = unknown("param", &step.name, &known, || {
             format!("declare it: `params: {{{}: DEFAULT}}`", step.name)
@@ -80,6 +83,9 @@ impl Checker<'_> {
         let known = self.scope.matrix();
         if known.contains(&step.name.as_str()) {
             return Some((Name::Matrix(step.name.as_str().into()), Type::Text));
+        }
+        if self.scope.is_in_doubt(Root::Matrix, &step.name) {
+            return None;
         }
         let (message, help) = match known.is_empty() {
             true => (

@@ -154,6 +154,12 @@ pub(crate) trait Scope {
     /// Returns all values that a param can have, where they are known: those of an enum.
     fn param_values(&self, name: &str) -> Option<Vec<&str>>;
 
+    /// Returns whether a name with this root may well be right: something is wrong where it would be
+    /// declared, and that was said.
+    fn is_in_doubt(&self, _root: Root, _name: &str) -> bool {
+        false
+    }
+
     /// Returns the keys of the task's matrix, in file order; none where it has no matrix.
     fn matrix(&self) -> Vec<&str>;
 

@@ -1,10 +1,13 @@
 //! What a sound file says that is probably an oversight: params and outputs that nothing uses, folders
-//! that are not there, files that are read without waiting for whoever writes them.
+//! that are not there, files that are read without waiting for whoever writes them, texts that YAML or
+//! the habit of another tool made into something else.
 //!
 //! Only `check` asks for it. A warning that is wrong costs more than one that is missing: wherever the
 //! file leaves room for doubt, nothing is said.
 
 mod edges;
+mod scripts;
+mod texts;
 mod unused;
 mod words;
 
@@ -44,8 +47,13 @@ pub(crate) fn lint(
     root: &Node<'_>,
     flow: &Flow,
     written: &Written<'_, '_>,
+    text: Option<&str>,
     found: &mut Diagnostics,
 ) {
+    if let Some(text) = text {
+        scripts::scripts(flow, written, text, found);
+        texts::texts(root, flow, written, text, found);
+    }
     unused::unused(root, flow, written, found);
     folders(flow, written, found);
     edges::edges(root, flow, written, found);

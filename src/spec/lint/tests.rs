@@ -197,3 +197,120 @@ fn a_large_file_is_looked_through_in_bounds() {
     }
     check(&text, &[]);
 }
+
+/// Holds `line:column name` and the first remedy of all that is said against what is expected.
+fn places(text: &str, syntax: Syntax, expected: &[(&str, &str)]) {
+    let settings = Settings { purpose: Purpose::Check, ..Settings::default() };
+    let source = source(text, syntax);
+    let loaded = load_with(&source, &settings);
+    let json = crate::spec::report_json(Some(&source), &loaded.diagnostics);
+    let all = json.as_array().expect("an array").iter().map(|one| {
+        let place = &one["places"][0];
+        let name = one["name"].as_str().expect("a name");
+        let help = one["help"][0].as_str().expect("a remedy").to_owned();
+        (format!("{}:{} {name}", place["line"], place["column"]), help)
+    });
+    let all: Vec<_> = all.collect();
+    let all: Vec<(&str, &str)> = all.iter().map(|(place, help)| (&**place, &**help)).collect();
+    assert_eq!(all, expected, "\n{text}");
+}
+
+#[test]
+fn lines_of_a_script_that_become_one() {
+    for (text, place) in [
+        ("tasks:\n  a:\n    run:\n      touch a\n      echo b\n", "5:7 folded-script"),
+        ("tasks:\n  a:\n    run: >\n      npm ci\n      npm test\n", "5:7 folded-script"),
+        ("tasks:\n  a:\n    run: make \\\n      all\n", "4:7 folded-script"),
+        ("tasks:\n  a:\n    run: 'touch a\n      make b'\n", "4:7 folded-script"),
+        ("tasks:\n  a:\n    run: a &&\n      b\n      cd x\n", "5:7 folded-script"),
+    ] {
+        let help = "write `run: |`, and the script below it";
+        places(text, Syntax::Yaml, &[(place, help)]);
+    }
+}
+
+#[test]
+fn a_key_that_became_a_part_of_the_script() {
+    let one = "write `a: {run: make}`, or `run: make` on a line below it";
+    places("tasks:\n  a:\n    run:make\n", Syntax::Yaml, &[("3:5 key-in-script", one)]);
+    places(
+        "tasks:\n  a: {run: cmd:x}\n",
+        Syntax::Yaml,
+        &[("2:12 key-in-script", "write `cmd: x`")],
+    );
+}
+
+#[test]
+fn names_in_the_way_of_another_tool() {
+    let check = |task: &str, place: &str, help: &str| {
+        let text = format!(
+            "params: {{x: 1, l: [a]}}\ntasks:\n  u: echo $PYOCO_PARAM_X $PYOCO_PARAM_L\n  a: {task}\n"
+        );
+        places(&text, Syntax::Yaml, &[(place, help)]);
+    };
+    check("echo {{ params.x }}", "4:11 near-expression", "write \"$PYOCO_PARAM_X\"");
+    check("echo \"$params.x\"", "4:12 near-expression", "write \"$PYOCO_PARAM_X\"");
+    check("{run: ls, env: {A: '${params.x}'}}", "4:26 near-expression", "write `${{ params.x }}`");
+    check(
+        "{run: ls, matrix: {k: [a]}, env: {A: '{{matrix.k}}'}}",
+        "4:44 near-expression",
+        "write `${{ matrix.k }}`",
+    );
+    check(
+        "{run: ls, matrix: {k: [params.l]}}",
+        "4:29 near-expression",
+        "write `k: ${{ params.l }}`",
+    );
+}
+
+#[test]
+fn what_no_shell_expands() {
+    let check = |value: &str, help: &str| {
+        let text = format!("tasks:\n  a: {{run: ls, env: {{A: '{value}'}}}}\n");
+        let place = 26 + value.find('$').expect("a sign");
+        places(&text, Syntax::Yaml, &[(&format!("2:{place} unexpanded"), help)]);
+    };
+    check("$HOME/x", "write `${{ env.HOME }}/x`");
+    check("a:${HOME}", "write `a:${{ env.HOME }}`");
+    check("${TAG:-latest}", "write `${{ default(env.TAG, 'latest') }}`");
+    check("$(pwd)/x", "let the script do it, or a task before `capture` it");
+}
+
+#[test]
+fn variables_that_are_not_what_they_seem() {
+    places(
+        "tasks:\n  a: {run: ls, env: {H: x, U: '${{ env.H }}'}}\n",
+        Syntax::Yaml,
+        &[("2:36 own-map", "set `H` in `env` at the top of the file")],
+    );
+    let known = "env: {H: x}\ntasks:\n  a: {run: ls, env: {H: y, U: '${{ env.H }}'}}\n";
+    places(known, Syntax::Yaml, &[]);
+    places(
+        "secrets: [API_TOKN]\nenv: {API_TOKEN: k3y5k3y5}\ntasks: {a: make}\n",
+        Syntax::Yaml,
+        &[("1:11 unset-secret", "write `API_TOKEN`; what it holds is not masked as it is")],
+    );
+    places(
+        "[tasks.a]\nrun = 'x'\n[tasks.a.env]\nA = 'b'\nneeds = 'b'\n[tasks.b]\nrun = 'y'\n",
+        Syntax::Toml,
+        &[("5:1 toml-key-in-env", "write it above the header of `env`, or `env` as `env = { … }`")],
+    );
+}
+
+#[test]
+fn what_needs_github_or_a_shell() {
+    places(
+        "tasks:\n  a: {run: 'echo v=1 >> $GITHUB_OUTPUT', outputs: [v]}\n",
+        Syntax::Yaml,
+        &[("2:26 other-output-file", "write `$PYOCO_OUTPUT`, which takes the same lines")],
+    );
+    for (words, place, help) in [
+        ("make all", "2:13", "write `cmd: [make, all]`, or `run: make all`"),
+        ("cd, x", "2:13", "write `run: cd x`"),
+        ("ls, $HOME/x", "2:17", "write `run: ls $HOME/x`"),
+        ("a, '&&', b", "2:16", "write `run: a && b`"),
+    ] {
+        let text = format!("tasks:\n  a: {{cmd: [{words}]}}\n");
+        places(&text, Syntax::Yaml, &[(&format!("{place} no-shell"), help)]);
+    }
+}

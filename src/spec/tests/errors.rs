@@ -240,9 +240,7 @@ fn keys_have_their_places() {
     );
     task(
         "run: x\non_failure: kill",
-        &[
-            "4:5 unknown-key unknown key `on_failure` in a task; `on_failure` stands at the top level",
-        ],
+        &["4:5 foreign-key `on_failure` is written `fail` in a task; write `fail: kill`"],
     );
     lines(
         "needs: a\ntasks: {a: x}\n",

@@ -237,7 +237,7 @@ fn places_and_texts_in_other_words() {
 
 #[test]
 fn conditions_in_other_words() {
-    for word in ["when", "condition", "preconditions"] {
+    for word in ["when", "condition"] {
         in_task(
             &format!("{word}: params.deploy"),
             "write `if: params.deploy`",
@@ -253,7 +253,18 @@ fn conditions_in_other_words() {
     }
     let yaml = |line| help(line, false, Syntax::Yaml);
     assert_eq!(yaml("when: ${{ env.X == 'y' }}"), "write `if: env.X == 'y'`");
-    assert_eq!(yaml("when: manual"), "write `if: EXPRESSION`");
+    assert_eq!(
+        yaml("when: manual"),
+        "remove it, and leave the task out of `default`: it then runs where it is named"
+    );
+    assert_eq!(
+        yaml("preconditions: params.deploy"),
+        "write `if: params.deploy`; where it is false the task is skipped"
+    );
+    assert_eq!(
+        yaml("preconditions: [{sh: test -f x, msg: no}]"),
+        "write `test -f x` as the first line of `run`, where it fails the task; an `if` would skip it"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod errors;
 mod flows;
 mod foreign;
+mod habits;
 mod limits;
 mod maps;
 mod matrix;
@@ -12,6 +13,7 @@ mod promises;
 mod properties;
 mod rules;
 mod secrets;
+mod slips;
 mod table;
 mod traps;
 mod values;

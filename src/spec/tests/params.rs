@@ -66,7 +66,7 @@ fn a_wrong_declaration_says_what_to_write() {
     );
     wrong(
         "{type: integer, default: 3}",
-        "2:13 wrong-value `type` cannot be `integer`; it is one of `string`, `int`, `bool`, `enum`, `list`",
+        "2:13 wrong-value `type` cannot be `integer`; did you mean `int`?; write `type: int`",
     );
     wrong(
         "{type: int, default: many}",

@@ -184,7 +184,7 @@ fn a_task_holds_slots_of_pools_that_there_are() {
     pool("disk", "4:21 unknown-pool unknown pool `disk`; the pools are `gpu`");
     pool("2", "4:21 unknown-pool unknown pool `2`; say of which pool: `pool: {NAME: 2}`");
     pool("''", "4:21 unknown-pool unknown pool ``; the pools are `gpu`");
-    pool("", "4:19 no-value `pool` has no value; give it one, or remove the key");
+    pool("", "4:15 no-value `pool` has no value; give it one, or remove the key");
     pool("[]", "4:21 empty `pool` is empty; name a pool, or remove the key");
     pool("{}", "4:21 empty `pool` is empty; name a pool, or remove the key");
     pool(

@@ -74,7 +74,7 @@ fn wrong_types_are_explained() {
     assert_eq!(
         short("[tasks.a]\nrun = 'x'\noutputs = {a = 1}\ncapture = ''\n", Syntax::Toml),
         [
-            "3:11 wrong-type `outputs` takes a list, not a map; write `outputs = [\"name\"]`",
+            "3:11 wrong-type `outputs` takes a list, not a map; write `outputs = [\"a\"]`",
             "4:11 output-name `` cannot be the name of an output; use letters, digits, `_` and `-`, and begin with a letter or `_`",
         ]
     );

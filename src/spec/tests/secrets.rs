@@ -39,10 +39,7 @@ fn entries_are_names_of_variables() {
         "TOKEN",
         "wrong-type `secrets` takes a list of names, not one word or text; write `secrets: [TOKEN]`",
     );
-    top(
-        "{A: b}",
-        "wrong-type `secrets` takes a list of names, not a map; write `secrets: [TOKEN]`",
-    );
+    top("{A: b}", "wrong-type `secrets` takes a list of names, not a map; write `secrets: [A]`");
     flow("secrets: []\ntasks: {a: x}\n", Syntax::Yaml);
     flow("secrets: [_A.b-C9]\ntasks: {a: x}\n", Syntax::Yaml);
 }
@@ -103,7 +100,6 @@ warning[W0013]: the name of a task holds the value of a secret, and is not maske
 error[E0108]: `***` is not a duration
  --> f.yaml:4:30
   |
- ::: 
 4 |   ***: {run: x, timeout: ***}
   |                          ^^^
   |
@@ -112,7 +108,6 @@ error[E0108]: `***` is not a duration
 error[E0104]: `fail` cannot be `***-x`
  --> f.yaml:5:27
   |
- ::: 
 5 |   b: {run: ***, fail: ***-x}
   |                       ^^^^^
   |

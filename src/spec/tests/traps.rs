@@ -130,7 +130,11 @@ fn nothing_is_no_text() {
     for nothing in ["null", "no", "~", "", "on", "010", "yes"] {
         let said = short(&format!("env.A = {nothing}\n[tasks]\na = \"x\"\n"), Syntax::Toml);
         assert!(said.len() == 1, "{said:?}");
-        assert!(said[0].ends_with("put text in quotes: `key = \"value\"`"), "{said:?}");
+        let help = match nothing {
+            "" => "write `env.A = \"\"` for an empty text".to_owned(),
+            nothing => format!("write `env.A = '{nothing}'`"),
+        };
+        assert!(said[0].ends_with(&help), "{said:?}");
     }
     let said = short("env.A = True\n[tasks]\na = \"x\"\n", Syntax::Toml);
     assert!(said[0].contains("write `true` or `false`"), "{said:?}");
@@ -177,11 +181,11 @@ fn a_script_that_begins_with_a_sign_of_yaml_is_itself_or_is_refused_with_the_men
         ("*.txt", "begins with `*` in quotes"),
         ("* x", "begins with `&` or `*` in quotes"),
         ("& x", "begins with `&` or `*` in quotes"),
-        ("&& x", "begins with `&` in quotes"),
-        ("&1 x", "begins with `&` in quotes"),
-        ("%x", "put the text in quotes"),
-        ("@echo off", "put the text in quotes"),
-        ("`x`", "put the text in quotes"),
+        ("&& x", "write `'&& x'`"),
+        ("&1 x", "write `'&1 x'`"),
+        ("%x", "put the text in quotes: `'%x'`"),
+        ("@echo off", "put the text in quotes: `'@echo off'`"),
+        ("`x`", "put the text in quotes: `'`x`'`"),
         ("? x", "put the text in quotes"),
         (", x", "put the text in quotes"),
         ("- x", "put other text in quotes"),
@@ -196,16 +200,19 @@ fn a_script_that_begins_with_a_sign_of_yaml_is_itself_or_is_refused_with_the_men
         ("\"$x\" y", "put the whole value in quotes"),
         ("'x' | y", "put the whole value in quotes"),
         ("#!/bin/sh", "begins with `#` needs quotes"),
-        ("echo a: b", "in quotes, or write it as a block"),
-        ("curl -H 'a: b'", "in quotes, or write it as a block"),
-        ("key:", "in quotes, or write it as a block"),
+        ("echo a: b", "or the text as a block below `|`"),
+        ("curl -H 'a: b'", "or the text as a block below `|`"),
+        ("key:", "or the text as a block below `|`"),
     ] {
         for file in [format!("tasks:\n  a: {line}\n"), format!("tasks:\n  a:\n    run: {line}\n")] {
             let report = said(&file, Syntax::Yaml);
             assert!(report.contains(mend), "{line}: {report}");
         }
         let toml = said(&format!("[tasks]\na = {line}\n"), Syntax::Toml);
-        assert!(toml.contains("in quotes"), "{line}: {toml}");
+        let is_told = ["needs quotes", "in quotes", "not closed", "has no value"]
+            .iter()
+            .any(|mend| toml.contains(mend));
+        assert!(is_told, "{line}: {toml}");
     }
 }
 
@@ -260,7 +267,7 @@ fn what_stands_twice_or_cannot_be_a_key_is_refused() {
         "[tasks.k]\nrun = \"x\"\n[tasks.k]\nrun = \"y\"\n",
     ] {
         let said = short(toml, Syntax::Toml);
-        assert!(said.iter().all(|said| said.contains("duplicate-key the key")), "{said:?}");
+        assert!(said.iter().all(|said| said.contains("duplicate-key the ")), "{said:?}");
         assert!(!said.is_empty(), "{toml}");
     }
     // A key is its text, too; as a name it is refused where the name is.
@@ -310,7 +317,7 @@ fn documents_tabs_and_merges() {
     lines(
         "tasks:\n  a: &name x\n",
         &[
-            "2:12 yaml-anchor the word with `&` before this is an anchor that no alias names, not part of the text; put a text that begins with `&` in quotes, or remove the anchor",
+            "2:6 yaml-anchor `&name` is an anchor that no alias names, not part of the text; write `'&name x'`, or remove the anchor",
         ],
     );
     flow("tasks:\n  a: &name x\n  b: *name\n", Syntax::Yaml);
