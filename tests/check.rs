@@ -16,7 +16,7 @@ fn annotations_of_github_stand_on_standard_output() {
         outcome.stdout,
         "::error file=a.yaml,line=2,endLine=2,col=7,endColumn=10,title=E0101::unknown key `rnu` in a task; \
          did you mean `run`?%0Ahelp: write `run`\n\
-         ::warning file=a.yaml,line=3,endLine=3,col=26,endColumn=27,title=W0001::`a` stands twice in \
+         ::warning file=a.yaml,line=3,endLine=3,col=26,endColumn=27,title=W0001::`a` is there twice in \
          `needs`%0Ahelp: remove one of the two\n"
     );
     assert_eq!(outcome.stderr, "");

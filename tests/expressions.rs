@@ -234,7 +234,10 @@ gone FAILED spawn(no such folder: [DIR]/x)
     );
     project.run(&["run"]).exits(1);
     assert_eq!(project.record().ends(), "a FAILED timeout\n");
-    project.run(&["check", "-p", "limit=soon"]).exits(2).complains("`soon` is not a duration");
+    project
+        .run(&["check", "-p", "limit=soon"])
+        .exits(2)
+        .complains("is `soon`, which is not a duration");
 }
 
 #[test]
@@ -295,7 +298,10 @@ fn check_finds_what_can_be_wrong_in_expressions() {
     check("if: tasks.a.outputs.x == 'b'", "`a` promises no output `x`");
     check("if: tasks.m.outputs.w == 'b'", "`m` has 2 members, each with outputs of its own");
     check("if: tasks['m[py=3.13]'].state == 'FAILED'", "`m` has no member with `py=3.13`");
-    check("if: tasks.t.state == 'FAILED'", "`t` cannot know how it ends itself");
+    check(
+        "if: tasks.t.state == 'FAILED'",
+        "`t` asks about itself, and cannot know how it will end",
+    );
     check("if: params.mod == 'fast'", "unknown param `mod`; did you mean `mode`?");
     check("if: params.mode == 'quick'", "quick");
     check("if: params.n == '4'", "4");

@@ -85,7 +85,7 @@ error[E0101]: unknown key `rnu` in a task; did you mean `run`?
   |
   = help: write `run`
 
-warning[W0001]: `a` stands twice in `needs`
+warning[W0001]: `a` is there twice in `needs`
  --> a.yaml:3:26
   |
 3 |   b: {run: x, needs: [a, a]}
@@ -170,7 +170,7 @@ fn what_is_no_file_is_refused() {
     space.refused("relaese.yaml", "did you mean `release.yaml`?");
     space.refused("nowhere/a.yaml", "there is no folder `nowhere` either");
     space.write("a.txt", "tasks: {a: x}\n");
-    space.refused("a.txt", "`a.txt` is no `.yaml`, `.yml` or `.toml` file");
+    space.refused("a.txt", "`a.txt` is not a `.yaml`, `.yml` or `.toml` file");
 }
 
 #[test]

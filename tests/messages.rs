@@ -43,7 +43,7 @@ fn remedies_for_a_toml_file_are_in_toml() {
     let outcome = project.run(&["check", "f.toml"]).exits(2);
     let mut outcome = outcome.complains("help: write `secrets = [\"TOKEN\"]`\n");
     for help in
-        ["write `timeout = \"5m\"`", "for example `retry = 1`", "`env = { NAME = \"value\" }`"]
+        ["write `timeout = \"5m\"`", "for example `retry = 3`", "`env = { NAME = \"value\" }`"]
     {
         outcome = outcome.complains(help);
     }
@@ -68,4 +68,24 @@ fn what_is_too_large_is_said_to_be_so() {
     let project = Project::with("tasks: {a: 'true'}");
     let outcome = project.run(&["run", "--timeout", "99999999999999999999h"]).exits(2);
     outcome.complains("is too long; the longest duration is a century, `36500d`");
+}
+
+#[test]
+fn a_word_that_may_be_meant_as_a_file_is_named() {
+    let project = Project::new();
+    project.file("sub/x.yaml", "tasks: {a: x}\n");
+    project.file("flow.txt", "tasks: {a: x}\n");
+    let refused = |word: &str, message: &str, help: &str| {
+        for command in ["run", "plan"] {
+            let outcome = project.run(&[command, word]).exits(2);
+            outcome.complains(message).complains(help);
+        }
+    };
+    refused("sub", "error[E0002]: `sub` is a folder, not a file", "workflow files in it: `x.yaml`");
+    refused("flow.txt", "error[E0003]: `flow.txt` is not a", "`pyoco run - < flow.txt`");
+    refused("build", "error[E0001]: for the task `build` there is no `pyoco.yaml`", "name a file");
+    let timeout = project.run(&["run", "--timeout", "5"]).exits(2);
+    timeout.complains("give it a unit: `5s` for seconds");
+    let view = project.run(&["run", "--output", "zz"]).exits(2);
+    assert_eq!(view.stderr.matches("zz").count(), 1, "{view:?}");
 }

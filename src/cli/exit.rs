@@ -59,6 +59,8 @@ impl From<Exit> for ExitCode {
 /// What ends a command before it did anything: exit code 2.
 #[derive(Debug)]
 pub(crate) struct Failure {
+    /// The code of what is wrong with a file.
+    pub(crate) code: Option<&'static str>,
     /// What is wrong, lower case, without a full stop; escaped by whoever made it.
     pub(crate) message: String,
     /// The way out, on a line of its own.
@@ -68,7 +70,10 @@ pub(crate) struct Failure {
 impl Failure {
     /// Prints it on standard error.
     pub(crate) fn print(&self) {
-        say(format_args!("error: {}", self.message));
+        match self.code {
+            Some(code) => say(format_args!("error[{code}]: {}", self.message)),
+            None => say(format_args!("error: {}", self.message)),
+        }
         if let Some(hint) = &self.hint {
             hint.lines().for_each(|line| say(format_args!("  {line}")));
         }
@@ -76,7 +81,7 @@ impl Failure {
 
     /// Returns a failure with this message.
     pub(crate) fn new(message: impl Into<String>) -> Failure {
-        Failure { message: message.into(), hint: None }
+        Failure { code: None, message: message.into(), hint: None }
     }
 
     /// Returns the failure that refuses what belongs to later versions: a flag, say.

@@ -28,6 +28,30 @@ pub(crate) fn file_or_found(file: Option<&str>, caller_dir: &Path) -> Result<Str
     }
 }
 
+/// Does as [`load`] for words of the command line of which the first one may be a FILE; `targets` are those
+/// that are not. Where there is no file, the first of them may have been meant as one.
+pub(crate) fn load_for(
+    file: Option<&str>,
+    targets: &[String],
+    settings: &Settings,
+    colour: bool,
+) -> Result<(Source, Flow), Failure> {
+    let caller_dir = caller_dir()?;
+    if let (None, Some(word)) = (file, targets.first())
+        && let Err(nothing) = file_or_found(None, &caller_dir)
+    {
+        let path = caller_dir.join(word);
+        if (path.is_dir() || path.is_file())
+            && let Err(diagnostic) = spec::read(word, &caller_dir)
+        {
+            return Err(failure(&diagnostic));
+        }
+        let message = format!("for the task `{}` there is {}", escape(word), nothing.message);
+        return Err(Failure { message, ..nothing });
+    }
+    load(file, settings, colour)
+}
+
 /// Reads and loads a file, and says on standard error what is wrong with it.
 ///
 /// # Errors
@@ -65,7 +89,8 @@ pub(crate) fn caller_env() -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
 
 /// Turns a diagnostic without a place into the failure of a command.
 pub(crate) fn failure(diagnostic: &Diagnostic) -> Failure {
-    let failure = Failure::new(escape(&diagnostic.message()));
+    let code = Some(diagnostic.code());
+    let failure = Failure { code, ..Failure::new(escape(&diagnostic.message())) };
     let help: Vec<_> = diagnostic.help_lines().collect();
     if help.is_empty() { failure } else { failure.hint(help.join("\n  ")) }
 }

@@ -1,11 +1,12 @@
 //! One attempt of a task, from its start to the moment when its process has exited and its output is
 //! drained. Runs on a worker thread of its own.
 
+use std::ffi::OsString;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -89,36 +90,19 @@ struct Process {
 }
 
 fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
-    let mut command = Command::prepare(run, task, attempt)?;
-    let (env, stdin) = (std::mem::take(&mut command.env), command.stdin.take());
-    let program = command.program.clone();
+    let command = Command::prepare(run, task, attempt)?;
     let cannot = |error: io::Error| {
-        Reason::spawn(cut(&run.mask.now().text(&refusal(&program, &error)), MAX_REASON))
+        Reason::spawn(cut(&run.mask.now().text(&refusal(&command.program, &error)), MAX_REASON))
     };
     let mut loan = Loan::prepare(run, task, attempt)?;
-    let expression = duct::cmd(&command.program, &command.arguments)
-        .dir(&command.dir)
-        .full_env(env)
-        .unchecked()
-        .before_spawn(|command| {
-            command.process_group(0);
-            Ok(())
-        });
-    let is_interactive = run.plan.flow.task(task).options.interactive;
-    let (expression, pipes) = match (&loan, stdin) {
-        (Some(loan), _) => (loan.attach(expression).map_err(cannot)?, Vec::new()),
-        (None, Some(file)) => captured(expression.stdin_file(file)).map_err(cannot)?,
-        // Without a terminal it gets what we were given to read.
-        (None, None) if is_interactive => captured(expression).map_err(cannot)?,
-        (None, None) => captured(expression.stdin_null()).map_err(cannot)?,
-    };
     let starting = match &mut loan {
         Some(loan) => loan.begin_start(run)?,
         None => run.groups.begin_start(),
     };
     let held = if loan.is_none() { Held::now(run) } else { None };
-    let handle = start_unmasked(&expression).map_err(cannot)?;
-    drop(expression); // it holds the write ends, and the pipes end only when all of those are closed
+    // Without a terminal it gets what we were given to read.
+    let is_reader = run.plan.flow.task(task).options.interactive;
+    let (argv, (handle, pipes)) = launch(&command, loan.as_ref(), is_reader).map_err(cannot)?;
     let pid = handle.pids().first().and_then(|pid| Pid::from_raw(*pid as i32));
     let Some(pid) = pid else { return Err(Reason::spawn("no process")) };
     starting.entered(task, attempt, pid);
@@ -132,7 +116,7 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
             return Err(cannot(error));
         }
     };
-    let (argv, argv_cut) = argv(&command, &run.mask.now());
+    let (argv, argv_cut) = shown(argv, &run.mask.now());
     run.tell(Input::Started(Box::new(Started {
         task,
         attempt,
@@ -145,11 +129,58 @@ fn start(run: &Context, task: TaskId, attempt: u32) -> Result<Process, Reason> {
     Ok(Process { task, attempt, pid, handle, exit, pipes, dir, output, globs, loan, held, _script })
 }
 
-/// Starts it so that Ctrl-Z reaches it: pyoco keeps that signal from its threads, and the mask is
-/// inherited. A start that sets it otherwise would have to fork.
-fn start_unmasked(expression: &Expression) -> io::Result<Handle> {
-    let _mask = signal_mask::unblock(&signal_mask::KEPT);
-    expression.start()
+/// A process with the other ends of the pipes that it writes to.
+type Launched = (Handle, Vec<(Stream, PipeReader)>);
+
+/// What is executed: the program, and after it its arguments.
+type Argv<'c> = (&'c Path, &'c [OsString]);
+
+/// Starts the process, without a shell in between where that would only execute it. Returns with it what
+/// was executed.
+fn launch<'c>(
+    command: &'c Command,
+    loan: Option<&Loan>,
+    is_reader: bool,
+) -> io::Result<(Argv<'c>, Launched)> {
+    let launch = |program: &'c Path, words: &'c [OsString]| {
+        let (expression, pipes) = expression(command, program, words, loan, is_reader)?;
+        // So Ctrl-Z reaches it: pyoco keeps that signal from its threads, and the mask is inherited. A
+        // start that sets it otherwise would have to fork.
+        let _mask = signal_mask::unblock(&signal_mask::KEPT);
+        Ok(((program, &words[1..]), (expression.start()?, pipes)))
+    };
+    let simple = command.simple.as_ref();
+    match simple.map(|simple| launch(&simple.program, &simple.words)) {
+        Some(Ok(launched)) => Ok(launched),
+        Some(Err(_)) | None => launch(&command.program, &command.words),
+    }
+}
+
+/// Returns what is started, with the other ends of its pipes: they end once it is dropped and all who
+/// write have closed theirs.
+fn expression(
+    command: &Command,
+    program: &Path,
+    words: &[OsString],
+    loan: Option<&Loan>,
+    is_reader: bool,
+) -> io::Result<(Expression, Vec<(Stream, PipeReader)>)> {
+    let (name, dir) = (words[0].clone(), command.dir.clone());
+    // As a text: of a path duct makes another one, and `$0` would be that.
+    let expression = duct::cmd(program.as_os_str(), &words[1..])
+        .full_env(command.env.iter().cloned())
+        .unchecked()
+        .before_spawn(move |command| {
+            // Not by duct, for the same reason.
+            command.current_dir(&dir).arg0(&name).process_group(0);
+            Ok(())
+        });
+    match (loan, &command.stdin) {
+        (Some(loan), _) => Ok((loan.attach(expression)?, Vec::new())),
+        (None, Some(file)) => captured(expression.stdin_file(file.try_clone()?)),
+        (None, None) if is_reader => captured(expression),
+        (None, None) => captured(expression.stdin_null()),
+    }
 }
 
 /// Lets what is started write into pipes; returns their other ends.
@@ -160,9 +191,9 @@ fn captured(expression: Expression) -> io::Result<(Expression, Vec<(Stream, Pipe
     Ok((expression, vec![(Stream::Out, out), (Stream::Err, err)]))
 }
 
-fn argv(command: &Command, mask: &Mask) -> (Vec<String>, bool) {
-    let program = command.program.as_os_str();
-    let words = std::iter::once(program).chain(command.arguments.iter().map(|word| &**word));
+/// Returns what the record says of it, and whether that is only a part.
+fn shown((program, arguments): Argv<'_>, mask: &Mask) -> (Vec<String>, bool) {
+    let words = std::iter::once(program.as_os_str()).chain(arguments.iter().map(|word| &**word));
     let (mut argv, mut room) = (Vec::new(), MAX_ARGV);
     for word in words {
         // First: of what is cut in the middle a part would be left.

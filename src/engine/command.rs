@@ -4,12 +4,13 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
+use super::direct::Simple;
 use super::environment::attempt_env;
 use super::local::Context;
 use crate::model::{Options, Reason, Shell, TaskId, Work};
@@ -21,10 +22,14 @@ const MAX_INLINE_SCRIPT: usize = 100 << 10;
 /// Everything that a process is started with.
 #[derive(Debug)]
 pub(super) struct Command {
+    /// The same without the shell in between that would only execute it. Where it cannot be started
+    /// the shell is asked, which knows what to do or to say.
+    pub(super) simple: Option<Simple>,
     /// An absolute path. Duct clears the environment, and then a name without a slash would make
     /// the standard library fork instead of `posix_spawn`.
     pub(super) program: PathBuf,
-    pub(super) arguments: Vec<OsString>,
+    /// All words, the first of which names the program.
+    pub(super) words: Vec<OsString>,
     pub(super) env: Vec<(OsString, OsString)>,
     pub(super) dir: PathBuf,
     /// The file behind `$PYOCO_OUTPUT`.
@@ -54,7 +59,8 @@ impl Command {
         };
         let dir = folder(base, dir)?;
         let output = run.outputs.prepare(options.promises.as_deref(), id, attempt)?;
-        let env = attempt_env(run, id, attempt, &given, &output);
+        let mut env = attempt_env(run, id, attempt, &given, &output);
+        tell_where(&dir, &mut env);
         let args = if run.plan.targeted[id.index()] { &*run.plan.args } else { &[] };
         let (mut words, script) = match &task.work {
             Work::Cmd(words) => (words.iter().map(|word| OsString::from(&**word)).collect(), None),
@@ -65,12 +71,29 @@ impl Command {
             return Err(Reason::spawn("a NUL byte in an argument"));
         }
         let program = find(&words[0], &env, &dir)?;
-        words.remove(0);
+        let simple = match &task.work {
+            Work::Run(script) if options.shell == Shell::Sh => Simple::of(script, &env),
+            Work::Run(_) | Work::Cmd(_) => None,
+        };
         let stdin = options.stdin.as_deref().map(|text| stdin(run, text)).transpose();
         let stdin = stdin
             .map_err(|error| Reason::spawn(&format!("cannot keep its standard input: {error}")))?;
         let globs = globs(options, resolved);
-        Ok(Command { globs, program, arguments: words, env, dir, output, stdin, script })
+        Ok(Command { simple, globs, program, words, env, dir, output, stdin, script })
+    }
+}
+
+/// Sets `PWD` right where it is not, as a shell does for itself and for what it starts: the caller's is
+/// that of another folder, or another name for this one.
+fn tell_where(dir: &Path, env: &mut Vec<(OsString, OsString)>) {
+    let place = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
+    let told = env.iter().rev().find(|(name, _)| name == "PWD").map(|(_, told)| Path::new(told));
+    if told.is_some_and(|told| told.is_absolute() && place(told) == place(dir)) {
+        return;
+    }
+    // A folder that cannot be named is none that a shell would name.
+    if let Ok(dir) = dir.canonicalize() {
+        env.push(("PWD".into(), dir.into()));
     }
 }
 

@@ -14,6 +14,7 @@ mod backlog;
 mod clock;
 mod command;
 mod console;
+mod direct;
 mod environment;
 mod foreground;
 mod group;

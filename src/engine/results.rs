@@ -156,7 +156,7 @@ pub(super) struct Left<'a> {
 pub(super) fn collect(run: &Context, left: Left<'_>) -> Result<Results, Fault> {
     let flow = &run.plan.flow;
     let options = flow.task(left.task).options();
-    let is_ok = left.measured.exit_code.is_some_and(|code| options.is_ok(code));
+    let is_ok = left.measured.code().is_some_and(|code| options.is_ok(code));
     let has_secret = flow.has_secret_output(left.task);
     let file = if is_ok || has_secret { read(left.output) } else { Ok(None) };
     if let (true, Ok(Some(bytes))) = (has_secret, &file)

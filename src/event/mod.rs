@@ -298,6 +298,12 @@ impl Measured {
     pub fn logged(&self) -> u64 {
         self.bytes.saturating_sub(self.withheld)
     }
+
+    /// Returns the exit code as a shell gives it: 128+n after signal n. A command that is executed
+    /// without a shell in between is judged by it as it would be with one.
+    pub fn code(&self) -> Option<i32> {
+        self.exit_code.or(self.signal.map(|signal| 128 + signal))
+    }
 }
 
 fn is_zero(bytes: &u64) -> bool {

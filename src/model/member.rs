@@ -97,7 +97,7 @@ impl<'t> EntryName<'t> {
                 _ => (None, &rest[end..]),
             };
             if keys.iter().any(|(other, _)| *other == key) {
-                return Err("a key stands twice between the brackets");
+                return Err("a key is there twice between the brackets");
             }
             keys.push((key, value));
             match after.as_bytes().first() {
@@ -131,7 +131,7 @@ fn read_value(text: &str) -> Result<(String, &str), &'static str> {
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<String>();
     match stream.next() {
         Some(Ok(value)) => Ok((value, &text[stream.byte_offset()..])),
-        Some(Err(_)) | None => Err("a quoted value is no JSON string"),
+        Some(Err(_)) | None => Err("a quoted value is not a JSON string"),
     }
 }
 
@@ -207,9 +207,9 @@ mod tests {
         check("t[]", "a key between the brackets is empty");
         check("t[a=1,]", "a key between the brackets is empty");
         check("t[a=1]x", "text stands after the `]`");
-        check("t[a=\"1]", "a quoted value is no JSON string");
+        check("t[a=\"1]", "a quoted value is not a JSON string");
         check("t[a=\"1\"x]", "text stands after a quoted value");
-        check("t[a=1,a=2]", "a key stands twice between the brackets");
+        check("t[a=1,a=2]", "a key is there twice between the brackets");
     }
 
     #[test]

@@ -21,13 +21,19 @@ pub struct Ms(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadDuration {
     /// It is not written as one.
-    #[error(
-        "`{0}` is not a duration; write numbers with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`"
-    )]
+    #[error("`{}` is not a duration; {}", .0, way_out(.0))]
     NoDuration(String),
     /// It is longer than any may be.
     #[error("`{0}` is too long; the longest duration is a century, `{LONGEST_DURATION}`")]
     TooLong(String),
+}
+
+/// Says what to write instead of a text that is not a duration.
+fn way_out(text: &str) -> String {
+    match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => format!("give it a unit: `{text}s` for seconds, `{text}m` for minutes"),
+        false => "write numbers with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`".to_owned(),
+    }
 }
 
 /// The longest duration that can be written: additions to it stay in range.

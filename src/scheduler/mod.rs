@@ -346,23 +346,24 @@ impl Scheduler {
             }
             None => {}
         }
-        match (ended.measured.exit_code, ended.measured.signal) {
-            (Some(code), _) if self.plan.flow.task(id).options.is_ok(code) => {
-                match &ended.results {
-                    Ok(_) => Verdict::Succeeded,
-                    // It may have looked for the cancel and left its work.
-                    Err(Fault::Missing(_)) if self.view.level().is_some() => {
-                        Verdict::Stopped(Reason::CANCELLED)
-                    }
-                    Err(Fault::Missing(reason) | Fault::Wrong(reason)) => {
-                        Verdict::Failed(reason.clone())
-                    }
+        let is_ok = |code| self.plan.flow.task(id).options.is_ok(code);
+        if ended.measured.code().is_some_and(is_ok) {
+            return match &ended.results {
+                Ok(_) => Verdict::Succeeded,
+                // It may have looked for the cancel and left its work.
+                Err(Fault::Missing(_)) if self.view.level().is_some() => {
+                    Verdict::Stopped(Reason::CANCELLED)
                 }
-            }
-            (Some(code), _) => Verdict::Failed(Reason::exit(code)),
-            (None, Some(signal)) => Verdict::Failed(Reason::signal(signal)),
-            (None, None) => Verdict::Failed(Reason::spawn("its end is unknown")),
+                Err(Fault::Missing(reason) | Fault::Wrong(reason)) => {
+                    Verdict::Failed(reason.clone())
+                }
+            };
         }
+        Verdict::Failed(match (ended.measured.exit_code, ended.measured.signal) {
+            (Some(code), _) => Reason::exit(code),
+            (None, Some(signal)) => Reason::signal(signal),
+            (None, None) => Reason::spawn("its end is unknown"),
+        })
     }
 
     /// Gives a task its final state; the consequences are drawn by [`Scheduler::draw_consequences`].

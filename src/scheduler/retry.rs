@@ -83,7 +83,7 @@ impl Scheduler {
             && *reason != Reason::TERMINAL // it would want it again
             && (retry.codes.is_empty()
                 || *reason == Reason::TIMEOUT
-                || ended_by_code(reason) && exit_code(measured).is_some_and(|code| retry.codes.contains(&code)));
+                || ended_by_code(reason) && measured.code().is_some_and(|code| retry.codes.contains(&code)));
         if !is_wanted {
             return None;
         }
@@ -144,11 +144,6 @@ impl Scheduler {
 /// may have a good code.
 fn ended_by_code(reason: &Reason) -> bool {
     matches!(reason.kind(), "exit" | "signal")
-}
-
-/// Returns the exit code as a shell would give it: 128+n after signal n.
-fn exit_code(measured: &Measured) -> Option<i32> {
-    measured.exit_code.or(measured.signal.map(|signal| 128 + signal))
 }
 
 /// Returns a number from 0 to 1 that is always the same for the same run, task and attempt.

@@ -204,11 +204,7 @@ impl View<'_> {
     fn exit_code(&self, id: TaskId) -> i64 {
         let task = self.scheduler.plan.flow.named(id).and_then(|id| self.scheduler.view.task(id));
         let Some(last) = task.and_then(|task| task.attempts.last()) else { return -1 };
-        match (last.measured.exit_code, last.measured.signal) {
-            (Some(code), _) => i64::from(code),
-            (None, Some(signal)) => 128 + i64::from(signal),
-            (None, None) => -1,
-        }
+        last.measured.code().map_or(-1, i64::from)
     }
 
     fn variable(&self, name: &str) -> Result<Vec<u8>, Missing> {

@@ -66,7 +66,7 @@ impl<'t> Reader<'t> {
         let name = self.rest[..equals].trim();
         let name = name.strip_prefix("export ").map_or(name, str::trim_start);
         if !is_variable(name) {
-            let message = "what stands before the `=` is no name of a variable";
+            let message = "what stands before the `=` is not the name of a variable";
             return Err(self.mistake(message, "use letters, digits and `_`".to_owned()));
         }
         let value = self.rest[equals + 1..].trim_start_matches([' ', '\t']);
@@ -197,7 +197,7 @@ mod tests {
         );
         check(
             "A='x\ny'\n1B=2",
-            "3: what stands before the `=` is no name of a variable; use letters, digits and `_`",
+            "3: what stands before the `=` is not the name of a variable; use letters, digits and `_`",
         );
         check("A='x", "1: the value is not closed: its `'` has no partner; end it with `'`");
         check(
@@ -209,7 +209,7 @@ mod tests {
             "1: text stands after the closing quote; write `\\\"` for a quote inside, or end the line",
         );
         let both =
-            "what stands before the `=` is no name of a variable; use letters, digits and `_`";
+            "what stands before the `=` is not the name of a variable; use letters, digits and `_`";
         check("=1\nA b=2", &format!("1: {both}\n2: {both}"));
     }
 

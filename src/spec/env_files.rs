@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::dotenv::{self, Variable};
+use super::remedy;
 use super::scope::KeyScope;
 use super::source::read_text;
 use super::tree::{Kind, Node};
@@ -37,6 +38,11 @@ impl EnvFiles {
     ) -> Env {
         let mut env = below.clone();
         for item in node.items() {
+            if matches!(node.kind(), Kind::List(_))
+                && values::item(item, "a path in `env_file`", found).is_none()
+            {
+                continue;
+            }
             let Some(written) = scope.known_text(item, "env_file", found) else { continue };
             let (path, is_optional) = match written.strip_suffix('?') {
                 Some(path) => (path, true),
@@ -138,6 +144,13 @@ pub fn read_env_file(file: &str) -> Result<Vec<(String, String)>, Vec<String>> {
 /// Reads `inherit_env`: `true`, `false`, or the names that tasks see.
 pub(crate) fn inherit_env(node: &Node<'_>, found: &mut Diagnostics) -> InheritEnv {
     let Kind::List(items) = node.kind() else {
+        if let Some(text) = node.scalar().filter(|text| is_name(text)) {
+            let message =
+                format!("`inherit_env` takes `true`, `false` or a list of names, not `{text}`");
+            let help = format!("write `inherit_env: {}`", remedy::list(&remedy::words_of(text)));
+            found.push(Diagnostic::error("wrong-value", message).at(node.span).help(help));
+            return InheritEnv::All;
+        }
         return match values::bool(node, "inherit_env", found) {
             Some(false) => InheritEnv::Only([].into()),
             Some(true) | None => InheritEnv::All,
@@ -145,14 +158,21 @@ pub(crate) fn inherit_env(node: &Node<'_>, found: &mut Diagnostics) -> InheritEn
     };
     let mut names: Vec<Box<str>> = Vec::with_capacity(items.len());
     for item in items {
+        if values::item(item, "a name in `inherit_env`", found).is_none() {
+            continue;
+        }
         let Some(name) = values::plain_text(item, "inherit_env", found) else { continue };
         // A function that bash exports stands there as `BASH_FUNC_name%%`.
         if !dotenv::is_variable(name.strip_suffix("%%").unwrap_or(name)) {
             let message = format!("`{name}` cannot be the name of an environment variable");
-            let help = "name each variable that tasks see; `PATH` and `HOME` are always there";
+            let bare = name.trim_start_matches(['$', '{']).trim_end_matches('}');
+            let help = match bare != name && is_name(bare) {
+                true => format!("write `{bare}`"),
+                false => "name each variable that tasks see, without patterns".to_owned(),
+            };
             found.push(Diagnostic::error("env-name", message).at(item.span).help(help));
         } else if names.iter().any(|other| **other == *name) {
-            let message = format!("`{name}` stands twice in `inherit_env`");
+            let message = format!("`{name}` is there twice in `inherit_env`");
             let help = "remove one of the two";
             found.push(Diagnostic::warning("named-twice", message).at(item.span).help(help));
         } else {
@@ -160,4 +180,14 @@ pub(crate) fn inherit_env(node: &Node<'_>, found: &mut Diagnostics) -> InheritEn
         }
     }
     InheritEnv::Only(names.into())
+}
+
+/// Returns whether a text is names of variables, and none of the words for true and false.
+fn is_name(text: &str) -> bool {
+    let words = remedy::words_of(text);
+    let is_word = |word: &&str| {
+        word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    !words.is_empty() && words.iter().all(is_word) && !values::is_bool_word(text)
 }

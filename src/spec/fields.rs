@@ -3,7 +3,7 @@
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::foreign::{self, Meaning, Word, meaning, remedy, word_of};
-use super::hints::{quoted_list, suggest};
+use super::hints::{choices, suggest};
 use super::keys::{self, Key, Place};
 use super::tree::{Entry, Kind, Span};
 
@@ -229,6 +229,6 @@ pub(crate) fn unknown_task(name: &str, names: &[&str], may_compare: bool) -> Dia
             Diagnostic::error("unknown-task", message).help(format!("write `{near}`"))
         }
         None => Diagnostic::error("unknown-task", format!("unknown task `{name}`"))
-            .help(format!("the tasks are {}", quoted_list(names))),
+            .help(choices("task", "tasks", names)),
     }
 }

@@ -28,6 +28,15 @@ pub(crate) fn suggest<'a>(
     best.map(|(_, candidate)| candidate)
 }
 
+/// Says what there is to choose from: `` the tasks are `a`, `b` and 3 more ``, or the only one.
+pub(crate) fn choices<T: AsRef<str>>(noun: &str, plural: &str, words: &[T]) -> String {
+    match words {
+        [] => format!("there are no {plural}"),
+        [only] => format!("the only {noun} is `{}`", only.as_ref()),
+        words => format!("the {plural} are {}", quoted_list(words)),
+    }
+}
+
 /// Writes a few words for people: `` `a`, `b` and 3 more ``.
 pub(crate) fn quoted_list<T: AsRef<str>>(words: &[T]) -> String {
     const SHOWN: usize = 8;
@@ -36,6 +45,15 @@ pub(crate) fn quoted_list<T: AsRef<str>>(words: &[T]) -> String {
     match words.len().saturating_sub(SHOWN) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Writes words of which one is meant: `` `a`, `b` or `c` ``.
+pub(crate) fn one_of(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match &*words {
+        [most @ .., last] if !most.is_empty() => format!("{} or {last}", most.join(", ")),
+        words => words.join(", "),
     }
 }
 

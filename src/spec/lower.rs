@@ -263,7 +263,7 @@ fn flow_name(node: &Node<'_>, found: &mut Diagnostics) -> Option<String> {
     found.push(
         Diagnostic::error("flow-name", format!("the flow's `name` {wrong}"))
             .at(node.span)
-            .help("write one short line, or remove the key: the file's name serves then"),
+            .help("write one short line, or remove the key: the file's name is used then"),
     );
     None
 }
@@ -361,7 +361,10 @@ fn check_name(entry: &Entry<'_>, earlier: Option<&Declared<'_>>, found: &mut Dia
     let Some((wrong, help)) = wrong_name(name) else { return };
     found.push_error(|| {
         let shown: String = name.chars().take(40).collect();
-        let message = format!("the task's name `{shown}` {wrong}");
+        let message = match name.is_empty() {
+            true => "the name of a task is empty".to_owned(),
+            false => format!("the task's name `{shown}` {wrong}"),
+        };
         Diagnostic::error("task-name", message).at(entry.span).help(help)
     });
 }
@@ -371,11 +374,11 @@ pub(crate) fn wrong_name(name: &str) -> Option<(&'static str, &'static str)> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
     if name.is_empty() {
-        Some(("is empty", "use letters, digits, `_`, `-` and `.`"))
+        Some(("is empty", "write a name there"))
     } else if name.len() > MAX_NAME {
         Some(("is longer than 128 bytes", "use a shorter name, and `description` for the rest"))
     } else if name.contains(['[', ']']) {
-        Some(("holds a bracket", "`[` and `]` are kept for the members of a matrix"))
+        Some(("holds a bracket, which is for members of a matrix", "use `.` or `-` instead"))
     } else if name.contains('/') {
         Some(("holds a `/`", "use `.` or `-` instead"))
     } else if name.starts_with(|c: char| c.is_alphabetic() && !c.is_ascii()) {

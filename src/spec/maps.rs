@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::fields::fields;
+use super::hints::{quoted_list, suggest};
 use super::keys::{self, Place};
+use super::remedy;
 use super::tree::{Kind, Node, Span};
 use super::values;
 use crate::model::{Kill, Ms, Records, Resources, Retry, Size, signal_name};
@@ -145,10 +147,13 @@ fn signal(node: &Node<'_>, found: &mut Diagnostics) -> Option<i32> {
         let upper = text.to_ascii_uppercase();
         let help = match signal_number(&upper) {
             Some(_) => format!("write `signal: {upper}`"),
-            None => format!("it is one of {}", keys::SIGNALS.join(", ")),
+            None => format!("it is one of {}", quoted_list(keys::SIGNALS)),
         };
+        let near = suggest(upper.trim_start_matches("SIG"), keys::SIGNALS.iter().copied());
+        let near = near.filter(|_| signal_number(&upper).is_none());
+        let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         let message = match node.scalar() {
-            Some(text) => format!("`{text}` is no signal that may stop a task"),
+            Some(text) => format!("`{text}` is not a signal that may stop a task{near}"),
             None => "`signal` takes the name of a signal".to_owned(),
         };
         found.push(Diagnostic::error("wrong-value", message).at(node.span).help(help));
@@ -237,8 +242,8 @@ fn not_zero<T: PartialEq>(
 pub(crate) fn tags(node: &Node<'_>, found: &mut Diagnostics) -> Arc<[Box<str>]> {
     let Kind::List(items) = node.kind() else {
         let wrong = values::wrong_type("tags", "a list of texts", node);
-        let tag = node.scalar().unwrap_or("gpu");
-        found.push(wrong.help(format!("write `tags: [{tag}]`")));
+        let words = remedy::words_of(node.scalar().unwrap_or("gpu"));
+        found.push(wrong.help(format!("write `tags: {}`", remedy::list(&words))));
         return Arc::default();
     };
     let mut places: HashMap<&str, Span> = HashMap::new();
@@ -259,12 +264,7 @@ pub(crate) fn tags(node: &Node<'_>, found: &mut Diagnostics) -> Arc<[Box<str>]> 
 }
 
 fn tag<'n>(node: &'n Node<'_>, found: &mut Diagnostics) -> Option<&'n str> {
-    if node.scalar().is_none() {
-        let message = format!("a tag cannot be {}", node.noun());
-        let help = "write one word for each tag";
-        found.push(Diagnostic::error("wrong-type", message).at(node.span).help(help));
-        return None;
-    }
+    values::item(node, "a tag", found)?;
     let tag = values::plain_text(node, "tags", found)?;
     let wrong = if tag.is_empty() {
         "is empty"
@@ -275,8 +275,15 @@ fn tag<'n>(node: &'n Node<'_>, found: &mut Diagnostics) -> Option<&'n str> {
     } else {
         return Some(tag);
     };
-    let message = format!("a tag {wrong}");
-    let help = "write one short word for each tag";
+    let message = match tag.is_empty() {
+        true => "a tag is empty".to_owned(),
+        false => format!("the tag `{tag}` {wrong}"),
+    };
+    let words = remedy::words_of(tag);
+    let help = match words.len() {
+        2.. => format!("write one word for each tag: `tags: {}`", remedy::list(&words)),
+        _ => "write one short word for each tag".to_owned(),
+    };
     found.push(Diagnostic::error("tag", message).at(node.span).help(help));
     None
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
 use super::expr::{self, Field, Key, Problem, Root, Scope, Type, check_matrix, parse_template};
-use super::hints::{quoted_list, suggest};
+use super::hints::{choices, suggest};
 use super::lower::wrong_name;
 use super::params::Params;
+use super::remedy;
 use super::scope::param_type;
 use super::tree::{Entry, Kind, Node, Span};
 use super::values;
@@ -168,13 +169,27 @@ impl Reader<'_> {
             Kind::Plain(_) | Kind::Text(..) | Kind::Null | Kind::Map(_) | Kind::Shared(_) => {
                 let wrong = values::wrong_type(key, "a list of values", &entry.value);
                 let help = match entry.value.scalar() {
-                    Some(text) => format!("write `{key}: [{text}]`"),
-                    None => format!("write `{key}: [a, b]`, or `{key}: ${{{{ params.NAME }}}}`"),
+                    Some(text) if self.is_list_param(text) => {
+                        format!("write `{key}: '${{{{ {text} }}}}'`")
+                    }
+                    Some(text) => {
+                        format!("write `{key}: {}`", remedy::list(&remedy::words_of(text)))
+                    }
+                    None => format!("write `{key}: [a, b]`, or `{key}: '${{{{ params.NAME }}}}'`"),
                 };
                 self.wrong(wrong.help(help));
                 return Vec::new();
             }
         };
+        if let [item] = &items[..]
+            && item.scalar().is_some_and(|text| text.trim().starts_with("${{"))
+        {
+            let text = item.scalar().unwrap_or_default();
+            let message = format!("`{text}` is a whole list, and stands without brackets");
+            let help = format!("write `{key}: '{text}'`");
+            self.wrong(Diagnostic::error("expression", message).at(item.span).help(help));
+            return Vec::new();
+        }
         if items.is_empty() {
             let message = format!("`{key}` has no values, and so the task no members");
             let help = "list its values, or remove it";
@@ -185,8 +200,9 @@ impl Reader<'_> {
         for item in items {
             let Some(value) = self.value(key, item) else { continue };
             if !seen.insert(value.clone()) {
-                let message = format!("`{value}` stands twice in `{key}`");
-                self.wrong(Diagnostic::error("twice", message).at(item.span).help("remove one"));
+                let message = format!("`{value}` is there twice in `{key}`");
+                let help = "remove one of the two";
+                self.wrong(Diagnostic::error("twice", message).at(item.span).help(help));
             }
             list.push(value);
         }
@@ -195,16 +211,22 @@ impl Reader<'_> {
 
     /// Reads one value.
     fn value(&mut self, key: &str, item: &Node<'_>) -> Option<Box<str>> {
-        if matches!(item.kind(), Kind::Null) {
-            let message = format!("a value of `{key}` is empty");
-            let help = "write `\"\"` for an empty text";
-            self.wrong(Diagnostic::error("no-value", message).at(item.span).help(help));
+        let what = format!("a value of `{key}`");
+        if let Some(empty) = values::null(item, &what) {
+            self.wrong(empty);
             return None;
         }
-        let value = values::plain_text(item, key, self.found)
+        let value = values::item(item, &what, self.found)
+            .and_then(|_| values::plain_text(item, key, self.found))
             .and_then(|text| values::without_nul(text, item.span, key, self.found));
         self.is_wrong |= value.is_none();
         value.map(Box::from)
+    }
+
+    /// Returns whether a text is the name of a param whose values a matrix can have.
+    fn is_list_param(&self, text: &str) -> bool {
+        let name = text.strip_prefix("params.");
+        name.is_some_and(|name| param_type(&self.params.known, name) == Some(Type::List))
     }
 
     /// Reads `${{ params.NAME }}`.
@@ -222,7 +244,7 @@ impl Reader<'_> {
             Some(ParamValue::List(items)) if !items.is_empty() => {
                 let mut seen = HashSet::new();
                 for item in items.iter().filter(|item| !seen.insert(*item)) {
-                    let message = format!("`{item}` stands twice in `{text}`");
+                    let message = format!("`{item}` is there twice in `{text}`");
                     let help = "two members would be equal: give each value once";
                     self.is_wrong = true;
                     self.found.push(Diagnostic::error("twice", message).at(node.span).help(help));
@@ -310,7 +332,7 @@ impl Reader<'_> {
             let near = suggest(key, keys.iter().map(|key| &**key));
             let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
             let message = format!("the matrix has no key `{key}`{near}");
-            let help = format!("its keys are {}", quoted_list(keys));
+            let help = choices("key", "keys", keys);
             self.wrong(Diagnostic::error("matrix-key", message).at(span).help(help));
         }
         place
@@ -336,7 +358,7 @@ impl Reader<'_> {
                 let near = suggest(value, lists[*place].iter().map(|value| &**value));
                 let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
                 let message = format!("`{}` is never `{value}`{near}", keys[*place]);
-                let help = format!("its values are {}", quoted_list(&lists[*place]));
+                let help = choices("value", "values", &lists[*place]);
                 self.wrong(Diagnostic::error("matrix", message).at(*span).help(help));
                 continue;
             }
@@ -364,7 +386,7 @@ impl Reader<'_> {
             let missing = keys.iter().zip(&member).find(|(_, value)| value.is_none());
             if let Some((key, _)) = missing {
                 let message = format!("this member has no `{key}`");
-                let help = format!("each member has all keys: {}", quoted_list(keys));
+                let help = format!("give it one: `{key}: VALUE`");
                 self.wrong(Diagnostic::error("matrix", message).at(*span).help(help));
                 continue;
             }
@@ -391,8 +413,8 @@ impl Reader<'_> {
             if !seen.insert(row.clone()) {
                 let shown: Vec<String> =
                     keys.iter().zip(&row).map(|(key, value)| format!("{key}={value}")).collect();
-                let message = format!("two members of the matrix are equal: {}", shown.join(","));
-                let help = "take one out of `include`, or exclude the other";
+                let message = format!("the member `{}` is there twice", shown.join(","));
+                let help = "remove one of the two";
                 self.wrong(Diagnostic::error("matrix", message).at(span).help(help));
                 return None;
             }

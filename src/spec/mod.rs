@@ -26,6 +26,7 @@ mod params;
 mod pools;
 mod promises;
 mod raw_secrets;
+mod remedy;
 mod schema;
 mod scope;
 mod secrets;
@@ -87,8 +88,12 @@ pub fn load_with(source: &Source, settings: &Settings) -> Loaded {
             Syntax::Yaml => yaml::read(text, &mut found),
             Syntax::Toml => toml::read(text, &mut found),
         };
-        // `---` and `null` say no more than an empty file.
-        let tree = tree.filter(|tree| !matches!(tree.kind(), Kind::Null))?;
+        // `---`, `null` and comments alone say no more than an empty file.
+        let tree = tree.filter(|tree| match tree.kind() {
+            Kind::Null => false,
+            Kind::Map(entries) => !entries.is_empty() || source.syntax == Syntax::Yaml,
+            Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Shared(_) => true,
+        })?;
         Some((text, tree))
     });
     let Some((text, tree)) = tree else {
@@ -120,7 +125,7 @@ pub fn load_with(source: &Source, settings: &Settings) -> Loaded {
 
 /// Returns the text of a file that is one.
 fn text<'s>(bytes: &'s [u8], found: &mut Diagnostics) -> Option<&'s str> {
-    let help = "a workflow file is text in UTF-8";
+    let help = "a workflow file is text in UTF-8; `iconv -f latin1 -t utf-8 FILE > NEW` makes it of another encoding";
     let (at, message) = match std::str::from_utf8(bytes) {
         Ok(text) => match memchr::memchr(0, bytes) {
             None if text.trim_start_matches('\u{feff}').trim().is_empty() => return None,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::diag::Diagnostic;
 use super::fields::unknown_task;
-use super::hints::{quoted_list, suggest};
+use super::hints::{choices, suggest};
 use super::matrix::Matrix;
 use super::tree::Entry;
 use crate::model::{EntryName, Member, TaskId};
@@ -240,7 +240,7 @@ fn no_key(base: &str, key: &str, matrix: &Matrix) -> Diagnostic {
     let near = suggest(key, matrix.keys.iter().map(|key| &**key));
     let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
     let message = format!("the matrix of `{base}` has no key `{key}`{near}");
-    let help = format!("its keys are {}", quoted_list(&matrix.keys));
+    let help = choices("key", "keys", &matrix.keys);
     Diagnostic::error("unknown-task", message).help(help)
 }
 
@@ -251,7 +251,7 @@ fn check_value(base: &str, key: &str, value: &str, values: &[Box<str>]) -> Resul
     let near = suggest(value, values.iter().map(|value| &**value));
     let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
     let message = format!("`{base}` has no member with `{key}={value}`{near}");
-    let help = format!("the values of `{key}` are {}", quoted_list(values));
+    let help = choices(&format!("value of `{key}`"), &format!("values of `{key}`"), values);
     Err(Diagnostic::error("unknown-task", message).help(help))
 }
 

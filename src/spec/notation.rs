@@ -8,6 +8,7 @@
 //!
 //! It is parsed, never evaluated, and knows no task: what a name means is for `lower`.
 
+use super::remedy::words_of;
 use crate::model::entry_length;
 
 const TOKENS: usize = 5_000_000; // a million edges, each on a line of its own, are 4,000,000
@@ -112,6 +113,11 @@ impl<'t> Scanner<'t> {
             '&' => (Token::And, 1 + usize::from(rest[1..].starts_with('&'))),
             '|' => (Token::Or, 1 + usize::from(rest[1..].starts_with('|'))),
             '>' if rest.starts_with(">>") => (Token::Arrow, 2),
+            '[' => {
+                let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+                let length = line.find(']').map_or(1, |end| end + 1);
+                (Token::Odd(&rest[..length]), length)
+            }
             _ => match entry_length(rest, &['(', ')', '&', '|', ';', '#', '>', ',', '"', '\'']) {
                 0 => {
                     let length = first.len_utf8();
@@ -174,8 +180,7 @@ impl<'t> Line<'_, 't> {
                 }
                 Some(Token::And | Token::Or) if self.peek() != separator => {
                     let message = "`&` and `|` cannot be mixed in one group";
-                    let help = "give `needs` and `needs_any` in two lines: they add up";
-                    return Err(self.mistake(1, message, help));
+                    return Err(self.mistake(1, message, &self.apart()));
                 }
                 Some(Token::And | Token::Or) => {
                     self.at += 1;
@@ -203,6 +208,35 @@ impl<'t> Line<'_, 't> {
     fn mistake(&self, length: usize, message: &str, help: &str) -> Mistake {
         let (message, help) = (message.to_owned(), help.to_owned());
         Mistake { at: self.place(), length, message, help }
+    }
+
+    /// `(a & b | c) >> d`: says how it is written as two groups.
+    fn apart(&self) -> String {
+        let name = |at: usize| match self.tokens.get(at) {
+            Some((Token::Name(name), _)) => Some(*name),
+            _ => None,
+        };
+        let open = (0..self.at).rev().find(|at| self.tokens[*at].0 == Token::Open).unwrap_or(0);
+        let close = (open..self.tokens.len()).find(|at| self.tokens[*at].0 == Token::Close);
+        let close = close.unwrap_or(self.tokens.len());
+        let is_and = |at: usize| matches!(self.tokens.get(at), Some((Token::And, _)));
+        let names = (open + 1..close).filter_map(|at| Some((at, name(at)?)));
+        let (all, any): (Vec<_>, Vec<_>) =
+            names.partition(|(at, _)| is_and(at.saturating_sub(1)) || is_and(at + 1));
+        let (all, any): (Vec<&str>, Vec<&str>) = (
+            all.into_iter().map(|one| one.1).collect(),
+            any.into_iter().map(|one| one.1).collect(),
+        );
+        let lone = if any.len() == 1 { " |" } else { "" };
+        let (all, any) = (all.join(" & "), any.join(" | "));
+        match name(close + 2) {
+            Some(next) => {
+                format!(
+                    "write two lines, which add up: `({all}) >> {next}; ({any}{lone}) >> {next}`"
+                )
+            }
+            None => "give the two kinds in two lines: they add up".to_owned(),
+        }
     }
 
     /// `a & b >> c`: says where the parentheses go.
@@ -238,10 +272,29 @@ impl<'t> Line<'_, 't> {
             Some(Token::Or) => ("`|` stands".to_owned(), 1),
             Some(Token::End) => unreachable!("BUG: a line holds no line end"),
         };
+        if let Some(Token::Odd(text)) = self.peek()
+            && let Some(names) = text.strip_prefix('[')
+        {
+            let names = words_of(names.trim_end_matches(']')).join(" & ");
+            let message = format!("{found} where {wanted} is expected");
+            let help = format!(
+                "a group is written `({})`",
+                if names.is_empty() { "a & b" } else { &names }
+            );
+            return self.mistake(length, &message, &help);
+        }
+        if let Some(Token::Name("<<" | "<-" | "<" | "<=")) = self.peek()
+            && let Some(Token::Name(before)) = self.at.checked_sub(1).map(|at| self.tokens[at].0)
+            && let Some((Token::Name(after), _)) = self.tokens.get(self.at + 1)
+        {
+            let message = format!("{found} where {wanted} is expected");
+            let help = format!("an arrow is written `>>`: `{after} >> {before}`");
+            return self.mistake(length, &message, &help);
+        }
         let help = match self.peek() {
-            Some(Token::Odd(">") | Token::Name("-" | "--" | "→" | "=" | "=>")) => {
-                "an arrow is written `>>`"
-            }
+            Some(
+                Token::Odd(">") | Token::Name("-" | "--" | "→" | "=" | "=>" | "then" | "before"),
+            ) => "an arrow is written `>>`",
             Some(Token::Odd("\"" | "'")) => "names stand without quotes",
             Some(Token::Odd(",")) => "a group is written `(a & b)`",
             Some(Token::Name(_)) if wanted.starts_with("`>>`") => {
@@ -303,7 +356,7 @@ mod tests {
         check("a >> b | c", "7+1 `|` needs parentheses; write `(b | c)`");
         check(
             "(a & b | c) >> d",
-            "7+1 `&` and `|` cannot be mixed in one group; give `needs` and `needs_any` in two lines: they add up",
+            "7+1 `&` and `|` cannot be mixed in one group; write two lines, which add up: `(a & b) >> d; (c |) >> d`",
         );
         check(
             "a >>",

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::diag::{Diagnostic, Diagnostics};
 use super::fields::{Fields, fields};
 use super::foreign;
-use super::hints::{quoted_list, suggest};
+use super::hints::{choices, suggest};
 use super::keys::{self, Place};
 use super::lower::wrong_name;
+use super::remedy;
 use super::settings::{Given, ParamSetting, Purpose, SetBy, Settings};
 use super::source::read_text;
 use super::tree::{Entry, Kind, Node, Span};
@@ -212,10 +213,12 @@ fn allowed_values(
     }
     let mut allowed: Vec<Box<str>> = Vec::with_capacity(items.len());
     for item in items {
+        values::item(item, "an entry of `values`", found)?;
         let text = values::plain_text(item, "values", found)?;
         if allowed.iter().any(|other| **other == *text) {
-            let message = format!("`{text}` stands twice in `values`");
-            found.push(Diagnostic::error("twice", message).at(item.span).help("remove one"));
+            let message = format!("`{text}` is there twice in `values`");
+            let help = "remove one of the two";
+            found.push(Diagnostic::error("twice", message).at(item.span).help(help));
             return None;
         }
         allowed.push(text.into());
@@ -234,27 +237,32 @@ fn default_of(
         Diagnostic::error("param", message).at(span).help(help)
     };
     if let (ParamKind::List, Kind::List(items)) = (kind, node.kind()) {
-        let mut texts = Vec::with_capacity(items.len());
+        let what = format!("an item of the param `{name}`");
+        let mut texts: Vec<Box<str>> = Vec::with_capacity(items.len());
         for item in items {
-            let text = values::plain_text(item, name, found)?;
-            if let Err(why) = list_item(text) {
-                found.push(wrong(
-                    item.span,
-                    format!("the param `{name}`: {why}"),
-                    HELP_ITEM.into(),
-                ));
-                return None;
+            let Some(text) = values::item(item, &what, found)
+                .and_then(|_| values::plain_text(item, name, found))
+            else {
+                continue;
+            };
+            match list_item(text) {
+                Ok(()) => texts.push(text.into()),
+                Err(why) => {
+                    let message = format!("the param `{name}`: {why}");
+                    found.push(wrong(item.span, message, HELP_ITEM.into()));
+                }
             }
-            texts.push(text.into());
         }
-        return Some(ParamValue::List(texts.into()));
+        return (texts.len() == items.len()).then(|| ParamValue::List(texts.into()));
     }
     if *kind == ParamKind::List {
-        let help = "write `default: [a, b]`".to_owned();
+        let words = remedy::words_of(node.scalar().unwrap_or("a"));
+        let help = format!("write `default: {}`", remedy::list(&words));
         let message = format!("the param `{name}` is a list, and its default is {}", node.noun());
         found.push(wrong(node.span, message, help));
         return None;
     }
+    values::named(node, name, found)?;
     let text = values::plain_text(node, name, found)?;
     let text = values::without_nul(text, node.span, name, found)?;
     match value_of(kind, text) {
@@ -285,11 +293,19 @@ fn value_of(kind: &ParamKind, text: &str) -> Result<ParamValue, (String, String)
         ParamKind::String => Ok(ParamValue::Text(text.into())),
         ParamKind::Int => text.trim().parse().map(ParamValue::Int).map_err(|_| {
             let is_number = text.trim_start_matches(['-', '+']).bytes().all(|b| b.is_ascii_digit());
-            let why = match is_number && !text.is_empty() {
-                true => format!("`{text}` is too large a number"),
-                false => format!("`{text}` is not a whole number"),
-            };
-            (why, "write digits alone, for example `8`".to_owned())
+            match is_number && !text.is_empty() {
+                true => {
+                    let (sign, most) = match text.trim().starts_with('-') {
+                        true => ("small", format!("the smallest is `{}`", i64::MIN)),
+                        false => ("large", format!("the largest is `{}`", i64::MAX)),
+                    };
+                    (format!("`{text}` is too {sign} a number"), most)
+                }
+                false => {
+                    let why = format!("`{text}` is not a whole number");
+                    (why, "write digits alone, for example `8`".to_owned())
+                }
+            }
         }),
         ParamKind::Bool => match text {
             "true" => Ok(ParamValue::Bool(true)),
@@ -305,7 +321,7 @@ fn value_of(kind: &ParamKind, text: &str) -> Result<ParamValue, (String, String)
             }
             let near = suggest(text, allowed.iter().map(|one| &**one));
             let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-            let help = format!("it is one of {}", quoted_list(allowed));
+            let help = choices("value", "values", allowed);
             Err((format!("`{text}` is not one of its values{near}"), help))
         }
         ParamKind::List => {
@@ -380,7 +396,7 @@ fn unknown(setting: &ParamSetting, names: &[Arc<str>]) -> Diagnostic {
     match (names, near) {
         ([], _) => error.help("it declares none; remove it, or add the param below `params:`"),
         (_, Some(near)) => error.help(format!("write `{near}`")),
-        (names, None) => error.help(format!("the params are {}", quoted_list(names))),
+        (names, None) => error.help(choices("param", "params", names)),
     }
 }
 
@@ -397,7 +413,7 @@ fn value_given(kind: &ParamKind, setting: &ParamSetting) -> Result<ParamValue, (
         (Given::Items(items), ParamKind::List) => as_items(items),
         (Given::Items(_), kind) => Err((
             format!("`{}` takes one value, not a list", setting.name),
-            format!("it is of type `{}`", kind.word()),
+            format!("give one value: it is of type `{}`", kind.word()),
         )),
         (Given::Text(text), _) if text.contains('\0') => {
             Err(("it holds a NUL character".to_owned(), "remove it".to_owned()))

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::diag::{Diagnostic, Diagnostics};
-use super::hints::{quoted_list, suggest};
+use super::hints::{choices, suggest};
 use super::keys::MAX_SLOTS;
 use super::lower::wrong_name;
 use super::scope::KeyScope;
@@ -115,7 +115,7 @@ impl<'n> Pools<'n> {
     ) {
         let mut places: HashMap<PoolId, Span> = HashMap::new();
         for item in items {
-            if item.scalar().is_none() {
+            if matches!(item.kind(), Kind::List(_) | Kind::Map(_)) {
                 let message = format!("a name in `pool` cannot be {}", item.noun());
                 let help = "write `pool: [gpu, disk]`, or with numbers `pool: {gpu: 2, disk: 1}`";
                 found.push(Diagnostic::error("wrong-type", message).at(item.span).help(help));
@@ -124,7 +124,7 @@ impl<'n> Pools<'n> {
             let Some(name) = scope.known_text(item, "pool", found) else { continue };
             let Some(id) = self.find(&name, item.span, found) else { continue };
             if let Some(first) = places.insert(id, item.span) {
-                let message = format!("the pool `{name}` is named twice");
+                let message = format!("the pool `{name}` is there twice");
                 found.push(
                     Diagnostic::error("pool", message)
                         .label(item.span, "")
@@ -159,10 +159,7 @@ impl<'n> Pools<'n> {
                     format!("unknown pool `{name}`: the file has no `pools`"),
                     format!("write at the top level `pools: {{{name}: 1}}`"),
                 ),
-                None => (
-                    format!("unknown pool `{name}`"),
-                    format!("the pools are {}", quoted_list(&names)),
-                ),
+                None => (format!("unknown pool `{name}`"), choices("pool", "pools", &names)),
             };
             Diagnostic::error("unknown-pool", message).at(span).help(help)
         });
@@ -176,8 +173,17 @@ impl<'n> Pools<'n> {
         let (name, has) = (pool.name, slots.count());
         if count > has {
             let plural = if has == 1 { "" } else { "s" };
+            let found_subject = found.subject.clone();
             found.push_error(|| {
-                Diagnostic::error("pool", format!("{count} slots of `{name}`, which has {has}"))
+                let message = match &found_subject {
+                    Some(task) => format!(
+                        "`{task}` wants {count} slots of the pool `{name}`, which has {has}"
+                    ),
+                    None => {
+                        format!("{count} slots of the pool `{name}` are wanted, which has {has}")
+                    }
+                };
+                Diagnostic::error("pool", message)
                     .label(span, "never free together")
                     .label(pool.span, format!("{has} slot{plural}"))
                     .help(format!("write at most `{name}: {has}`, or give the pool more"))
@@ -268,7 +274,7 @@ fn slots(
     for item in texts {
         let text = slot(name, item, found)?;
         if let Some(first) = places.insert(text, item.span) {
-            let message = format!("`{name}` has the slot `{text}` twice");
+            let message = format!("the slot `{text}` of `{name}` is there twice");
             found.push(
                 Diagnostic::error("pool", message)
                     .label(item.span, "")
@@ -303,11 +309,9 @@ fn one_slot(name: &str, text: &str, span: Span) -> Diagnostic {
 
 /// Returns the text of a slot.
 fn slot<'n>(name: &str, node: &'n Node<'_>, found: &mut Diagnostics) -> Option<&'n str> {
-    let Some(text) = node.scalar() else {
-        let message = format!("a slot of `{name}` cannot be {}", node.noun());
-        let help = "write one text for each slot";
-        found.push(Diagnostic::error("wrong-type", message).at(node.span).help(help));
-        return None;
+    let text = match node.kind() {
+        Kind::Null => "",
+        _ => values::item(node, &format!("a slot of `{name}`"), found)?,
     };
     if let Some((wrong, help)) = wrong_slot(text) {
         let message = format!("a slot of `{name}` {wrong}");
@@ -323,7 +327,7 @@ fn wrong_slot(text: &str) -> Option<(&'static str, &'static str)> {
         Some(("is empty", "write a text that says which one it is"))
     } else if text.contains(',') {
         Some((
-            "holds a `,`, which parts the slots that a task holds",
+            "holds a `,`, which separates the slots that a task holds",
             "write each slot as a text of its own, or use another character",
         ))
     } else if text.chars().any(char::is_control) {

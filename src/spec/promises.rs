@@ -3,6 +3,7 @@
 use super::diag::{Diagnostic, Diagnostics};
 use super::fields::Fields;
 use super::foreign;
+use super::remedy;
 use super::scope::KeyScope;
 use super::tree::{Kind, Node};
 use super::values;
@@ -28,8 +29,7 @@ pub(super) fn promises(
     if let Some(entry) = fields.get("capture") {
         promises.capture = match entry.value.kind() {
             Kind::List(_) | Kind::Map(_) => {
-                let wrong = values::wrong_type("capture", "the name of one output", &entry.value);
-                found.push(wrong.help("write `capture: name`"));
+                found.push(remedy::no_text("capture", &entry.value));
                 None
             }
             Kind::Null | Kind::Plain(_) | Kind::Text(..) | Kind::Shared(_) => {
@@ -39,7 +39,10 @@ pub(super) fn promises(
         if is_interactive {
             let message =
                 "`capture` has no meaning beside `interactive`, whose output goes to the terminal";
-            let help = "remove one of the two, or write the value to `$PYOCO_OUTPUT`";
+            let name = entry.value.scalar().unwrap_or("name");
+            let help = format!(
+                "remove `capture`, name `{name}` in `outputs`, and let the task write it to `$PYOCO_OUTPUT`"
+            );
             found.push(
                 Diagnostic::error("capture-with-interactive", message).at(entry.span).help(help),
             );
@@ -63,6 +66,9 @@ fn list<'n, T>(
 ) -> Box<[T]> {
     let Kind::List(items) = node.kind() else {
         let help = match node.scalar() {
+            Some(text) if key == "outputs" => {
+                format!("write `outputs: {}`", remedy::list(&remedy::words_of(text)))
+            }
             Some(text) if !text.contains('\n') => {
                 let text = serde_json::to_string(text).unwrap_or_default();
                 format!("write `{key}: [{text}]`")
@@ -73,7 +79,7 @@ fn list<'n, T>(
             }
         };
         found.push(match node.kind() {
-            Kind::Null => values::no_value(key, node.span).help(help),
+            Kind::Null => values::no_value(key, node.span).help(remedy::no_value(key)),
             Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => {
                 values::wrong_type(key, "a list", node).help(help)
             }
@@ -88,13 +94,16 @@ fn list<'n, T>(
     let mut entries: Vec<T> = Vec::with_capacity(items.len());
     let mut seen = std::collections::HashSet::with_capacity(items.len());
     for item in items {
+        if values::item(item, &format!("an entry of `{key}`"), found).is_none() {
+            continue;
+        }
         let Some(entry) = read(item, key, found) else { continue };
         let text = item.scalar().unwrap_or_default();
         if seen.insert(text) {
             entries.push(entry);
         } else {
-            let message = format!("`{text}` stands twice in `{key}`");
-            let help = "keep one of the two";
+            let message = format!("`{text}` is there twice in `{key}`");
+            let help = "remove one of the two";
             found.push(Diagnostic::error("twice", message).at(item.span).help(help));
         }
     }
@@ -103,7 +112,7 @@ fn list<'n, T>(
 
 /// Returns the name of an output.
 fn output_name(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<Box<str>> {
-    let name = values::text(node, key, found)?;
+    let name = values::plain_text(node, key, found)?;
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let goes_on_well = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     if begins_well && goes_on_well && name.len() <= MAX_OUTPUT_NAME {

@@ -16,7 +16,7 @@ use super::expr::{
     parse_template,
 };
 use super::fields::key_meant;
-use super::hints::{quoted_list, suggest};
+use super::hints::{choices, quoted_list, suggest};
 use super::keys;
 use super::names::{Asker, Declared, Names};
 use super::params::Params;
@@ -235,16 +235,20 @@ impl<'a> KeyScope<'a, '_> {
         }
     }
 
-    /// Says that several members are named where one is meant; `or` is another way out.
+    /// Says that several members are named where one is meant, of which `after` is wanted; `or` is another
+    /// way out.
     fn many_members(
         &self,
         written: &str,
         ids: &[TaskId],
-        what: &str,
+        (what, after): (&str, &str),
         or: Option<String>,
     ) -> Problem {
-        let name = |id: &TaskId| format!("tasks['{}']", self.file.names.tasks[id.index()].name);
-        let members: Vec<String> = ids.iter().map(name).collect();
+        let whole = |id: &TaskId| {
+            let name = self.file.names.tasks[id.index()].name.replace('\'', "''");
+            format!("tasks['{name}'].{after}")
+        };
+        let members: Vec<String> = ids.iter().map(whole).collect();
         let message = format!("`{written}` has {} members, each with {what} of its own", ids.len());
         let one = format!("name one: {}", quoted_list(&members));
         let help = or.map_or(one.clone(), |or| format!("{one}; {or}"));
@@ -269,12 +273,14 @@ impl<'a> KeyScope<'a, '_> {
 
     fn no_ancestor(&self, asker: &Declared<'_>, id: TaskId) -> Problem {
         let (own, other) = (&asker.entry.key, &self.file.names.tasks[id.index()].name);
-        let message = if asker.name == *other {
-            format!("`{own}` cannot know how it ends itself")
+        let is_own = std::ptr::eq(asker.entry, self.file.names.tasks[id.index()].entry);
+        let message = if is_own {
+            format!("`{own}` asks about itself, and cannot know how it will end")
         } else {
             format!("`{own}` does not wait for `{other}`, and so cannot know how it ended")
         };
         let help = match self.file.names.is_finally(id) {
+            _ if is_own => format!("remove it, or ask in a task that needs `{own}`"),
             true => "name a task of `tasks`, or one that it needs".to_owned(),
             false => format!("let it need `{other}`, directly or through others"),
         };
@@ -321,6 +327,18 @@ pub(crate) fn promised<'n>(entry: &'n Entry<'_>) -> Vec<&'n str> {
 impl Scope for KeyScope<'_, '_> {
     fn key(&self) -> Key {
         self.key
+    }
+
+    fn is_outside(&self) -> bool {
+        matches!(self.place, Place::Flow)
+    }
+
+    fn param_default(&self, name: &str) -> Option<&str> {
+        let param = self.file.params.known.iter().find(|param| *param.name == *name)?;
+        match (&param.kind, &param.default) {
+            (ParamKind::String, Some(ParamValue::Text(text))) => Some(text),
+            _ => None,
+        }
     }
 
     fn allows(&self, root: Root) -> bool {
@@ -387,7 +405,7 @@ impl Scope for KeyScope<'_, '_> {
         match EntryName::parse(written) {
             Ok(entry) if ids.len() > 1 && !entry.keys.is_empty() => {
                 let all = format!("`tasks.{}.state` is that of all members", entry.base);
-                Err(self.many_members(written, &ids, "a state", Some(all)))
+                Err(self.many_members(written, &ids, ("a state", "state"), Some(all)))
             }
             Ok(_) | Err(_) => Ok(ids.into()),
         }
@@ -397,14 +415,14 @@ impl Scope for KeyScope<'_, '_> {
         let ids = self.find(written)?;
         let names = self.file.names;
         let [id] = &*ids else {
-            let what = match field {
-                Field::ExitCode => "an exit code",
-                Field::Output(_) => "outputs",
+            let (what, after) = match field {
+                Field::ExitCode => ("an exit code", "exit_code".to_owned()),
+                Field::Output(output) => ("outputs", format!("outputs.{output}")),
             };
             return match (ids.is_empty(), names.first_of(written)) {
                 // A list that has no values here: nobody can say whether there is such a member.
                 (true, Some(open)) => Ok(open),
-                _ => Err(self.many_members(written, &ids, what, None)),
+                _ => Err(self.many_members(written, &ids, (what, &after), None)),
             };
         };
         if let Field::Output(output) = field {
@@ -423,7 +441,7 @@ impl Scope for KeyScope<'_, '_> {
                 let message = format!("`{}` promises no output `{output}`{near}", entry.key);
                 let help = match &*outputs {
                     [] => format!("write `outputs: [{output}]` in `{}`", entry.key),
-                    outputs => format!("its outputs are {}", quoted_list(outputs)),
+                    outputs => choices("output", "outputs", outputs),
                 };
                 return Err(Problem { points: Points::Field, code: "no-output", message, help });
             }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::diag::{Diagnostic, Diagnostics};
 use super::dotenv::Variable;
 use super::foreign;
-use super::hints::suggest;
+use super::hints::{choices, suggest};
 use super::keys::KEYS;
 use super::names::{Asker, Names};
 use super::scope::promised;
@@ -118,7 +118,7 @@ pub(crate) fn read(root: &[Entry<'_>], settings: &Settings, found: &mut Diagnost
     for item in items {
         let text = item.scalar().unwrap_or_default();
         let is_output = output_entry(text).is_some();
-        if !is_output && name(item, params, found).is_none() {
+        if !is_output && name(item, root, params, found).is_none() {
             continue;
         }
         if !seen.insert(text) {
@@ -291,7 +291,12 @@ pub(crate) fn with_files(secrets: Secrets, files: &[Rc<[Variable]>]) -> Secrets 
 }
 
 /// Returns a name of the list, where it is one.
-fn name<'n>(item: &'n Node<'_>, params: &[Entry<'_>], found: &mut Diagnostics) -> Option<&'n str> {
+fn name<'n>(
+    item: &'n Node<'_>,
+    root: &[Entry<'_>],
+    params: &[Entry<'_>],
+    found: &mut Diagnostics,
+) -> Option<&'n str> {
     let name = item.scalar().unwrap_or_default();
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
@@ -303,31 +308,49 @@ fn name<'n>(item: &'n Node<'_>, params: &[Entry<'_>], found: &mut Diagnostics) -
         let names = params.iter().map(|entry| &*entry.key);
         let near = suggest(param, names).map(|near| format!("; did you mean `params.{near}`?"));
         let message = format!("the file has no param `{param}`{}", near.unwrap_or_default());
-        found.push(wrong(message).help("name a param that stands below `params`"));
+        let names: Vec<_> = params.iter().map(|entry| format!("params.{}", entry.key)).collect();
+        let help = match &*names {
+            [] => format!("declare it: `params: {{{param}: {{required: true}}}}`"),
+            names => choices("param", "params", names),
+        };
+        found.push(wrong(message).help(help));
         return None;
     }
     if name.starts_with("tasks.") || name.starts_with("tasks[") {
-        let message = format!("`{name}` names no output of a task");
+        let message = format!("`{name}` is not an output of a task");
         found.push(wrong(message).help("write `tasks.NAME.outputs.OUTPUT`"));
         return None;
     }
+    if let Some((task, output)) = output_of(name, root) {
+        let message = format!("`{name}` is not the name of an environment variable");
+        found.push(wrong(message).help(format!("write `tasks.{task}.outputs.{output}`")));
+        return None;
+    }
     let bare = name.trim_start_matches("${{").trim_end_matches("}}").trim();
-    let bare = bare.trim_start_matches("env.").trim_start_matches(['$', '{']);
-    let bare = bare.trim_end_matches('}');
-    if bare != name && !bare.is_empty() && bare.starts_with(starts) && bare.chars().all(is_word) {
-        let message = format!("`{name}` is no name of an environment variable");
+    let bare = ["secrets.", "env."].iter().find_map(|root| bare.strip_prefix(root)).unwrap_or(bare);
+    let bare = bare.trim_start_matches(['$', '{']).trim_end_matches('}');
+    if bare != name && bare.starts_with(starts) && bare.chars().all(is_word) {
+        let message = format!("`{name}` is not the name of an environment variable");
         found.push(wrong(message).help(format!("write the name alone: `{bare}`")));
         return None;
     }
     if !name.starts_with(starts) || !name.chars().all(is_word) {
         // It may be the secret itself.
-        let message = "an entry of `secrets` is no name of an environment variable";
+        let message = "an entry of `secrets` is not the name of an environment variable";
         found.push(wrong(message.to_owned()).help(
             "name variables, whose values are then masked: `secrets: [TOKEN]`; a name has letters, digits and `_`",
         ));
         return None;
     }
     Some(name)
+}
+
+/// Returns the task and the output that `login.token` means, where the file has such ones.
+fn output_of<'n>(name: &'n str, root: &[Entry<'_>]) -> Option<(&'n str, &'n str)> {
+    name.match_indices('.').map(|(at, _)| (&name[..at], &name[at + 1..])).find(|(task, output)| {
+        let mut declared = tasks(root).filter(|entry| entry.key == *task);
+        declared.any(|entry| promised(entry).contains(output))
+    })
 }
 
 fn too_short(name: &str, span: Span) -> Diagnostic {

@@ -254,8 +254,8 @@ fn syntax_of(file: &str, path: &Path) -> Result<Syntax, Box<Diagnostic>> {
         Some("yaml" | "yml") => Ok(Syntax::Yaml),
         Some("toml") => Ok(Syntax::Toml),
         _ => {
-            let message = format!("`{file}` is no `.yaml`, `.yml` or `.toml` file");
-            let help = format!("rename it, or give it as YAML: `pyoco … - < {file}`");
+            let message = format!("`{file}` is not a `.yaml`, `.yml` or `.toml` file");
+            let help = format!("rename it, or give it as YAML: `pyoco run - < {file}`");
             Err(Box::new(Diagnostic::error("file-extension", message).help(help)))
         }
     }
@@ -300,7 +300,7 @@ fn folder(file: &str, path: &Path) -> Box<Diagnostic> {
     let joined = |name: &str| Path::new(file).join(name).display().to_string();
     Box::new(match NAMES.iter().find(|name| there.iter().any(|other| other == *name)) {
         Some(name) => diagnostic.help(format!("did you mean `{}`?", joined(name))),
-        None if there.is_empty() => diagnostic.help("name a workflow file"),
+        None if there.is_empty() => diagnostic.help("name a workflow file; none is in that folder"),
         None => diagnostic.help(format!("workflow files in it: {}", quoted_list(&there))),
     })
 }

@@ -9,11 +9,13 @@ use super::env_files::EnvFiles;
 use super::expr::Key;
 use super::fields::{Fields, fields};
 use super::foreign;
+use super::hints::{quoted_list, suggest};
 use super::keys::{self, Place};
 use super::maps;
 use super::misplaced;
 use super::pools::Pools;
 use super::promises;
+use super::remedy;
 use super::scope::{FileScope, Place as At};
 use super::tree::{Entry, Kind, Node, Span, place_of};
 use super::values::{self, Env};
@@ -241,11 +243,11 @@ impl<'a, 'n> TaskReader<'a, 'n> {
             return;
         };
         let entry = node.map().and_then(|map| map.iter().find(|entry| entry.key == "cpus"));
-        let message = format!("`cpus: {cpus}` is more than `jobs`, which is {jobs}");
+        let message = format!("`cpus: {cpus}` is more than `jobs: {jobs}`");
         found.push(
             Diagnostic::warning("more-than-jobs", message)
                 .at(entry.map_or(node.span, |entry| entry.value.span))
-                .help("the task holds all slots of `jobs`, and so runs alone"),
+                .help(format!("the task holds all slots and runs alone: write `cpus: {jobs}`, or a larger `jobs`")),
         );
     }
 
@@ -376,6 +378,7 @@ fn work(
         (Some(run), None) => {
             if let Kind::List(items) = run.value.kind()
                 && !items.iter().any(is_test)
+                && items.iter().any(|item| item.scalar().is_none_or(|line| line.contains(' ')))
                 && let Some(help) = foreign::script(&run.value)
             {
                 found.push(values::wrong_type("run", "a text", &run.value).help(help));
@@ -388,7 +391,7 @@ fn work(
         (None, Some(cmd)) => {
             if let Some(shell) = fields.get("shell") {
                 let message = "`shell` has no meaning beside `cmd`, which runs without one";
-                let help = "remove it, or write the command as `run`";
+                let help = "remove `shell`, or write the command as `run`";
                 found.push(Diagnostic::error("shell-with-cmd", message).at(shell.span).help(help));
             }
             let words = values::words(&cmd.value, "cmd", found)?;
@@ -444,26 +447,51 @@ fn script_work(script: &str, span: Span, found: &mut Diagnostics) -> Option<Work
 
 fn shell(node: &Node<'_>, found: &mut Diagnostics) -> Option<Shell> {
     if matches!(node.kind(), Kind::List(_)) {
+        if let Some(words) = with_bare_place(node) {
+            let message = "`{0}` without quotes is a map in a list, not a word";
+            let help = format!("write `{}`", remedy::interpreter(words));
+            found.push(Diagnostic::error("shell", message).at(node.span).help(help));
+            return None;
+        }
         let words = values::words(node, "shell", found)?;
         for item in node.items() {
             values::plain_text(item, "shell", found); // says that no expression stands here
         }
         if !words.iter().any(|word| word.contains("{0}")) {
             let message = "`shell` has no word with `{0}`, where the script's file is to stand";
-            let help = "for example `shell: [awk, -f, \"{0}\"]`";
+            let help = format!("write `{}`", remedy::interpreter(words.iter().map(|word| &**word)));
             found.push(Diagnostic::error("shell", message).at(node.span).help(help));
         }
         return Some(Shell::Words(words.into()));
     }
-    if let Some(text) = node.scalar()
-        && text.contains(char::is_whitespace)
-        && !text.contains("${{")
-    {
+    if let Some(text) = node.scalar().filter(|text| !text.contains("${{")) {
         let words: Vec<_> = text.split_whitespace().collect();
-        let message = "`shell` with arguments is a list of words";
-        let help = format!("write `shell: [{}, \"{{0}}\"]`", words.join(", "));
-        found.push(Diagnostic::error("shell", message).at(node.span).help(help));
-        return None;
+        let name = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or_default());
+        let wrong = match &*words {
+            [_, _, ..] => {
+                let message = "`shell` with arguments is a list of words".to_owned();
+                Some((message, remedy::interpreter(words)))
+            }
+            [path] if path.contains('/') && keys::SHELLS.contains(&name) => {
+                Some((format!("`shell` cannot be `{path}`"), format!("shell: {name}")))
+            }
+            [word]
+                if !keys::SHELLS.contains(word)
+                    && suggest(word, keys::SHELLS.iter().copied()).is_none() =>
+            {
+                Some((format!("`shell` cannot be `{word}`"), remedy::interpreter(words)))
+            }
+            _ => None,
+        };
+        if let Some((message, line)) = wrong {
+            let known = match name == text {
+                true => format!(", or one of {}", quoted_list(keys::SHELLS)),
+                false => String::new(),
+            };
+            let help = format!("write `{line}`{known}");
+            found.push(Diagnostic::error("shell", message).at(node.span).help(help));
+            return None;
+        }
     }
     Some(match values::one_of(node, "shell", keys::SHELLS, found)? {
         "bash" => Shell::Bash,
@@ -474,6 +502,19 @@ fn shell(node: &Node<'_>, found: &mut Diagnostics) -> Option<Shell> {
         "node" => Shell::Node,
         _ => Shell::Sh, // the table holds no further word
     })
+}
+
+/// Returns the words of a list in which a `{0}` has no quotes, and so is a map in YAML.
+fn with_bare_place<'n>(node: &'n Node<'_>) -> Option<Vec<&'n str>> {
+    let is_place = |item: &Node<'_>| {
+        item.map().is_some_and(|map| {
+            let [entry] = map else { return false };
+            entry.key == "0" && matches!(entry.value.kind(), Kind::Null)
+        })
+    };
+    let items = node.items();
+    let word = |item: &'n Node<'_>| if is_place(item) { Some("{0}") } else { item.scalar() };
+    items.iter().any(is_place).then(|| items.iter().map(word).collect())?
 }
 
 /// Warns where a script holds what looks like one of our expressions: it is passed unchanged.

@@ -118,8 +118,8 @@ impl<'s> Node<'s> {
     /// Names the kind in messages.
     pub(crate) fn noun(&self) -> &'static str {
         match self.kind() {
-            Kind::Null => "nothing",
-            Kind::Plain(_) | Kind::Text(..) => "one word or text",
+            Kind::Null => "an empty value",
+            Kind::Plain(_) | Kind::Text(..) => "a single value",
             Kind::List(_) => "a list",
             Kind::Map(_) => "a map",
             Kind::Shared(_) => unreachable!("BUG: `kind` looks through anchors"),

@@ -8,6 +8,7 @@ use super::diag::{Diagnostic, Diagnostics};
 use super::dotenv::is_variable;
 use super::foreign;
 use super::hints::{quoted_list, suggest};
+use super::remedy;
 use super::scope::KeyScope;
 use super::tree::{Kind, Node, Span};
 use crate::model::expr::Template;
@@ -17,6 +18,10 @@ use crate::model::{BadDuration, BadSize, LARGEST_SIZE, LONGEST_DURATION, Ms, Siz
 /// on every system or on none.
 const LONGEST_WORD: usize = 128 << 10;
 
+/// The way out for an expression under a key that takes none.
+pub(crate) const EXPRESSIONS: &str = "write the value itself: expressions stand in `if`, `env`, \
+    `env_file`, `dir`, `timeout`, `pool`, `artifacts`, and as a whole list in `matrix`";
+
 /// The environment, name by name in file order.
 pub(crate) type Env = Vec<(Box<str>, Template)>;
 
@@ -25,11 +30,50 @@ pub(crate) fn text<'n>(node: &'n Node<'_>, key: &str, found: &mut Diagnostics) -
     let text = node.scalar();
     if text.is_none() {
         found.push(match node.kind() {
-            Kind::Null => no_value(key, node.span),
+            Kind::Null => no_value(key, node.span).help(remedy::no_value(key)),
             Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => {
-                wrong_type(key, "a text", node).help(format!("write `{key}: TEXT`"))
+                remedy::no_text(key, node)
             }
         });
+    }
+    text
+}
+
+/// Returns the text of an item of a list, which messages call `what`: ``a value of `py` ``.
+pub(crate) fn item<'n>(node: &'n Node<'_>, what: &str, found: &mut Diagnostics) -> Option<&'n str> {
+    let text = node.scalar();
+    if text.is_none() {
+        let wrong = match node.kind() {
+            Kind::Null => Diagnostic::error("no-value", format!("{what} is empty"))
+                .help("write a text there, or remove it"),
+            Kind::Plain(_) | Kind::Text(..) | Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => {
+                Diagnostic::error("wrong-type", format!("{what} cannot be {}", node.noun()))
+                    .help("write one text for each")
+            }
+        };
+        found.push(wrong.at(node.span));
+    }
+    text
+}
+
+/// Says that an item is null, where an empty text may be meant.
+pub(crate) fn null(node: &Node<'_>, what: &str) -> Option<Diagnostic> {
+    matches!(node.kind(), Kind::Null).then(|| {
+        let error = Diagnostic::error("no-value", format!("{what} is empty")).at(node.span);
+        error.help("write `\"\"` for an empty text")
+    })
+}
+
+/// Returns the text of a value that the file names itself, a variable or a param.
+pub(crate) fn named<'n>(
+    node: &'n Node<'_>,
+    name: &str,
+    found: &mut Diagnostics,
+) -> Option<&'n str> {
+    let text = node.scalar();
+    if text.is_none() {
+        let wrong = wrong_type(name, "a text", node);
+        found.push(wrong.help(format!("write `{name}: TEXT`")));
     }
     text
 }
@@ -43,9 +87,11 @@ pub(crate) fn plain_text<'n>(
     let text = text(node, key, found)?;
     if text.contains("${{") {
         let message = format!("`${{{{ … }}}}` has no meaning in `{key}`");
-        found.push(
-            Diagnostic::error("expression", message).at(node.span).help("write the text itself"),
-        );
+        let help = match key {
+            "jobs" => "write a number, for example `jobs: 4`; `pyoco run -j N` gives another one",
+            _ => EXPRESSIONS,
+        };
+        found.push(Diagnostic::error("expression", message).at(node.span).help(help));
         return None;
     }
     Some(text)
@@ -77,7 +123,7 @@ pub(crate) fn without_nul<'n>(
 ) -> Option<&'n str> {
     if text.contains('\0') {
         let message = format!("`{key}` holds a NUL character, which no program can be given");
-        found.push(Diagnostic::error("nul", message).at(span).help("remove it"));
+        found.push(Diagnostic::error("nul", message).at(span).help("remove the `\\0`"));
         return None;
     }
     Some(text)
@@ -102,10 +148,11 @@ pub(crate) fn int(
     found.push_error(|| {
         let range = format!("a whole number from {least} to {most}");
         let message = format!("`{key}` takes {range}");
-        let example = format!("for example `{key}: {}`", least.max(1));
+        let sample = remedy::int(key, least.max(1));
+        let example = format!("for example `{sample}`");
         match node.kind() {
             Kind::Plain(_) => Diagnostic::error("wrong-value", message).at(node.span).help(example),
-            Kind::Null => no_value(key, node.span).help(format!("it takes {range}")),
+            Kind::Null => no_value(key, node.span).help(format!("write, for example, `{sample}`")),
             Kind::Text(text, _) => {
                 Diagnostic::error("wrong-type", message).at(node.span).help(match whole(text) {
                     Some(_) => format!("write it without quotes: `{key}: {text}`"),
@@ -183,7 +230,11 @@ pub(crate) fn bool(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Optio
         Kind::Null | Kind::Text(..) | Kind::List(_) | Kind::Map(_) | Kind::Shared(_) => None,
     };
     if value.is_none() {
-        let message = format!("`{key}` takes `true` or `false`");
+        let message = match node.scalar() {
+            Some("true" | "false") => format!("`{key}` takes `true` or `false`, not a text"),
+            Some(text) => format!("`{key}` takes `true` or `false`, not `{text}`"),
+            None => format!("`{key}` takes `true` or `false`, not {}", node.noun()),
+        };
         let help = match node.kind() {
             Kind::Plain(text) | Kind::Text(text, _) if is_word(text, &["yes", "on", "y"]) => {
                 format!("write `{key}: true`")
@@ -214,6 +265,11 @@ fn is_word(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
+/// Returns whether a text is true or false in some language.
+pub(crate) fn is_bool_word(text: &str) -> bool {
+    is_word(text, &["true", "false", "yes", "no", "on", "off", "y", "n"])
+}
+
 /// Returns a duration.
 pub(crate) fn duration(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Option<Ms> {
     let text = plain_text(node, key, found)?;
@@ -225,7 +281,7 @@ pub(crate) fn duration_of(text: &str, node: &Node<'_>, found: &mut Diagnostics) 
     match text.parse::<Ms>() {
         Ok(duration) => Some(duration),
         Err(BadDuration::TooLong(_)) => {
-            let message = format!("`{text}` is longer than a century");
+            let message = format!("{} longer than a century", is(text, node));
             let help = format!(
                 "write a shorter time (the longest is `{LONGEST_DURATION}`), or remove the key"
             );
@@ -233,18 +289,27 @@ pub(crate) fn duration_of(text: &str, node: &Node<'_>, found: &mut Diagnostics) 
             None
         }
         Err(BadDuration::NoDuration(_)) => {
-            let message = format!("`{text}` is not a duration");
+            let message = format!("{} not a duration", is(text, node));
             let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            let help = match foreign::duration(text) {
+            let written = node.scalar().unwrap_or(text);
+            let help = match foreign::duration(written) {
                 Some(written) => format!("write `{written}`"),
                 None if is_number => {
-                    format!("give it a unit: `{text}s` for seconds, `{text}m` for minutes")
+                    format!("give it a unit: `{written}s` for seconds, `{written}m` for minutes")
                 }
                 None => "write numbers with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`".to_owned(),
             };
             found.push(Diagnostic::error("duration", message).at(node.span).help(help));
             None
         }
+    }
+}
+
+/// Begins a sentence about a text, which comes of an expression where that is what is written.
+fn is(text: &str, node: &Node<'_>) -> String {
+    match node.scalar() {
+        Some(written) if written != text => format!("`{written}` is `{text}`, which is"),
+        Some(_) | None => format!("`{text}` is"),
     }
 }
 
@@ -282,7 +347,7 @@ pub(crate) fn one_of<'w>(
     words: &[&'w str],
     found: &mut Diagnostics,
 ) -> Option<&'w str> {
-    let text = text(node, key, found)?;
+    let text = plain_text(node, key, found)?;
     let word = words.iter().find(|word| **word == text);
     if word.is_none() {
         let foreign = foreign::value_of(key, text);
@@ -303,10 +368,7 @@ pub(crate) fn words(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Opti
     let Kind::List(items) = node.kind() else {
         let wrong = wrong_type(key, "a list of words", node);
         found.push(match node.scalar() {
-            Some(text) if key == "cmd" => wrong.help(format!(
-                "write `cmd: [{}]`, or `run:` for a shell",
-                text.split_whitespace().collect::<Vec<_>>().join(", ")
-            )),
+            Some(text) if key == "cmd" => wrong.help(remedy::command(text)),
             _ => wrong.help(format!("write `{key}: [program, argument]`")),
         });
         return None;
@@ -316,7 +378,7 @@ pub(crate) fn words(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Opti
         found.push(
             Diagnostic::error("empty", message)
                 .at(node.span)
-                .help("the first word names the program"),
+                .help(format!("write `{key}: [program, argument]`, or remove the key")),
         );
         return None;
     }
@@ -327,7 +389,7 @@ pub(crate) fn words(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Opti
         found.push(
             Diagnostic::error("empty", message)
                 .at(items[0].span)
-                .help("the first word names the program"),
+                .help("write the name of a program there"),
         );
         return None;
     }
@@ -336,13 +398,13 @@ pub(crate) fn words(node: &Node<'_>, key: &str, found: &mut Diagnostics) -> Opti
 
 /// Returns a word of a list.
 fn word<'n>(node: &'n Node<'_>, key: &str, found: &mut Diagnostics) -> Option<&'n str> {
-    let word = node.scalar();
-    if word.is_none() {
-        let message = format!("a word of `{key}` cannot be {}", node.noun());
-        let help = "write one text for each word; an empty one is `\"\"`";
-        found.push(Diagnostic::error("wrong-type", message).at(node.span).help(help));
+    let what = format!("a word of `{key}`");
+    if let Some(empty) = null(node, &what) {
+        found.push(empty);
+        return None;
     }
-    let word = without_nul(word?, node.span, key, found)?;
+    let word = item(node, &what, found)?;
+    let word = without_nul(word, node.span, key, found)?;
     if word.len() >= LONGEST_WORD {
         found.push(too_long(&format!("a word of `{key}`"), node.span));
         return None;
@@ -380,11 +442,13 @@ pub(crate) fn env(
         }
         if !is_variable(name) {
             let message = format!("`{name}` cannot be the name of an environment variable");
-            found.push(
-                Diagnostic::error("env-name", message)
-                    .at(entry.span)
-                    .help("use letters, digits and `_`, beginning with a letter"),
-            );
+            let help = match name.split_once('=') {
+                Some((first, _)) if is_variable(first) => {
+                    format!("write `{first}`, and the value after the `:`")
+                }
+                Some(_) | None => "use letters, digits and `_`, beginning with a letter".to_owned(),
+            };
+            found.push(Diagnostic::error("env-name", message).at(entry.span).help(help));
             continue;
         }
         if matches!(entry.value.kind(), Kind::Null) {
@@ -399,6 +463,9 @@ pub(crate) fn env(
                     .at(place)
                     .help(format!("write `{name}: \"\"` for an empty text")),
             );
+            continue;
+        }
+        if named(&entry.value, name, found).is_none() {
             continue;
         }
         let Some(value) = scope.template(&entry.value, name, found) else { continue };
@@ -431,9 +498,7 @@ pub(crate) fn lay_over(env: &mut Env, over: impl IntoIterator<Item = (Box<str>, 
 
 /// Returns the diagnostic for a key without a value.
 pub(crate) fn no_value(key: &str, span: Span) -> Diagnostic {
-    Diagnostic::error("no-value", format!("`{key}` has no value"))
-        .at(span)
-        .help("give it one, or remove the key")
+    Diagnostic::error("no-value", format!("`{key}` has no value")).at(span)
 }
 
 /// Returns the diagnostic for a value of the wrong type.

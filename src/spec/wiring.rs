@@ -140,12 +140,16 @@ impl<'n> Wiring<'n> {
         self.n_seen += 1;
         for item in items {
             if matches!(item.kind(), Kind::Map(_) | Kind::List(_)) {
-                let wrong = values::wrong_type(key, "a task's name or a list of names", item);
-                let own = foreign::names(node).unwrap_or_else(|| "[a, b]".to_owned());
-                found.push(wrong.help(format!("write `{key}: {own}`")));
+                found.push(no_name(key, node, item));
                 continue;
             }
             let Some(name) = values::plain_text(item, key, found) else { continue };
+            if name.is_empty() {
+                let message = format!("a name in `{key}` is empty");
+                let help = "name a task, or remove it";
+                found.push(Diagnostic::error("empty", message).at(item.span).help(help));
+                continue;
+            }
             let named = match self.names.find(name, asker) {
                 Ok(named) => named,
                 Err(wrong) => {
@@ -169,8 +173,9 @@ impl<'n> Wiring<'n> {
                 }
             }
             if !is_new {
-                let message = format!("`{name}` stands twice in `{key}`");
-                let help = "remove one of the two";
+                let before = items.iter().take_while(|one| !std::ptr::eq(*one, item));
+                let (message, help) = seen_before(name, before.filter_map(Node::scalar));
+                let message = format!("{message} in `{key}`");
                 found.push(Diagnostic::warning("named-twice", message).at(item.span).help(help));
             }
         }
@@ -263,12 +268,13 @@ impl<'n> Wiring<'n> {
         if !found.has_error() {
             let tasks = self.names.tasks.iter().take(self.names.n_tasks);
             for (task, _) in tasks.zip(has_line).filter(|(_, has_line)| !has_line) {
-                let message = format!("the task `{}` stands in no line of `graph`", task.name);
-                found.push(
-                    Diagnostic::warning("not-in-graph", message)
-                        .at(task.entry.span)
-                        .help("it needs nothing; say so with a line that holds its name alone"),
-                );
+                let message = format!("the task `{}` stands in no line of `graph`", task.entry.key);
+                found.push(Diagnostic::warning("not-in-graph", message).at(task.entry.span).help(
+                    format!(
+                        "add it to a line, or say that it needs nothing with the line `{}`",
+                        task.entry.key
+                    ),
+                ));
             }
         }
         if is_the_graph {
@@ -320,8 +326,9 @@ impl<'n> Wiring<'n> {
                 }
             }
             if !is_new {
-                let message = format!("`{name}` stands twice in one group");
-                let help = "remove one of the two";
+                let before = group.entries.iter().take_while(|(_, place)| place != at);
+                let (message, help) = seen_before(name, before.map(|(name, _)| *name));
+                let message = format!("{message} in one group");
                 let warning = Diagnostic::warning("named-twice", message).help(help);
                 wrong.push((*at, name.len(), warning));
             }
@@ -504,6 +511,37 @@ fn has_own_key(entry: &str) -> bool {
     entry.contains('[')
         && EntryName::parse(entry)
             .is_ok_and(|entry| entry.keys.iter().any(|(_, value)| value.is_none()))
+}
+
+/// Words the diagnostic for a list or a map where the name of a task is wanted.
+fn no_name(key: &str, node: &Node<'_>, item: &Node<'_>) -> Diagnostic {
+    let Some(names) = foreign::names(node) else {
+        let message = format!("a name in `{key}` cannot be {}", item.noun());
+        let error = Diagnostic::error("wrong-type", message).at(item.span);
+        return error.help("write one name for each");
+    };
+    let wrong = values::wrong_type(key, "a task's name or a list of names", item);
+    wrong.help(format!("write `{key}: {names}`"))
+}
+
+/// Says how a name adds no task to those that stand `before` it, and the way out.
+fn seen_before<'t>(name: &str, before: impl Iterator<Item = &'t str>) -> (String, &'static str) {
+    const LOOKED_AT: usize = 1_000; // a list may hold a million names, each of them twice
+    fn base(name: &str) -> &str {
+        name.split('[').next().unwrap_or_default()
+    }
+    match before.take(LOOKED_AT).find(|other| base(other) == base(name)) {
+        Some(other) if other == name => {}
+        Some(other) if !other.contains('[') => {
+            let message = format!("`{name}` is a member of `{other}`, which stands there already");
+            return (message, "remove the member, or name members alone");
+        }
+        Some(_) => {
+            return (format!("`{name}` names only tasks that stand there already"), "remove it");
+        }
+        None => {}
+    }
+    (format!("`{name}` is there twice"), "remove one of the two")
 }
 
 /// Words the diagnostic for a name of the other part of the file than `part`.

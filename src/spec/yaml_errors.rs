@@ -120,7 +120,10 @@ pub(crate) fn add_quotes(text: &str, found: &mut [Diagnostic]) {
             // Several scripts in a list are meant as one.
             "wrong-type" if one.help.iter().any(|help| help.starts_with("write `run: |`")) => None,
             "wrong-type"
-                if ["a text", "a script", "a word"].iter().any(|it| one.message.contains(it)) =>
+                if is_command(line)
+                    && ["a text", "a script", "a word"]
+                        .iter()
+                        .any(|it| one.message.contains(it)) =>
             {
                 ["[", "{"].into_iter().find(|sign| line.starts_with(sign))
             }
@@ -128,6 +131,9 @@ pub(crate) fn add_quotes(text: &str, found: &mut [Diagnostic]) {
         };
         let missing = (one.name == "wrong-type").then(|| missing_blank(whole)).flatten();
         if let Some(sign) = sign {
+            if one.name == "wrong-type" {
+                one.help.clear(); // it speaks of a list or a map, which nobody wrote
+            }
             one.add_help(match whole.len() > 1 && sign != "#" {
                 true => {
                     format!("a text that begins with `{sign}` needs quotes: `{}`", in_quotes(whole))
@@ -163,6 +169,12 @@ pub(crate) fn map_in_a_map(whole: &str, span: Span, in_brackets: bool) -> Diagno
     };
     let message = "`{{` begins a map in a map";
     Diagnostic::error("yaml-key", message).at(span).help(help)
+}
+
+/// Returns whether what YAML takes for a list or a map is a test or a group of a shell.
+fn is_command(line: &str) -> bool {
+    let begins = ["[ ", "[[ ", "{ "].iter().any(|sign| line.starts_with(sign));
+    begins && !line.contains([',', ':'])
 }
 
 /// `if: !success()`: to YAML the `!` begins a tag, and what follows is often no YAML. Both readers of

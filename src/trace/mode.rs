@@ -53,7 +53,7 @@ pub enum ColourChoice {
 
 /// A word that is none of those that a setting has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{value}` is not a value of {setting}; it takes {known}")]
+#[error("{}", self.said())]
 pub struct BadChoice {
     /// The flag or variable.
     pub setting: &'static str,
@@ -61,6 +61,17 @@ pub struct BadChoice {
     pub value: String,
     /// What it takes.
     pub known: &'static str,
+}
+
+impl BadChoice {
+    /// What is wrong with a flag names it and its value already.
+    fn said(&self) -> String {
+        let BadChoice { setting, value, known } = self;
+        match setting.starts_with("--") {
+            true => format!("it takes {known}"),
+            false => format!("`{value}` is not a value of {setting}; it takes {known}"),
+        }
+    }
 }
 
 /// The words of each choice, in the order in which they are shown.

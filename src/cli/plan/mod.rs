@@ -11,7 +11,7 @@ use std::io::Write;
 use std::num::NonZero;
 
 use super::exit::{Exit, Failure, written};
-use super::load::{caller_env, coloured, load};
+use super::load::{caller_env, coloured, load_for};
 use super::params::ParamArgs;
 use super::run::{Wanted, is_file, jobs, pool, selected};
 use super::runs::StateArgs;
@@ -84,7 +84,7 @@ pub(crate) fn main(args: &PlanArgs) -> Result<Exit, Failure> {
         _ => (None, &*args.words),
     };
     let store = args.state.store()?;
-    let (source, flow) = load(file, &args.params.settings(Purpose::Run)?, coloured())?;
+    let (source, flow) = load_for(file, targets, &args.params.settings(Purpose::Run)?, coloured())?;
     let selection = selection(targets, &args.only, &args.skip);
     let wanted = Wanted { selection: &selection, jobs: args.jobs, pools: &args.pool };
     let plan = selected(&wanted, &flow)?;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::exit::{Exit, Failure};
-use super::load::{caller_dir, load, shown};
+use super::load::{caller_dir, load_for, shown};
 use super::say::say;
 use crate::engine::{
     Engine, PARENT_GRACE, RunHandle, RunOptions, StartError, Surroundings, processors,
@@ -50,7 +50,8 @@ pub(crate) fn main(args: &RunArgs) -> Result<Exit, Failure> {
     let caller_dir = caller_dir()?;
     let choice = choose(args)?;
     let (file, targets) = args.file_and_tasks();
-    let (source, flow) = load(file, &args.params.settings(Purpose::Run)?, choice.err.colour)?;
+    let (source, flow) =
+        load_for(file, targets, &args.params.settings(Purpose::Run)?, choice.err.colour)?;
     let selection = super::plan::selection(targets, &args.only, &args.skip);
     let plan = plan(args, &selection, &flow)?;
     if args.dry_run {

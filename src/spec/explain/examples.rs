@@ -1,6 +1,6 @@
 //! A line for each key, as it may stand in a file.
 
-use super::super::keys::{Key, Place};
+use super::super::keys::{KEYS, Key, Place};
 
 /// Returns how a key is written; empty where nobody wrote an example.
 pub(super) fn example(key: &Key) -> &'static str {
@@ -17,6 +17,24 @@ pub(super) fn example(key: &Key) -> &'static str {
             name,
         ) => inner(key.places[0], name),
     }
+}
+
+/// Returns a key with a value, as it may stand in the map that it belongs to.
+pub(crate) fn sample(name: &str) -> Option<String> {
+    let key = KEYS.iter().find(|key| key.name == name)?;
+    let line = example(key);
+    let start = format!("{name}: ");
+    if line.starts_with(&start) {
+        return Some(line.to_owned());
+    }
+    // `codes` of `retry: {max: 3, codes: [75, 143]}`.
+    let rest =
+        &line[line.find(&format!("{{{start}")).or_else(|| line.find(&format!(" {start}")))? + 1..];
+    let end = match rest.contains(": [") {
+        true => rest.find(']')? + 1,
+        false => rest.find([',', '}'])?,
+    };
+    Some(rest[..end].to_owned())
 }
 
 fn top(name: &str) -> &'static str {

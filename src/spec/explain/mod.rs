@@ -12,6 +12,7 @@ use super::keys::{self, KEYS, Key, Place};
 use super::spelling::in_toml;
 
 use examples::example;
+pub(crate) use examples::sample;
 
 /// A word and what it means.
 pub type Explained = (&'static str, &'static str);

@@ -1,5 +1,6 @@
 //! What keys take, in words.
 
+use super::super::hints::one_of;
 use super::super::keys::{self, Place, Type};
 
 /// Returns the map that a key takes.
@@ -87,12 +88,4 @@ pub(super) fn words(takes: Type) -> String {
         Type::Globs => "a list of globs",
     };
     fixed.to_owned()
-}
-
-fn one_of(words: &[&str]) -> String {
-    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-    match &*words {
-        [most @ .., last] if !most.is_empty() => format!("{} or {last}", most.join(", ")),
-        words => words.join(", "),
-    }
 }

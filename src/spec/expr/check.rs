@@ -7,8 +7,8 @@ use super::parse::{Ast, Parsed, Piece, Spanned, Step};
 use super::scope::{Root, Scope, Type};
 use super::words::{self, mismatch, plural, written};
 use crate::model::expr::{
-    Comparison, Condition, EvalError, Expr, Function, Lookup, Missing, Name, Part, StateFunction,
-    Template, Value,
+    Comparison, Condition, EvalError, Expr, Function, Lookup, Missing, Name, Part, RunFact,
+    StateFunction, Template, Value,
 };
 use crate::model::{RunStatus, TaskId, TaskState};
 use crate::spec::diag::Severity;
@@ -82,7 +82,7 @@ pub(crate) fn check_matrix(
     match checker.expr(spanned)? {
         (Expr::Name(Name::Param(param)), Type::List) => Some(param),
         (Expr::Name(Name::Param(param)), Type::Text | Type::Int | Type::Bool) => {
-            let message = format!("`{}` is no list", written(spanned));
+            let message = format!("`{}` is not a list", written(spanned));
             let help = format!("declare it as one: `params: {{{param}: {{type: list}}}}`");
             checker.error(TYPE, place, message, help);
             None
@@ -134,11 +134,36 @@ impl Checker<'_> {
             Ast::Call(name, arguments) => return self.call(name, arguments, spanned.place),
             Ast::Not(inner) => (Expr::Not(Box::new(self.negated(inner)?)), Type::Bool),
             Ast::All(items) => (Expr::All(self.conditions(items)?), Type::Bool),
-            Ast::Any(items) => (Expr::Any(self.conditions(items)?), Type::Bool),
+            Ast::Any(items) => {
+                self.no_default(items)?;
+                (Expr::Any(self.conditions(items)?), Type::Bool)
+            }
             Ast::Compare(comparison, sides) => {
                 (self.compare(*comparison, sides, spanned.place)?, Type::Bool)
             }
         })
+    }
+
+    /// Refuses `env.A || 'x'`, which in other languages is a default.
+    fn no_default(&mut self, items: &[Spanned]) -> Option<()> {
+        let [first, second] = items else { return Some(()) };
+        let (Ast::Path(..), Ast::Text(_)) = (&first.ast, &second.ast) else { return Some(()) };
+        let message = "`||` joins conditions, not texts";
+        let help = format!("write `default({}, {})`", written(first), written(second));
+        self.error(TYPE, first.place, message, help);
+        None
+    }
+
+    /// Returns the way out where a param without quotes was meant to be true or false, and is a text.
+    fn meant_bool(&self, expr: &Expr) -> Option<String> {
+        let Expr::Name(Name::Param(param)) = expr else { return None };
+        let default = self.scope.param_default(param)?;
+        let meant = match &*default.to_ascii_lowercase() {
+            "true" | "yes" | "on" => "true",
+            "false" | "no" | "off" => "false",
+            _ => return None,
+        };
+        Some(format!("its default `{default}` is a text: write `{param}: {meant}`"))
     }
 
     /// Checks all of them, so that all that is wrong is said.
@@ -164,7 +189,7 @@ impl Checker<'_> {
         };
         let help = match expr.constant() {
             Some(_) => "write what it is to be compared with".to_owned(),
-            None => help,
+            None => self.meant_bool(&expr).unwrap_or(help),
         };
         self.error(TYPE, spanned.place, message, help);
         None
@@ -187,9 +212,9 @@ impl Checker<'_> {
         };
         let help = match kind {
             Type::List => format!("write `!contains({written}, 'a')`"),
-            Type::Text | Type::Int | Type::Bool => {
+            Type::Text | Type::Int | Type::Bool => self.meant_bool(&expr).unwrap_or_else(|| {
                 format!("write `{written} != {other}`, or put the comparison in parentheses")
-            }
+            }),
         };
         self.error(TYPE, inner.place, message, help);
         None
@@ -222,7 +247,7 @@ impl Checker<'_> {
         let other = [left_kind, right_kind].into_iter().find(|kind| *kind != Type::Int);
         if is_order && let Some(other) = other {
             let message = format!("`{sign}` compares integers, not {}", plural(other));
-            let help = "write `==` or `!=`, or give a param the type `int`";
+            let help = words::order(sides, [left_kind, right_kind]);
             self.error(TYPE, place, message, help);
             return None;
         }
@@ -232,7 +257,13 @@ impl Checker<'_> {
             let place = known.map_or(place, |(side, _)| side.place);
             let (a, b) = (left_kind.noun(), right_kind.noun());
             let message = format!("`{sign}` compares {a} with {b}");
-            let help = mismatch(comparison, sides, [left_kind, right_kind]);
+            let meant = match (left_kind, right_kind) {
+                (Type::Text, Type::Bool) => self.meant_bool(&left),
+                (Type::Bool, Type::Text) => self.meant_bool(&right),
+                _ => None,
+            };
+            let help =
+                meant.unwrap_or_else(|| mismatch(comparison, sides, [left_kind, right_kind]));
             self.error(TYPE, place, message, help);
             return None;
         }
@@ -248,12 +279,15 @@ impl Checker<'_> {
         if values.iter().any(|value| value == text) {
             return Some(());
         }
-        let message = match suggest(text, values.iter().map(String::as_str)) {
+        let near = words::machine(text).filter(|near| values.iter().any(|value| value == near));
+        let near = near.or_else(|| suggest(text, values.iter().map(String::as_str)));
+        let message = match near {
             Some(near) => format!("`{}` is never `{text}`; did you mean `{near}`?", written(named)),
             None => format!("`{}` is never `{text}`", written(named)),
         };
         let help = match &values[..] {
             [] => "it has no values".to_owned(),
+            [only] => format!("its only value is `{only}`"),
             values => format!("it is one of {}", quoted_list(values)),
         };
         self.error("no-such-value", other.place, message, help);
@@ -270,7 +304,7 @@ impl Checker<'_> {
                 let ends = TaskState::ALL.into_iter().filter(|state| state.is_final());
                 Some(ends.map(|state| state.name().to_owned()).collect())
             }
-            Name::Run(crate::model::expr::RunFact::Status) => {
+            Name::Run(RunFact::Status) => {
                 let all = [
                     RunStatus::Running,
                     RunStatus::Cancelling,
@@ -280,9 +314,13 @@ impl Checker<'_> {
                 ];
                 Some(all.into_iter().map(|status| status.name().to_owned()).collect())
             }
-            Name::Run(_) | Name::Env(_) | Name::Output(..) | Name::ExitCode(_) | Name::Call(_) => {
-                None
-            }
+            Name::Run(RunFact::Os) => Some(owned(words::SYSTEMS.to_vec())),
+            Name::Run(RunFact::Arch) => Some(owned(words::MACHINES.to_vec())),
+            Name::Run(RunFact::Id | RunFact::FileDir | RunFact::CallerDir)
+            | Name::Env(_)
+            | Name::Output(..)
+            | Name::ExitCode(_)
+            | Name::Call(_) => None,
         }
     }
 
@@ -308,7 +346,7 @@ impl Checker<'_> {
                 self.error(TYPE, first.place, message, format!("write `{}()`", name.name));
                 return None;
             }
-            self.allowed(Root::States, name)?;
+            self.allowed(Root::States, name, None)?;
             return Some((Expr::Name(Name::Call(state)), Type::Bool));
         }
         let Some(function) = Function::ALL.into_iter().find(|one| one.name() == name.name) else {
@@ -369,7 +407,7 @@ impl Checker<'_> {
             ),
             (None, None) => (
                 format!("unknown function `{}`", name.name),
-                format!("there are {}", quoted_list(&known)),
+                format!("the functions are {}", quoted_list(&known)),
             ),
         };
         self.error("unknown-function", name.place, message, help);
@@ -382,7 +420,7 @@ impl Checker<'_> {
             return Some(expr);
         }
         let written = written(spanned);
-        let message = format!("`{written}` is a list, which is no part of a text");
+        let message = format!("`{written}` is a list, which cannot be part of a text");
         let variable = match &expr {
             Expr::Name(Name::Param(param)) => param.to_uppercase().replace(['-', '.'], "_"),
             Expr::Value(_)

@@ -4,6 +4,8 @@ use super::Mistake;
 
 /// The code of mistakes in the notation.
 pub(super) const SYNTAX: &str = "expression-syntax";
+/// What is wrong with braces around an `if`.
+pub(super) const BARE: &str = "`if` takes an expression without `${{ }}`";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token<'t> {
@@ -52,10 +54,13 @@ impl<'t> Lexer<'t> {
             '.' => (Token::Sign("."), 1),
             _ => match SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
                 Some("==") if rest.starts_with("===") => {
-                    return Err(self.odd(3, "`===` is no operator here", "write `==`"));
+                    return Err(self.odd(3, "`===` is not an operator here", "write `==`"));
+                }
+                Some("<") if rest.starts_with("<>") => {
+                    return Err(self.odd(2, "`<>` is not an operator here", "write `!=`"));
                 }
                 Some("!=") if rest.starts_with("!==") => {
-                    return Err(self.odd(3, "`!==` is no operator here", "write `!=`"));
+                    return Err(self.odd(3, "`!==` is not an operator here", "write `!=`"));
                 }
                 Some(sign) => (Token::Sign(sign), sign.len()),
                 None => return Err(self.strange(first, rest)),
@@ -77,21 +82,21 @@ impl<'t> Lexer<'t> {
         let number = &rest[..length];
         if number == "-" {
             let help = "there is no arithmetic here: let a task's script compute it";
-            return Err(self.odd(1, "`-` is no operator here", help));
+            return Err(self.odd(1, "`-` is not an operator here", help));
         }
         let fraction = rest[length..].strip_prefix('.');
         if fraction.is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit())) {
             let all = rest.find(|c: char| ends(c) && c != '.' && c != '-').unwrap_or(rest.len());
-            let message = format!("`{}` is no integer", &rest[..all]);
+            let message = format!("`{}` is not an integer", &rest[..all]);
             let help = format!("write an integer, or the text `'{}'`", &rest[..all]);
             return Err(self.odd(all, &message, &help));
         }
         match number.parse() {
             Ok(value) => Ok((Token::Int(value), length)),
             Err(_) => {
-                let message = format!("`{number}` is no integer");
+                let message = format!("`{number}` is not an integer");
                 let help = match number[sign..].bytes().all(|digit| digit.is_ascii_digit()) {
-                    true => "the largest one is 9223372036854775807".to_owned(),
+                    true => "the largest is `9223372036854775807`".to_owned(),
                     false => format!("a text stands in single quotes: `'{number}'`"),
                 };
                 Err(self.odd(length, &message, &help))
@@ -127,15 +132,19 @@ impl<'t> Lexer<'t> {
                 let help = "use `contains`, `starts_with` or `ends_with`";
                 self.odd(2, "there are no patterns here", help)
             }
-            '=' => self.odd(1, "`=` is no comparison", "write `==`"),
-            '&' => self.odd(1, "`&` is no operator here", "write `&&`"),
-            '|' => self.odd(1, "`|` is no operator here", "write `||`"),
+            '=' if rest.starts_with("=>") => {
+                self.odd(2, "`=>` is not an operator here", "write `>=`")
+            }
+            '=' if rest.starts_with("=<") => {
+                self.odd(2, "`=<` is not an operator here", "write `<=`")
+            }
+            '=' => self.odd(1, "`=` is not a comparison", "write `==`"),
+            '&' => self.odd(1, "`&` is not an operator here", "write `&&`"),
+            '|' => self.odd(1, "`|` is not an operator here", "write `||`"),
             '$' if rest.starts_with("${{") && self.in_template => {
                 self.odd(3, "`${{` stands inside of `${{ … }}`", "remove the inner one")
             }
-            '$' if rest.starts_with("${{") => {
-                self.odd(3, "`if` is one bare expression", "remove `${{` and `}}`")
-            }
+            '$' if rest.starts_with("${{") => self.odd(3, BARE, "remove `${{` and `}}`"),
             '$' => {
                 let word = rest[1..].trim_start_matches('{');
                 let word = word_at(word);
@@ -147,18 +156,17 @@ impl<'t> Lexer<'t> {
             }
             '+' | '*' | '/' | '%' => {
                 let help = "there is no arithmetic here: let a task's script compute it";
-                self.odd(1, &format!("`{first}` is no operator here"), help)
+                self.odd(1, &format!("`{first}` is not an operator here"), help)
             }
             '?' | ':' => {
                 let help = "write `default(a, b)` for a text that may be empty, or two tasks with an `if` each";
-                self.odd(1, &format!("`{first}` is no operator here"), help)
+                self.odd(1, &format!("`{first}` is not an operator here"), help)
             }
-            '}' if rest.starts_with("}}") => {
-                self.odd(2, "`if` is one bare expression", "remove `${{` and `}}`")
+            '}' if self.in_template => {
+                self.odd(1, "this `${{ … }}` is not closed before", "close it with `}}`")
             }
-            '{' if rest.starts_with("{{") => {
-                self.odd(2, "`if` is one bare expression", "remove `{{` and `}}`")
-            }
+            '}' if rest.starts_with("}}") => self.odd(2, BARE, "remove `${{` and `}}`"),
+            '{' if rest.starts_with("{{") => self.odd(2, BARE, "remove `{{` and `}}`"),
             _ => {
                 let help = "a text stands in single quotes: `'text'`";
                 self.odd(first.len_utf8(), &format!("`{first}` has no meaning here"), help)

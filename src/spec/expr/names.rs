@@ -5,7 +5,7 @@ use super::parse::Step;
 use super::scope::{Field, Points, Problem, Root, Type};
 use super::words::{self, path};
 use crate::model::expr::{Name, RunFact, StateFunction};
-use crate::spec::hints::{quoted_list, suggest};
+use crate::spec::hints::{choices, quoted_list, suggest};
 
 const UNKNOWN: &str = "unknown-name";
 
@@ -19,10 +19,10 @@ impl Checker<'_> {
             self.unknown_root(root, steps, place);
             return None;
         };
-        self.allowed(known, root)?;
+        self.allowed(known, root, steps.first())?;
         let Some(first) = steps.first() else {
             let help = format!("write `{}`", example(known));
-            self.error(UNKNOWN, place, format!("`{}` alone is no value", root.name), help);
+            self.error(UNKNOWN, place, format!("`{}` alone is not a value", root.name), help);
             return None;
         };
         if known == Root::Tasks {
@@ -47,7 +47,7 @@ impl Checker<'_> {
     }
 
     /// Refuses a root that this key does not know.
-    pub(super) fn allowed(&mut self, root: Root, step: &Step) -> Option<()> {
+    pub(super) fn allowed(&mut self, root: Root, step: &Step, first: Option<&Step>) -> Option<()> {
         if self.scope.allows(root) {
             return Some(());
         }
@@ -58,8 +58,26 @@ impl Checker<'_> {
             Root::States => format!("{}()", step.name),
             Root::Params | Root::Env | Root::Matrix | Root::Run | Root::Tasks => step.name.clone(),
         };
-        let message = format!("`{name}` is not known in `{key}`");
-        let help = format!("`{key}` takes {}", quoted_list(&known));
+        // What a task knows and the file does not can be said in the task.
+        let in_task = self.scope.is_outside() && self.scope.key().allows(root);
+        let (message, help) = match (in_task, root, first) {
+            (false, ..) => (
+                format!("`{name}` is not known in `{key}`"),
+                format!("`{key}` takes {}", quoted_list(&known)),
+            ),
+            (true, Root::Tasks, Some(task)) => (
+                format!("`{name}` is not known in the file's `{key}`"),
+                format!("move it to `{key}` of a task that needs `{}`", task.name),
+            ),
+            (true, Root::Matrix, _) => (
+                format!("`{name}` is not known in the file's `{key}`"),
+                format!("move it to `{key}` of a task that has the matrix"),
+            ),
+            (true, ..) => (
+                format!("`{name}` is not known in the file's `{key}`"),
+                format!("move it to `{key}` of a task"),
+            ),
+        };
         self.error("not-here", step.place, message, help);
         None
     }
@@ -195,10 +213,10 @@ impl Checker<'_> {
         let (place, message, help) = match steps {
             [] => {
                 let help = format!("{}, `.exit_code` or `.outputs.NAME`", write(&["state"]));
-                (place, format!("`{}` alone is no value", path("tasks", [name])), help)
+                (place, format!("`{}` alone is not a value", path("tasks", [name])), help)
             }
             ["outputs"] => {
-                let message = "`outputs` alone is no value".to_owned();
+                let message = "`outputs` alone is not a value".to_owned();
                 (rest[0].place, message, write(&["outputs", "NAME"]))
             }
             [..] if dotted > 0 => {
@@ -235,6 +253,15 @@ impl Checker<'_> {
             self.error(UNKNOWN, root.place, format!("`{name}` is not known here"), help);
             return;
         }
+        if let [field, ..] = &*after
+            && matches!(*field, "state" | "exit_code" | "outputs")
+            && self.scope.allows(Root::Tasks)
+            && self.scope.is_task(name)
+        {
+            let help = format!("write `{}`", path("tasks", [name].into_iter().chain(after)));
+            self.error(UNKNOWN, root.place, format!("unknown name `{name}`"), help);
+            return;
+        }
         let near = suggest(name, roots.into_iter());
         if !steps.is_empty() {
             let (message, help) = match near {
@@ -259,13 +286,16 @@ impl Checker<'_> {
             ("true" | "yes" | "on", _) => "write `true`".to_owned(),
             ("false" | "no" | "off", _) => "write `false`".to_owned(),
             (_, Some(function)) => format!("it is a function: write `{}()`", function.name()),
+            ("on_failure" | "failed", _) => "write `failure()`".to_owned(),
+            ("on_success" | "succeeded", _) => "write `success()`".to_owned(),
+            ("on_cancel" | "canceled", _) => "write `cancelled()`".to_owned(),
             _ if self.scope.param(name).is_some() => format!("write `{}`", path("params", [name])),
             _ if self.scope.matrix().contains(&name) => {
                 format!("write `{}`", path("matrix", [name]))
             }
             _ => format!("a text stands in single quotes: `'{name}'`"),
         };
-        self.error(UNKNOWN, place, format!("`{name}` is no name"), help);
+        self.error(UNKNOWN, place, format!("`{name}` is not a name"), help);
     }
 }
 
@@ -293,6 +323,6 @@ fn unknown(
             (format!("unknown {noun} `{name}`; did you mean `{near}`?"), format!("write `{near}`"))
         }
         None if known.is_empty() => (format!("unknown {noun} `{name}`"), none()),
-        None => (format!("unknown {noun} `{name}`"), format!("there are {}", quoted_list(known))),
+        None => (format!("unknown {noun} `{name}`"), choices(noun, &format!("{noun}s"), known)),
     }
 }

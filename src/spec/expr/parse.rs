@@ -10,9 +10,10 @@
 //! ```
 
 use super::Mistake;
-use super::lex::{Lexer, Placed, SYNTAX, Token, unquoted};
+use super::lex::{BARE, Lexer, Placed, SYNTAX, Token, unquoted};
 use super::words;
 use crate::model::expr::Comparison;
+use crate::spec::remedy::SHELL_TEST;
 
 const DEPTH: usize = 50; // parentheses and `!` inside one another
 const LONGEST: usize = 1 << 16; // bytes of one expression
@@ -61,7 +62,7 @@ pub(crate) enum Piece<'t> {
 
 /// Parses an `if`.
 pub(crate) fn parse_if(text: &str) -> Result<Spanned, Vec<Mistake>> {
-    if let Some(mistake) = wrapped(text) {
+    if let Some(mistake) = wrapped(text).or_else(|| shell_test(text)) {
         return Err(vec![mistake]);
     }
     if text.trim().is_empty() {
@@ -81,7 +82,20 @@ fn wrapped(text: &str) -> Option<Mistake> {
         true => "remove `${{` and `}}`".to_owned(),
         false => format!("remove `${{{{ }}}}`: write `{}`", inside.trim()),
     };
-    Some(Mistake::error(SYNTAX, (at, inner.len()), "`if` is one bare expression", help))
+    Some(Mistake::error(SYNTAX, (at, inner.len()), BARE, help))
+}
+
+/// `test -f x`, `[ -f x ]`, `$(command)`: a test that is written for a shell.
+fn shell_test(text: &str) -> Option<Mistake> {
+    let inner = text.trim();
+    let bare = inner.trim_start_matches('!').trim_start();
+    let words = ["test -", "[ ", "[[ ", "$(", "`"];
+    if !words.iter().any(|word| bare.starts_with(word)) {
+        return None;
+    }
+    let at = text.len() - text.trim_start().len();
+    let message = "`if` is an expression, not a shell command";
+    Some(Mistake::error(SYNTAX, (at, inner.len()), message, SHELL_TEST))
 }
 
 /// Parses a text in which `${{ … }}` may stand. What can be read is returned beside mistakes, so that
@@ -242,15 +256,49 @@ impl<'t> Parser<'t> {
 
     fn compare(&mut self) -> Result<Spanned, Mistake> {
         let left = self.unary()?;
+        if let (Token::Word("in"), place) = self.peeked {
+            return Err(self.membership(&left, place));
+        }
         let Some(comparison) = self.comparison() else { return Ok(left) };
         self.take()?;
         let right = self.unary()?;
         if self.comparison().is_some() {
             let help = "join two comparisons with `&&`, or put one in parentheses";
-            return Err(Mistake::error(SYNTAX, self.peeked.1, "comparisons form no chain", help));
+            return Err(Mistake::error(
+                SYNTAX,
+                self.peeked.1,
+                "comparisons cannot be chained",
+                help,
+            ));
         }
         let place = from_to(left.place, right.place);
         Ok(Spanned { place, ast: Ast::Compare(comparison, Box::new([left, right])) })
+    }
+
+    /// `'a' in params.l`: says how it is written here.
+    fn membership(&mut self, left: &Spanned, place: (usize, usize)) -> Mistake {
+        let whole = self.take().and_then(|_| self.unary());
+        let text = |(at, length): (usize, usize)| &self.lexer.text[at..at + length];
+        let help = match whole {
+            Ok(whole) => format!("write `contains({}, {})`", text(whole.place), text(left.place)),
+            Err(_) => "write `contains(a, b)`".to_owned(),
+        };
+        Mistake::error(SYNTAX, place, "`in` is not an operator here", help)
+    }
+
+    /// `not params.b`: says how it is written here, in quotes where YAML would take `!` for a tag.
+    fn negation(&self, place: (usize, usize)) -> Mistake {
+        let text = self.lexer.text;
+        let rest = text[place.0 + place.1..].trim();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.[]()'".contains(c);
+        let help = match text[..place.0].trim().is_empty() {
+            true if rest.chars().all(is_name) || is_in_parentheses(rest) => {
+                format!("write `if: '!{}'`", rest.replace('\'', "''"))
+            }
+            true => "write `!`, and put the whole in quotes: `if: '!…'`".to_owned(),
+            false => "write `!`".to_owned(),
+        };
+        Mistake::error(SYNTAX, place, "`not` is not an operator here", help)
     }
 
     fn unary(&mut self) -> Result<Spanned, Mistake> {
@@ -304,7 +352,7 @@ impl<'t> Parser<'t> {
         let first = Step { name: word.to_owned(), place };
         let open = self.peeked.1;
         if word == "not" && !matches!(self.peeked.0, Token::Sign("." | "[")) {
-            return Err(Mistake::error(SYNTAX, place, "`not` is no operator here", "write `!`"));
+            return Err(self.negation(place));
         }
         if self.take_sign("(")? {
             return self.call(first, open);
@@ -319,8 +367,8 @@ impl<'t> Parser<'t> {
                 self.take()?;
             } else if self.take_sign("[")? {
                 let Token::Text(text) = self.peeked.0 else {
-                    let help = "a name in brackets stands in single quotes: `['a.b']`";
-                    return Err(self.unexpected("a name in quotes").with_help(help));
+                    let help = self.quoted_name(&first.name, &steps, open);
+                    return Err(self.unexpected("a name in quotes").with_help(&help));
                 };
                 steps.push(Step { name: unquoted(text), place: self.peeked.1 });
                 self.take()?;
@@ -330,6 +378,22 @@ impl<'t> Parser<'t> {
                 let place = from_to(place, end);
                 return Ok(Spanned { place, ast: Ast::Path(first, steps) });
             }
+        }
+    }
+
+    /// `tasks.test[py=3.12].state`: says how a name in brackets is written.
+    fn quoted_name(&self, root: &str, steps: &[Step], open: (usize, usize)) -> String {
+        let inside = &self.lexer.text[open.0 + open.1..];
+        let end = inside.find(']').filter(|end| !inside[..*end].contains(['\'', '\n']));
+        let (Some(end), true) = (end, matches!(steps, [] | [_])) else {
+            return "a name in brackets stands in single quotes: `['a.b']`".to_owned();
+        };
+        let rest = &inside[end + 1..];
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let rest = &rest[..rest.find(|c| !is_name(c)).unwrap_or(rest.len())];
+        match steps {
+            [step] => format!("write `{root}['{}[{}]']{rest}`", step.name, &inside[..end]),
+            _ => format!("write `{root}['{}']{rest}`", inside[..end].trim_matches('"')),
         }
     }
 
@@ -366,7 +430,7 @@ impl<'t> Parser<'t> {
         };
         let (message, help) = match (token, words::operator(written)) {
             (Token::Word(word), Some(sign)) => {
-                (format!("`{word}` is no operator here"), format!("write `{sign}`"))
+                (format!("`{word}` is not an operator here"), format!("write `{sign}`"))
             }
             (
                 Token::Word(_) | Token::Int(_) | Token::Text(_) | Token::Sign(_) | Token::End,
@@ -399,6 +463,20 @@ impl Mistake {
     fn with_help(self, help: &str) -> Mistake {
         Mistake { help: help.to_owned(), ..self }
     }
+}
+
+/// Returns whether one pair of parentheses is around a whole expression.
+fn is_in_parentheses(text: &str) -> bool {
+    let mut depth = 0_i32;
+    let ends = text.char_indices().find(|(_, c)| {
+        depth += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    ends.is_some_and(|(at, _)| at > 0 && at + 1 == text.len())
 }
 
 /// Returns the bytes from the first of one to the last of another.

@@ -145,6 +145,17 @@ pub(crate) trait Scope {
         None
     }
 
+    /// Returns whether it stands outside of all tasks.
+    fn is_outside(&self) -> bool {
+        false
+    }
+
+    /// Returns the default of a param that is a text.
+    fn param_default(&self, name: &str) -> Option<&str> {
+        let _ = name;
+        None
+    }
+
     /// Returns the type of a param; an enum is a text.
     fn param(&self, name: &str) -> Option<Type>;
 
@@ -165,6 +176,14 @@ pub(crate) trait Scope {
 
     /// Returns all values of a key of the matrix, where they are known.
     fn matrix_values(&self, key: &str) -> Option<Vec<&str>>;
+
+    /// Returns whether there is a task of this name, whatever can be known of it.
+    fn is_task(&self, name: &str) -> bool {
+        match self.tasks(name) {
+            Ok(tasks) => !tasks.is_empty(),
+            Err(problem) => problem.code != "unknown-task",
+        }
+    }
 
     /// Returns the task that is written so, or all members of a matrix task, whose state is wanted.
     fn tasks(&self, written: &str) -> Result<Arc<[TaskId]>, Problem>;

@@ -110,6 +110,72 @@ pub(super) fn mismatch(comparison: Comparison, sides: &[Spanned; 2], kinds: [Typ
     }
 }
 
+/// The systems that `run.os` can be, the usual ones first.
+pub(super) const SYSTEMS: &[&str] = &[
+    "linux",
+    "macos",
+    "freebsd",
+    "openbsd",
+    "netbsd",
+    "dragonfly",
+    "solaris",
+    "illumos",
+    "android",
+    "ios",
+    "aix",
+    "haiku",
+    "windows",
+];
+/// The processors that `run.arch` can be, the usual ones first.
+pub(super) const MACHINES: &[&str] = &[
+    "x86_64",
+    "aarch64",
+    "x86",
+    "arm",
+    "riscv64",
+    "powerpc64",
+    "s390x",
+    "loongarch64",
+    "riscv32",
+    "powerpc",
+    "mips",
+    "mips64",
+    "sparc64",
+    "sparc",
+    "m68k",
+    "hexagon",
+];
+
+/// Returns what a system or a processor of another tool is called here.
+pub(super) fn machine(word: &str) -> Option<&'static str> {
+    Some(match &*word.to_ascii_lowercase() {
+        "darwin" | "osx" | "mac" => "macos",
+        "win32" | "windows_nt" => "windows",
+        "amd64" | "x64" | "x86-64" => "x86_64",
+        "arm64" => "aarch64",
+        "i386" | "i686" => "x86",
+        _ => return None,
+    })
+}
+
+/// Says what to do where values are ordered that are not integers.
+pub(super) fn order(sides: &[Spanned; 2], kinds: [Type; 2]) -> String {
+    let text = sides.iter().zip(kinds).find(|(_, kind)| *kind != Type::Int);
+    match text.map(|(side, _)| (&side.ast, written(side))) {
+        Some((Ast::Text(text), _)) if text.parse::<i64>().is_ok() && kinds.contains(&Type::Int) => {
+            format!("write `{text}`")
+        }
+        Some((Ast::Path(root, steps), _)) if root.name == "params" => match steps.first() {
+            Some(step) => format!("give `{}` the type `int`, or write `==` or `!=`", step.name),
+            None => "write `==` or `!=`".to_owned(),
+        },
+        Some((Ast::Path(..), name)) => format!(
+            "`{name}` is a text: write `==` or `!=`, or let a task's script compare the numbers"
+        ),
+        Some(_) | None => "write `==` or `!=`".to_owned(),
+    }
+}
+
 pub(super) fn plural(kind: Type) -> &'static str {
     match kind {
         Type::Text => "texts",

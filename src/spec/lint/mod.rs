@@ -20,6 +20,8 @@ use super::tree::{Entry, Node};
 use crate::model::{Flow, Shell, Task, TaskId, Work};
 
 const TEXT: usize = 64 << 20; // bytes of scripts that are looked through
+const NO_FOLDER: &str = "no task before seems to make it; write a path from the workflow file's folder on, \
+                         or make the folder in a task that this one needs";
 const FOLDERS: usize = 50; // missing ones that are looked for in all scripts
 
 /// Where the file declares each task.
@@ -130,10 +132,30 @@ fn folders(flow: &Flow, written: &Written<'_, '_>, found: &mut Diagnostics) {
         found.push(
             Diagnostic::warning("no-folder", message)
                 .at(own.map_or(entry.span, |own| own.value.span))
-                .help(
-                    "no task before seems to make it; `dir` starts at the workflow file's folder",
-                ),
+                .help(folder_help(dir)),
         );
+    }
+}
+
+/// Says why a folder may not be there.
+fn folder_help(dir: &str) -> String {
+    let (variable, rest) = match dir.strip_prefix('~') {
+        Some(rest) => ("HOME", rest),
+        None => {
+            let Some(name) = dir.strip_prefix('$') else { return NO_FOLDER.to_owned() };
+            let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let bare = name.strip_prefix('{').unwrap_or(name);
+            let (name, rest) = bare.split_at(bare.find(|c| !is_letter(c)).unwrap_or(bare.len()));
+            (name, rest.strip_prefix('}').unwrap_or(rest))
+        }
+    };
+    match (variable, rest) {
+        ("", _) => NO_FOLDER.to_owned(),
+        (name, "") => format!("nothing is expanded here: write `dir: '${{{{ env.{name} }}}}'`"),
+        (name, rest) if rest.starts_with('/') => {
+            format!("nothing is expanded here: write `dir: '${{{{ env.{name} }}}}{rest}'`")
+        }
+        _ => NO_FOLDER.to_owned(),
     }
 }
 

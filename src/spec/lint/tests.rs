@@ -171,7 +171,8 @@ fn folders_that_are_not_there() {
     check(
         "tasks:\n  a: {run: make, dir: srcc/app}\n",
         &["no-folder: the folder `srcc/app` that `a` is to run in is not there; no task before \
-           seems to make it; `dir` starts at the workflow file's folder"],
+           seems to make it; write a path from the workflow file's folder on, or make the folder in a task that this \
+           one needs"],
     );
     for text in [
         "tasks:\n  a: {run: make, dir: /}\n",

@@ -31,7 +31,7 @@ error[E0211]: unknown task `biuld`; did you mean `build`?
   |
   = help: write `build`
 
-error[E0103]: `params` takes a map of names to defaults, not one word or text
+error[E0103]: `params` takes a map of names to defaults, not a single value
  --> f.yaml:6:9
   |
 6 | params: 3
@@ -160,7 +160,7 @@ fn the_graph_is_written_in_one_way() {
     lines(
         "graph: a >> b\ntasks: {a: x, b: x, c: x}\n",
         &[
-            "2:21 not-in-graph the task `c` stands in no line of `graph`; it needs nothing; say so with a line that holds its name alone",
+            "2:21 not-in-graph the task `c` stands in no line of `graph`; add it to a line, or say that it needs nothing with the line `c`",
         ],
     );
 }

@@ -264,7 +264,7 @@ fn what_no_program_can_be_given_is_an_error_of_the_file() {
         let [error] = &*loaded.diagnostics else { panic!("{text}: {:?}", loaded.diagnostics) };
         assert_eq!(
             (error.name(), error.help_lines().next().as_deref()),
-            ("nul", Some("remove it"))
+            ("nul", Some("remove the `\\0`"))
         );
         assert!(error.message().starts_with(&format!("`{key}` holds a NUL")), "{error}");
         assert!(!error.labels.is_empty(), "{text}");

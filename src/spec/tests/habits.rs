@@ -142,7 +142,12 @@ fn steps_of_a_task_are_its_script() {
         ],
     );
     // What the shell would have tested.
-    task("run: [ -f x ]", &["3:10 wrong-type `run` takes a text, not a list; write `run: TEXT`"]);
+    task(
+        "run: [ -f x ]",
+        &[
+            "3:10 wrong-type `run` takes a text, not a list; a text that begins with `[` needs quotes: `'[ -f x ]'`",
+        ],
+    );
 }
 
 #[test]
@@ -175,7 +180,7 @@ fn lists_in_other_shapes_are_carried_over() {
     );
     in_task(
         "matrix: {suite: api, ui, jobs}",
-        "4:21 wrong-type `suite` takes a list of values, not one word or text; write `suite: [api, ui, jobs]`",
+        "4:21 wrong-type `suite` takes a list of values, not a single value; write `suite: [api, ui, jobs]`",
     );
     let needs = |needs: &str, expected: &str| {
         lines(

@@ -60,7 +60,7 @@ fn limits_have_units() {
         &[
             "1:10 wrong-value `timeout` is zero: nothing could end in time; write a longer time, or remove the key for none",
             "2:8 duration `5` is not a duration; give it a unit: `5s` for seconds, `5m` for minutes",
-            "3:22 wrong-value `keep_runs` takes a whole number from 1 to 1000000; for example `keep_runs: 1`",
+            "3:22 wrong-value `keep_runs` takes a whole number from 1 to 1000000; for example `keep_runs: 20`",
             "3:35 duration `3` is not a duration; give it a unit: `3s` for seconds, `3m` for minutes",
             "3:47 size `64` is not a size; give it a unit: `64B` for bytes, `64MiB` for 1024 times 1024 of them",
             "3:51 unknown-key unknown key `keep` in `records`; the keys in `records` are `keep_runs`, `keep_for`, `max_log`",
@@ -69,7 +69,7 @@ fn limits_have_units() {
     lines(
         "records: 5\ntasks: {a: x}\n",
         &[
-            "1:10 wrong-type `records` takes a map with `keep_runs`, `keep_for` and `max_log`, not one word or text; write `records: {keep_runs: 20, max_log: 256MiB}`",
+            "1:10 wrong-type `records` takes a map with `keep_runs`, `keep_for` and `max_log`, not a single value; write `records: {keep_runs: 20, max_log: 256MiB}`",
         ],
     );
 }
@@ -79,26 +79,26 @@ fn a_task_is_stopped_by_a_signal_that_ends_it() {
     task(
         "run: x\nkill: 5s",
         &[
-            "4:11 wrong-type `kill` takes a map with `signal` and `after`, not one word or text; write `kill: {after: 5s}`",
+            "4:11 wrong-type `kill` takes a map with `signal` and `after`, not a single value; write `kill: {after: 5s}`",
         ],
     );
     task(
         "run: x\nkill: SIGINT",
         &[
-            "4:11 wrong-type `kill` takes a map with `signal` and `after`, not one word or text; write `kill: {signal: SIGINT}`",
+            "4:11 wrong-type `kill` takes a map with `signal` and `after`, not a single value; write `kill: {signal: SIGINT}`",
         ],
     );
     task(
         "run: x\nkill: {signal: int, after: x}",
         &[
-            "4:20 wrong-value `int` is no signal that may stop a task; write `signal: INT`",
+            "4:20 wrong-value `int` is not a signal that may stop a task; write `signal: INT`",
             "4:32 duration `x` is not a duration; write numbers with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`",
         ],
     );
     task(
         "run: x\nkill: {signal: STOP}\non_cancel: abort",
         &[
-            "4:20 wrong-value `STOP` is no signal that may stop a task; it is one of TERM, INT, HUP, QUIT, USR1, USR2, ABRT, KILL",
+            "4:20 wrong-value `STOP` is not a signal that may stop a task; it is one of `TERM`, `INT`, `HUP`, `QUIT`, `USR1`, `USR2`, `ABRT`, `KILL`",
             "5:16 wrong-value `on_cancel` cannot be `abort`; it is one of `finish`, `stop`",
         ],
     );
@@ -108,12 +108,12 @@ fn a_task_is_stopped_by_a_signal_that_ends_it() {
 fn interactive_is_yes_or_no_and_reads_the_terminal() {
     let takes = "wrong-value `interactive` takes `true` or `false`";
     let check = |value: &str, help: &str| {
-        task(&format!("run: x\ninteractive: {value}"), &[&format!("4:18 {takes}; {help}")]);
+        task(&format!("run: x\ninteractive: {value}"), &[&format!("4:18 {takes}, {help}")]);
     };
-    check("yes", "write `interactive: true`");
-    check("'true'", "write it without quotes: `interactive: true`");
-    check("3", "write `interactive: true`, or remove the key");
-    check("[true]", "write `interactive: true`, or remove the key");
+    check("yes", "not `yes`; write `interactive: true`");
+    check("'true'", "not a text; write it without quotes: `interactive: true`");
+    check("3", "not `3`; write `interactive: true`, or remove the key");
+    check("[true]", "not a list; write `interactive: true`, or remove the key");
     task(
         "run: x\ninteractive: true\nstdin: y",
         &[

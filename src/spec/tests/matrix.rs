@@ -13,13 +13,13 @@ fn a_wrong_matrix_says_what_to_write() {
     wrong(
         "3",
         &[
-            "5:13 wrong-type `matrix` takes a map of names to lists, not one word or text; write `matrix: {name: [a, b]}`",
+            "5:13 wrong-type `matrix` takes a map of names to lists, not a single value; write `matrix: {name: [a, b]}`",
         ],
     );
     wrong("{}", &["5:13 empty the matrix of `t` is empty; write `matrix: {name: [a, b]}`"]);
     wrong(
         "{py: 3.12}",
-        &["5:18 wrong-type `py` takes a list of values, not one word or text; write `py: [3.12]`"],
+        &["5:18 wrong-type `py` takes a list of values, not a single value; write `py: [3.12]`"],
     );
     wrong(
         "{py: []}",
@@ -27,12 +27,15 @@ fn a_wrong_matrix_says_what_to_write() {
             "5:14 empty `py` has no values, and so the task no members; list its values, or remove it",
         ],
     );
-    wrong("{py: [a, a]}", &["5:22 twice `a` stands twice in `py`; remove one"]);
+    wrong("{py: [a, a]}", &["5:22 twice `a` is there twice in `py`; remove one of the two"]);
     wrong(
         "{py: [a, null]}",
         &["5:22 no-value a value of `py` is empty; write `\"\"` for an empty text"],
     );
-    wrong("{py: [a, [b]]}", &["5:22 wrong-type `py` takes a text, not a list; write `py: TEXT`"]);
+    wrong(
+        "{py: [a, [b]]}",
+        &["5:22 wrong-type a value of `py` cannot be a list; write one text for each"],
+    );
     wrong(
         "{'1x': [a]}",
         &[
@@ -48,16 +51,16 @@ fn a_wrong_matrix_says_what_to_write() {
     wrong(
         "{x: [a], exclude: 3}",
         &[
-            "5:31 wrong-type `exclude` takes a list of maps, not one word or text; write `exclude: [{key: value}]`",
+            "5:31 wrong-type `exclude` takes a list of maps, not a single value; write `exclude: [{key: value}]`",
         ],
     );
     wrong(
         "{x: [a], exclude: [{y: a}]}",
-        &["5:32 matrix-key the matrix has no key `y`; its keys are `x`"],
+        &["5:32 matrix-key the matrix has no key `y`; the only key is `x`"],
     );
     wrong(
         "{x: [abcd, b], exclude: [{x: abce}]}",
-        &["5:38 matrix `x` is never `abce`; did you mean `abcd`?; its values are `abcd`, `b`"],
+        &["5:38 matrix `x` is never `abce`; did you mean `abcd`?; the values are `abcd`, `b`"],
     );
     wrong(
         "{x: [a], exclude: [{x: a}]}",
@@ -65,19 +68,20 @@ fn a_wrong_matrix_says_what_to_write() {
     );
     wrong(
         "{x: [a], y: [b], include: [{x: c}]}",
-        &["5:40 matrix this member has no `y`; each member has all keys: `x`, `y`"],
+        &["5:40 matrix this member has no `y`; give it one: `y: VALUE`"],
     );
     wrong(
         "{x: [a], include: [{x: a}]}",
-        &[
-            "5:13 matrix two members of the matrix are equal: x=a; take one out of `include`, or exclude the other",
-        ],
+        &["5:13 matrix the member `x=a` is there twice; remove one of the two"],
     );
-    wrong("{x: \"${{ params.m }}\"}", &["5:29 unknown-name unknown param `m`; there are `l`, `w`"]);
+    wrong(
+        "{x: \"${{ params.m }}\"}",
+        &["5:29 unknown-name unknown param `m`; the params are `l`, `w`"],
+    );
     wrong(
         "{x: \"${{ params.w }}\"}",
         &[
-            "5:22 expression-type `params.w` is no list; declare it as one: `params: {w: {type: list}}`",
+            "5:22 expression-type `params.w` is not a list; declare it as one: `params: {w: {type: list}}`",
         ],
     );
     wrong(
@@ -102,7 +106,7 @@ fn an_entry_that_names_no_member_says_why() {
     );
     check(
         "t[oss=mac]",
-        "the matrix of `t` has no key `oss`; did you mean `os`?; its keys are `py`, `os`",
+        "the matrix of `t` has no key `oss`; did you mean `os`?; the keys are `py`, `os`",
     );
     check(
         "t[py=3.11,os=mac]",

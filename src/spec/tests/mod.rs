@@ -11,6 +11,7 @@ mod params;
 mod pools;
 mod promises;
 mod properties;
+mod remedies;
 mod rules;
 mod secrets;
 mod slips;

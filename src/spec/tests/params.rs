@@ -74,7 +74,7 @@ fn a_wrong_declaration_says_what_to_write() {
     );
     wrong(
         "{type: int, default: 99999999999999999999}",
-        "2:27 param the default of `p`: `99999999999999999999` is too large a number; write digits alone, for example `8`",
+        "2:27 param the default of `p`: `99999999999999999999` is too large a number; the largest is `9223372036854775807`",
     );
     wrong(
         "{type: bool, default: yes}",
@@ -96,10 +96,13 @@ fn a_wrong_declaration_says_what_to_write() {
         "{values: [], default: a}",
         "2:7 empty `values` of the param `p` is empty; list what it may be: `values: [debug, release]`",
     );
-    wrong("{values: [a, a], default: a}", "2:19 twice `a` stands twice in `values`; remove one");
+    wrong(
+        "{values: [a, a], default: a}",
+        "2:19 twice `a` is there twice in `values`; remove one of the two",
+    );
     wrong(
         "{values: [debug, release], default: debgu}",
-        "2:42 param the default of `p`: `debgu` is not one of its values; did you mean `debug`?; it is one of `debug`, `release`",
+        "2:42 param the default of `p`: `debgu` is not one of its values; did you mean `debug`?; the values are `debug`, `release`",
     );
     wrong(
         "{required: true, default: 3}",
@@ -107,16 +110,19 @@ fn a_wrong_declaration_says_what_to_write() {
     );
     wrong(
         "{type: list, default: a}",
-        "2:28 param the param `p` is a list, and its default is one word or text; write `default: [a, b]`",
+        "2:28 param the param `p` is a list, and its default is a single value; write `default: [a]`",
     );
     wrong(
         "[a, \"\"]",
         "2:10 param the param `p`: an item of the list is empty; each item is one line of text",
     );
-    wrong("[a, {b: c}]", "2:10 wrong-type `p` takes a text, not a map; write `p: TEXT`");
+    wrong(
+        "[a, {b: c}]",
+        "2:10 wrong-type an item of the param `p` cannot be a map; write one text for each",
+    );
     wrong(
         "\"${{ env.X }}\"",
-        "2:6 expression `${{ … }}` has no meaning in `p`; write the text itself",
+        "2:6 expression `${{ … }}` has no meaning in `p`; write the value itself: expressions stand in `if`, `env`, `env_file`, `dir`, `timeout`, `pool`, `artifacts`, and as a whole list in `matrix`",
     );
     lines(
         "params:\n  1p: x\ntasks: {a: x}\n",
@@ -163,13 +169,13 @@ fn inherited_variables_are_all_none_or_named() {
     };
     check(
         "yes",
-        "1:14 wrong-value `inherit_env` takes `true` or `false`; write `inherit_env: true`",
+        "1:14 wrong-value `inherit_env` takes `true` or `false`, not `yes`; write `inherit_env: true`",
     );
     check(
         "[CI_*]",
-        "1:15 env-name `CI_*` cannot be the name of an environment variable; name each variable that tasks see; `PATH` and `HOME` are always there",
+        "1:15 env-name `CI_*` cannot be the name of an environment variable; name each variable that tasks see, without patterns",
     );
-    check("[A, A]", "1:18 named-twice `A` stands twice in `inherit_env`; remove one of the two");
+    check("[A, A]", "1:18 named-twice `A` is there twice in `inherit_env`; remove one of the two");
 }
 
 #[test]
@@ -185,7 +191,10 @@ fn a_file_of_variables_is_a_path() {
         "\"\"",
         "1:11 empty a path in `env_file` is empty; write a path, for example `env_file: .env`, or remove the key",
     );
-    check("{a: b}", "1:11 wrong-type `env_file` takes a text, not a map; write `env_file: TEXT`");
+    check(
+        "{a: b}",
+        "1:11 wrong-type `env_file` takes a path or a list of paths, not a map; for example `env_file: [base.env?, local.env?]`",
+    );
     check(
         "none",
         "1:11 env-file cannot read `none`: there is no such file; make it, or mark it as one that may be absent: `none?`",

@@ -69,7 +69,7 @@ fn the_builder_says_the_same_as_a_file() {
     assert_eq!(flow.tasks()[0].options().resources.cpus, Some(2));
     let wrong = FlowBuilder::new("f").pool("gpu", 2);
     let wrong = wrong.task(TaskBuilder::run("a", "x").pool("gpu", 3)).build().expect_err("3 of 2");
-    assert_eq!(wrong[0].to_string(), "task `a`: 3 slots of `gpu`, which has 2");
+    assert_eq!(wrong[0].to_string(), "`a` wants 3 slots of the pool `gpu`, which has 2");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_pool_has_a_name_and_slots() {
     );
     slots(
         "~",
-        "1:14 wrong-type `gpu` takes a number of slots, or a list of texts, not nothing; write `gpu: 2`, or `gpu: [a, b]`",
+        "1:14 wrong-type `gpu` takes a number of slots, or a list of texts, not an empty value; write `gpu: 2`, or `gpu: [a, b]`",
     );
     slots(
         "[]",
@@ -109,28 +109,22 @@ fn a_pool_has_a_name_and_slots() {
     );
     slots(
         "[a, b, a]",
-        "1:21 pool `gpu` has the slot `a` twice; remove one of the two: two tasks would hold the same",
+        "1:21 pool the slot `a` of `gpu` is there twice; remove one of the two: two tasks would hold the same",
     );
     slots(
         "[a, 'b,c']",
-        "1:18 pool a slot of `gpu` holds a `,`, which parts the slots that a task holds; write each slot as a text of its own, or use another character",
+        "1:18 pool a slot of `gpu` holds a `,`, which separates the slots that a task holds; write each slot as a text of its own, or use another character",
     );
     slots("['']", "1:15 pool a slot of `gpu` is empty; write a text that says which one it is");
     slots(
         "[\"a\\n\"]",
         "1:15 pool a slot of `gpu` holds a control character; write one short line",
     );
-    slots(
-        "[[a]]",
-        "1:15 wrong-type a slot of `gpu` cannot be a list; write one text for each slot",
-    );
-    slots(
-        "[a, ~]",
-        "1:18 wrong-type a slot of `gpu` cannot be nothing; write one text for each slot",
-    );
+    slots("[[a]]", "1:15 wrong-type a slot of `gpu` cannot be a list; write one text for each");
+    slots("[a, ~]", "1:18 pool a slot of `gpu` is empty; write a text that says which one it is");
     slots(
         "['${{ params.x }}']",
-        "1:15 expression `${{ … }}` has no meaning in `pools`; write the text itself",
+        "1:15 expression `${{ … }}` has no meaning in `pools`; write the value itself: expressions stand in `if`, `env`, `env_file`, `dir`, `timeout`, `pool`, `artifacts`, and as a whole list in `matrix`",
     );
     let many: Vec<String> = (0..10_001).map(|slot| format!("s{slot}")).collect();
     let said = short(
@@ -154,7 +148,7 @@ fn pools_are_a_map_of_names() {
     );
     wrong(
         "pools: gpu\ntasks: {a: x}\n",
-        "1:8 wrong-type `pools` takes a map of names to slots, not one word or text; write `pools: {gpu: 2}`",
+        "1:8 wrong-type `pools` takes a map of names to slots, not a single value; write `pools: {gpu: 2}`",
     );
     wrong(
         "pools: {'9': 1}\ntasks: {a: {run: x, pool: '9'}}\n",
@@ -181,15 +175,15 @@ fn pools_are_a_map_of_names() {
 #[test]
 fn a_task_holds_slots_of_pools_that_there_are() {
     pool("gpy", "4:21 unknown-pool unknown pool `gpy`; did you mean `gpu`?; write `gpu`");
-    pool("disk", "4:21 unknown-pool unknown pool `disk`; the pools are `gpu`");
+    pool("disk", "4:21 unknown-pool unknown pool `disk`; the only pool is `gpu`");
     pool("2", "4:21 unknown-pool unknown pool `2`; say of which pool: `pool: {NAME: 2}`");
-    pool("''", "4:21 unknown-pool unknown pool ``; the pools are `gpu`");
+    pool("''", "4:21 unknown-pool unknown pool ``; the only pool is `gpu`");
     pool("", "4:15 no-value `pool` has no value; give it one, or remove the key");
     pool("[]", "4:21 empty `pool` is empty; name a pool, or remove the key");
     pool("{}", "4:21 empty `pool` is empty; name a pool, or remove the key");
     pool(
         "[gpu, gpu]",
-        "4:27 pool the pool `gpu` is named twice; write `pool: {gpu: 2}` for two slots of it",
+        "4:27 pool the pool `gpu` is there twice; write `pool: {gpu: 2}` for two slots of it",
     );
     pool(
         "[{gpu: 2}]",
@@ -197,7 +191,7 @@ fn a_task_holds_slots_of_pools_that_there_are() {
     );
     pool(
         "{gpu: 3}",
-        "4:27 pool 3 slots of `gpu`, which has 2; write at most `gpu: 2`, or give the pool more",
+        "4:27 pool `a` wants 3 slots of the pool `gpu`, which has 2; write at most `gpu: 2`, or give the pool more",
     );
     pool(
         "{gpu: 0}",
@@ -219,12 +213,14 @@ fn a_task_holds_slots_of_pools_that_there_are() {
     let toml = "[pools]\ngpu = 2\n[tasks.b]\nrun = 'x'\npool = 'gpu'\n[tasks.a]\nrun = 'x'\npool = {gpu = 3}\n";
     assert_eq!(
         short(toml, Syntax::Toml),
-        ["8:15 pool 3 slots of `gpu`, which has 2; write at most `gpu = 2`, or give the pool more"],
+        [
+            "8:15 pool `a` wants 3 slots of the pool `gpu`, which has 2; write at most `gpu = 2`, or give the pool more"
+        ],
     );
     check(
         "pools: {gpu: 1}\ntasks:\n  a: {run: x, pool: {gpu: 2}}\n",
         "
-error[E0322]: 2 slots of `gpu`, which has 1
+error[E0322]: `a` wants 2 slots of the pool `gpu`, which has 1
  --> f.yaml:3:27
   |
 3 |   a: {run: x, pool: {gpu: 2}}
@@ -254,21 +250,19 @@ error: 1 error in f.yaml
 fn tags_are_words() {
     task(
         "run: x\ntags: gpu",
-        &[
-            "4:11 wrong-type `tags` takes a list of texts, not one word or text; write `tags: [gpu]`",
-        ],
+        &["4:11 wrong-type `tags` takes a list of texts, not a single value; write `tags: [gpu]`"],
     );
     task("run: x\ntags: [a, a]", &["4:15 tag the tag `a` is there twice; remove one of the two"]);
     task("run: x\ntags: ['']", &["4:12 tag a tag is empty; write one short word for each tag"]);
     task(
         "run: x\ntags: [a b]",
         &[
-            "4:12 tag a tag holds a `,`, white space or a control character; write one short word for each tag",
+            "4:12 tag the tag `a b` holds a `,`, white space or a control character; write one word for each tag: `tags: [a, b]`",
         ],
     );
     task(
         "run: x\ntags: [{a: 1}]",
-        &["4:12 wrong-type a tag cannot be a map; write one word for each tag"],
+        &["4:12 wrong-type a tag cannot be a map; write one text for each"],
     );
 }
 
@@ -278,11 +272,11 @@ fn resources_have_units() {
         |value: &str, expected: &str| task(&format!("run: x\nresources: {value}"), &[expected]);
     check(
         "4",
-        "4:16 wrong-type `resources` takes a map with `cpus`, `memory`, `time` and `gpus`, not one word or text; write `resources: {cpus: 4, memory: 2GiB}`",
+        "4:16 wrong-type `resources` takes a map with `cpus`, `memory`, `time` and `gpus`, not a single value; write `resources: {cpus: 4, memory: 2GiB}`",
     );
     check(
         "{cpus: 0}",
-        "4:23 wrong-value `cpus` takes a whole number from 1 to 10000; for example `cpus: 1`",
+        "4:23 wrong-value `cpus` takes a whole number from 1 to 10000; for example `cpus: 4`",
     );
     check(
         "{gpus: -1}",
@@ -314,6 +308,6 @@ fn resources_have_units() {
     );
     wrong(
         "jobs: 2\ntasks: {a: {run: x, resources: {cpus: 3}}}\n",
-        "2:39 more-than-jobs `cpus: 3` is more than `jobs`, which is 2; the task holds all slots of `jobs`, and so runs alone",
+        "2:39 more-than-jobs `cpus: 3` is more than `jobs: 2`; the task holds all slots and runs alone: write `cpus: 2`, or a larger `jobs`",
     );
 }

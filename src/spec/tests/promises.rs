@@ -38,8 +38,8 @@ fn wrong_names_are_explained() {
             &format!("4:19 output-name `a.b` cannot be the name of an output; {form}"),
             &format!("4:24 output-name `` cannot be the name of an output; {form}"),
             &format!("4:28 output-name `a b` cannot be the name of an output; {form}"),
-            &format!("4:35 output-name `${{{{ x }}}}` cannot be the name of an output; {form}"),
-            "4:51 twice `ok` stands twice in `outputs`; keep one of the two",
+            "4:35 expression `${{ … }}` has no meaning in `outputs`; write the value itself: expressions stand in `if`, `env`, `env_file`, `dir`, `timeout`, `pool`, `artifacts`, and as a whole list in `matrix`",
+            "4:51 twice `ok` is there twice in `outputs`; remove one of the two",
             &format!("5:14 output-name `a\u{1b}` cannot be the name of an output; {form}"),
         ],
     );
@@ -59,9 +59,9 @@ fn wrong_types_are_explained() {
     task(
         "run: x\noutputs: v\ncapture: [v]\nartifacts: dist",
         &[
-            "4:14 wrong-type `outputs` takes a list, not one word or text; write `outputs: [\"v\"]`",
-            "5:14 wrong-type `capture` takes the name of one output, not a list; write `capture: name`",
-            "6:16 wrong-type `artifacts` takes a list, not one word or text; write `artifacts: [\"dist\"]`",
+            "4:14 wrong-type `outputs` takes a list, not a single value; write `outputs: [v]`",
+            "5:14 wrong-type `capture` takes the name of one output, not a list; write `capture: v`",
+            "6:16 wrong-type `artifacts` takes a list, not a single value; write `artifacts: [\"dist\"]`",
         ],
     );
     task(
@@ -90,7 +90,7 @@ fn wrong_globs_are_explained() {
             "7:7 glob the glob `x[1` has a `[` that begins no class of characters; write `[abc]` or `[a-z]`; `[[]` is the bracket itself",
             "8:7 glob the glob `*.{a,b}` has alternatives in braces, which globs here do not know; write an entry for each of them; `[{]` is the brace itself",
             "9:19 unknown-name unknown param `x`; declare it: `params: {x: DEFAULT}`",
-            "11:7 twice `x` stands twice in `artifacts`; keep one of the two",
+            "11:7 twice `x` is there twice in `artifacts`; remove one of the two",
         ],
     );
 }
@@ -100,7 +100,7 @@ fn what_goes_to_the_terminal_cannot_be_captured() {
     task(
         "run: x\ninteractive: true\ncapture: v",
         &[
-            "5:5 capture-with-interactive `capture` has no meaning beside `interactive`, whose output goes to the terminal; remove one of the two, or write the value to `$PYOCO_OUTPUT`",
+            "5:5 capture-with-interactive `capture` has no meaning beside `interactive`, whose output goes to the terminal; remove `capture`, name `v` in `outputs`, and let the task write it to `$PYOCO_OUTPUT`",
         ],
     );
     lines(

@@ -63,7 +63,7 @@ fn one_state_is_asked_of_one_member_or_of_all() {
     lines(
         &file("tasks['t[s=a]'].state"),
         &[
-            "3:36 many-members `t[s=a]` has 2 members, each with a state of its own; name one: `tasks['t[s=a,o=l]']`, `tasks['t[s=a,o=m]']`; `tasks.t.state` is that of all members",
+            "3:36 many-members `t[s=a]` has 2 members, each with a state of its own; name one: `tasks['t[s=a,o=l]'].state`, `tasks['t[s=a,o=m]'].state`; `tasks.t.state` is that of all members",
         ],
     );
 }

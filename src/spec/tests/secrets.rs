@@ -10,34 +10,34 @@ fn entries_are_names_of_variables() {
     };
     check(
         "params.token",
-        "secret-name the file has no param `token`; name a param that stands below `params`",
+        "secret-name the file has no param `token`; declare it: `params: {token: {required: true}}`",
     );
-    check("tasks.login.outputs.token", "unknown-task unknown task `login`; the tasks are `a`");
+    check("tasks.login.outputs.token", "unknown-task unknown task `login`; the only task is `a`");
     check(
         "'$TOKEN'",
-        "secret-name `$TOKEN` is no name of an environment variable; write the name alone: `TOKEN`",
+        "secret-name `$TOKEN` is not the name of an environment variable; write the name alone: `TOKEN`",
     );
     check(
         "env.TOKEN",
-        "secret-name `env.TOKEN` is no name of an environment variable; write the name alone: `TOKEN`",
+        "secret-name `env.TOKEN` is not the name of an environment variable; write the name alone: `TOKEN`",
     );
     check(
         "'${{ env.TOKEN }}'",
-        "secret-name `${{ env.TOKEN }}` is no name of an environment variable; write the name alone: `TOKEN`",
+        "secret-name `${{ env.TOKEN }}` is not the name of an environment variable; write the name alone: `TOKEN`",
     );
     // What was meant may be a name or the secret itself: it is not said again.
     check(
         "'a secret'",
-        "secret-name an entry of `secrets` is no name of an environment variable; name variables, whose values are then masked: `secrets: [TOKEN]`; a name has letters, digits and `_`",
+        "secret-name an entry of `secrets` is not the name of an environment variable; name variables, whose values are then masked: `secrets: [TOKEN]`; a name has letters, digits and `_`",
     );
-    let no_name = "secret-name an entry of `secrets` is no name of an environment variable; name variables, whose values are then masked: `secrets: [TOKEN]`; a name has letters, digits and `_`";
+    let no_name = "secret-name an entry of `secrets` is not the name of an environment variable; name variables, whose values are then masked: `secrets: [TOKEN]`; a name has letters, digits and `_`";
     ["~", "null", "[x]", "{a: b}", "\"\"", "7"].iter().for_each(|entry| check(entry, no_name));
     let top = |value: &str, expected: &str| {
         lines(&format!("secrets: {value}\ntasks: {{a: x}}\n"), &[&format!("1:10 {expected}")]);
     };
     top(
         "TOKEN",
-        "wrong-type `secrets` takes a list of names, not one word or text; write `secrets: [TOKEN]`",
+        "wrong-type `secrets` takes a list of names, not a single value; write `secrets: [TOKEN]`",
     );
     top("{A: b}", "wrong-type `secrets` takes a list of names, not a map; write `secrets: [A]`");
     flow("secrets: []\ntasks: {a: x}\n", Syntax::Yaml);

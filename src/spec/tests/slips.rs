@@ -135,7 +135,7 @@ fn slips_in_yaml_are_told_with_what_to_write() {
         ),
         (
             "tasks:\n  a:x\n",
-            "2:3 wrong-type `tasks` takes a map of names to tasks, not one word or text; a blank is missing after the `:`: write `a: x`",
+            "2:3 wrong-type `tasks` takes a map of names to tasks, not a single value; a blank is missing after the `:`: write `a: x`",
         ),
         ("tasks:\n  a:x\n  b: y\n", "2:3 yaml-syntax a blank is missing after `a:`; write `a: x`"),
         (

@@ -113,7 +113,10 @@ fn nothing_is_no_text() {
         assert!(said.len() == 1 && said[0].contains("has no default; write `p: \"\"`"), "{said:?}");
         let text = format!("tasks:\n  a:\n    run: {nothing}\n");
         let said = short(&text, Syntax::Yaml);
-        assert!(said.len() == 1 && said[0].contains("`run` has no value; give it one"), "{said:?}");
+        assert!(
+            said.len() == 1 && said[0].contains("`run` has no value; write `run: SCRIPT`"),
+            "{said:?}"
+        );
         let text = format!("tasks:\n  a: {nothing}\n");
         let said = short(&text, Syntax::Yaml);
         assert!(

@@ -19,11 +19,11 @@ fn values_are_checked() {
     );
     check(
         "description: ${{ x }}",
-        "4:18 expression `${{ … }}` has no meaning in `description`; write the text itself",
+        "4:18 expression `${{ … }}` has no meaning in `description`; write the value itself: expressions stand in `if`, `env`, `env_file`, `dir`, `timeout`, `pool`, `artifacts`, and as a whole list in `matrix`",
     );
     check(
         "retry: -1",
-        "4:12 wrong-value `retry` takes a whole number from 0 to 10000; for example `retry: 1`",
+        "4:12 wrong-value `retry` takes a whole number from 0 to 10000; for example `retry: 3`",
     );
     check(
         "retry: '2'",
@@ -43,7 +43,7 @@ fn values_are_checked() {
     );
     check(
         "ok_codes: [256]",
-        "4:16 wrong-value `ok_codes` takes a whole number from 0 to 255; for example `ok_codes: 1`",
+        "4:16 wrong-value `ok_codes` takes a whole number from 0 to 255; for example `ok_codes: [0, 3]`",
     );
     check("ok_codes: []", "4:15 empty `ok_codes` is empty; name one at least, or remove the key");
     check(
@@ -60,7 +60,7 @@ fn values_are_checked() {
     );
     check(
         "shell: [awk]",
-        "4:12 shell `shell` has no word with `{0}`, where the script's file is to stand; for example `shell: [awk, -f, \"{0}\"]`",
+        "4:12 shell `shell` has no word with `{0}`, where the script's file is to stand; write `shell: [awk, -f, \"{0}\"]`",
     );
     check(
         "dir: ''",
@@ -71,11 +71,11 @@ fn values_are_checked() {
         "4:12 wrong-type `needs` takes a task's name or a list of names, not a map; write `needs: [a]`",
     );
     check("needs:", "4:5 no-value `needs` has no value; give it one, or remove the key");
-    check("needs: 'b[x=1]'", "4:12 unknown-task unknown task `b`; the tasks are `a`");
+    check("needs: 'b[x=1]'", "4:12 unknown-task unknown task `b`; the only task is `a`");
     check("env: {A: ~}", "4:14 no-value `A` has no value; write `A: \"\"` for an empty text");
     check(
         "env: {'A=B': x}",
-        "4:11 env-name `A=B` cannot be the name of an environment variable; use letters, digits and `_`, beginning with a letter",
+        "4:11 env-name `A=B` cannot be the name of an environment variable; write `A`, and the value after the `:`",
     );
     check(
         "env: [A=b]",
@@ -95,13 +95,13 @@ fn values_are_checked() {
     task(
         "cmd: make all",
         &[
-            "3:10 wrong-type `cmd` takes a list of words, not one word or text; write `cmd: [make, all]`, or `run:` for a shell",
+            "3:10 wrong-type `cmd` takes a list of words, not a single value; write `cmd: [make, all]`, or `run: make all` for a shell",
         ],
     );
     task(
         "cmd: [make]\nshell: sh",
         &[
-            "4:5 shell-with-cmd `shell` has no meaning beside `cmd`, which runs without one; remove it, or write the command as `run`",
+            "4:5 shell-with-cmd `shell` has no meaning beside `cmd`, which runs without one; remove `shell`, or write the command as `run`",
         ],
     );
     let top =
@@ -112,17 +112,17 @@ fn values_are_checked() {
     );
     top(
         "jobs: 0",
-        "1:7 wrong-value `jobs` takes a whole number from 1 to 10000; for example `jobs: 1`",
+        "1:7 wrong-value `jobs` takes a whole number from 1 to 10000; for example `jobs: 4`",
     );
     top(
         "name: ''",
-        "1:7 flow-name the flow's `name` is empty; write one short line, or remove the key: the file's name serves then",
+        "1:7 flow-name the flow's `name` is empty; write one short line, or remove the key: the file's name is used then",
     );
     top(
         "name: \"a\\nb\"",
-        "1:7 flow-name the flow's `name` holds a control character; write one short line, or remove the key: the file's name serves then",
+        "1:7 flow-name the flow's `name` holds a control character; write one short line, or remove the key: the file's name is used then",
     );
-    top("default: [b]", "1:11 unknown-task unknown task `b`; the tasks are `a`");
+    top("default: [b]", "1:11 unknown-task unknown task `b`; the only task is `a`");
     top(
         "defaults: [a]",
         "1:11 wrong-type `defaults` takes a map of keys, not a list; write `defaults:` and below it, say, `  timeout: 10m`",
@@ -138,7 +138,7 @@ fn tasks_have_names() {
     };
     check("1a", "does not begin with a letter; begin it with a letter or `_`");
     check("a/b", "holds a `/`; use `.` or `-` instead");
-    check("'a[b]'", "holds a bracket; `[` and `]` are kept for the members of a matrix");
+    check("'a[b]'", "holds a bracket, which is for members of a matrix; use `.` or `-` instead");
     check("a b", "holds a character that it may not; use letters, digits, `_`, `-` and `.`");
     check("grün", "holds a character that it may not; use letters, digits, `_`, `-` and `.`");
     flow("tasks: {_a.b-C9: x}\n", Syntax::Yaml);
@@ -255,12 +255,12 @@ fn toml_has_the_same_mistakes() {
     );
     check(
         "[tasks.a]\nrun = 'x'\nneeds = ['b']\n",
-        &["3:10 unknown-task unknown task `b`; the tasks are `a`"],
+        &["3:10 unknown-task unknown task `b`; the only task is `a`"],
     );
     check(
         "tasks = 3\n",
         &[
-            "1:9 wrong-type `tasks` takes a map of names to tasks, not one word or text; write each task as `name = \"SCRIPT\"`, or `[tasks.name]` with keys below it",
+            "1:9 wrong-type `tasks` takes a map of names to tasks, not a single value; write each task as `name = \"SCRIPT\"`, or `[tasks.name]` with keys below it",
         ],
     );
     assert_eq!(short("[tasks\na = 1\n", Syntax::Toml).len(), 1);
@@ -299,16 +299,16 @@ fn values_that_only_look_right_are_refused_and_every_one_of_a_list_is_said() {
     task(
         "run: x\nok_codes: [0, x, 256]\nretry: ++1",
         &[
-            "4:19 wrong-value `ok_codes` takes a whole number from 0 to 255; for example `ok_codes: 1`",
-            "4:22 wrong-value `ok_codes` takes a whole number from 0 to 255; for example `ok_codes: 1`",
-            "5:12 wrong-value `retry` takes a whole number from 0 to 10000; for example `retry: 1`",
+            "4:19 wrong-value `ok_codes` takes a whole number from 0 to 255; for example `ok_codes: [0, 3]`",
+            "4:22 wrong-value `ok_codes` takes a whole number from 0 to 255; for example `ok_codes: [0, 3]`",
+            "5:12 wrong-value `retry` takes a whole number from 0 to 10000; for example `retry: 3`",
         ],
     );
     task(
         "cmd: [a, ~, [b]]",
         &[
-            "3:14 wrong-type a word of `cmd` cannot be nothing; write one text for each word; an empty one is `\"\"`",
-            "3:17 wrong-type a word of `cmd` cannot be a list; write one text for each word; an empty one is `\"\"`",
+            "3:14 no-value a word of `cmd` is empty; write `\"\"` for an empty text",
+            "3:17 wrong-type a word of `cmd` cannot be a list; write one text for each",
         ],
     );
     let quoted = "1:10 version `version` takes the number 1, not a text; write it without quotes: `version: 1`";

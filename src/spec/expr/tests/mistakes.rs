@@ -107,55 +107,55 @@ fn the_notation_is_not_that_of_another_tool() {
 if: params.t == "it's
   12+1 expression-syntax a text stands in single quotes; write `'text'`
 if: params.t = 'a'
-  9+1 expression-syntax `=` is no comparison; write `==`
+  9+1 expression-syntax `=` is not a comparison; write `==`
 if: params.t === 'a'
-  9+3 expression-syntax `===` is no operator here; write `==`
+  9+3 expression-syntax `===` is not an operator here; write `==`
 if: params.t !== 'a'
-  9+3 expression-syntax `!==` is no operator here; write `!=`
+  9+3 expression-syntax `!==` is not an operator here; write `!=`
 if: params.t =~ 'a'
   9+2 expression-syntax there are no patterns here; use `contains`, `starts_with` or `ends_with`
 if: params.b and params.b
-  9+3 expression-syntax `and` is no operator here; write `&&`
+  9+3 expression-syntax `and` is not an operator here; write `&&`
 if: params.b or params.b
-  9+2 expression-syntax `or` is no operator here; write `||`
+  9+2 expression-syntax `or` is not an operator here; write `||`
 if: params.b & params.b
-  9+1 expression-syntax `&` is no operator here; write `&&`
+  9+1 expression-syntax `&` is not an operator here; write `&&`
 if: params.b | params.b
-  9+1 expression-syntax `|` is no operator here; write `||`
+  9+1 expression-syntax `|` is not an operator here; write `||`
 if: not params.b
-  0+3 expression-syntax `not` is no operator here; write `!`
+  0+3 expression-syntax `not` is not an operator here; write `if: '!params.b'`
 if: not(params.b)
-  0+3 expression-syntax `not` is no operator here; write `!`
+  0+3 expression-syntax `not` is not an operator here; write `if: '!(params.b)'`
 if: params.b not params.b
-  9+3 expression-syntax `not` is no operator here; write `!`
+  9+3 expression-syntax `not` is not an operator here; write `!`
 if: ${{ params.b }}
-  0+15 expression-syntax `if` is one bare expression; remove `${{ }}`: write `params.b`
+  0+15 expression-syntax `if` takes an expression without `${{ }}`; remove `${{ }}`: write `params.b`
 if: ${{ params.b }} && ${{ params.b }}
-  0+34 expression-syntax `if` is one bare expression; remove `${{` and `}}`
+  0+34 expression-syntax `if` takes an expression without `${{ }}`; remove `${{` and `}}`
 if: !${{ params.b }}
-  1+3 expression-syntax `if` is one bare expression; remove `${{` and `}}`
+  1+3 expression-syntax `if` takes an expression without `${{ }}`; remove `${{` and `}}`
 if: params.b && ${{ params.b }}
-  12+3 expression-syntax `if` is one bare expression; remove `${{` and `}}`
+  12+3 expression-syntax `if` takes an expression without `${{ }}`; remove `${{` and `}}`
 if: params.b }}
-  9+2 expression-syntax `if` is one bare expression; remove `${{` and `}}`
+  9+2 expression-syntax `if` takes an expression without `${{ }}`; remove `${{` and `}}`
 if: $HOME == 'a'
   0+1 expression-syntax a variable is written without `$`; write `env.HOME`
 if: ${HOME} == 'a'
   0+1 expression-syntax a variable is written without `$`; write `env.HOME`
 if: params.n + 1 == 2
-  9+1 expression-syntax `+` is no operator here; there is no arithmetic here: let a task's script compute it
+  9+1 expression-syntax `+` is not an operator here; there is no arithmetic here: let a task's script compute it
 if: params.n - 1 == 2
-  9+1 expression-syntax `-` is no operator here; there is no arithmetic here: let a task's script compute it
+  9+1 expression-syntax `-` is not an operator here; there is no arithmetic here: let a task's script compute it
 if: params.n -1 == 2
   9+2 expression-syntax `-1` stands where an operator or the end is expected; there is no arithmetic here: let a task's script compute it
 if: params.b ? 'a' : 'b'
-  9+1 expression-syntax `?` is no operator here; write `default(a, b)` for a text that may be empty, or two tasks with an `if` each
+  9+1 expression-syntax `?` is not an operator here; write `default(a, b)` for a text that may be empty, or two tasks with an `if` each
 if: params.n == 1.5
-  12+3 expression-syntax `1.5` is no integer; write an integer, or the text `'1.5'`
+  12+3 expression-syntax `1.5` is not an integer; write an integer, or the text `'1.5'`
 if: params.n == 10m
-  12+3 expression-syntax `10m` is no integer; a text stands in single quotes: `'10m'`
+  12+3 expression-syntax `10m` is not an integer; a text stands in single quotes: `'10m'`
 if: params.n == 99999999999999999999
-  12+20 expression-syntax `99999999999999999999` is no integer; the largest one is 9223372036854775807
+  12+20 expression-syntax `99999999999999999999` is not an integer; the largest is `9223372036854775807`
 if: params.t == 'a
   12+1 expression-syntax this quote is never closed; end the text with `'`; a quote inside it is written twice: `'it''s'`
 if: params.t == 'it's'
@@ -177,13 +177,13 @@ if: contains(params.t 'a')
 if: params.b params.b
   9+6 expression-syntax `params` stands where an operator or the end is expected; an expression is written `params.mode == 'fast' && !params.dry`
 if: params.n < 3 < 4
-  13+1 expression-syntax comparisons form no chain; join two comparisons with `&&`, or put one in parentheses
+  13+1 expression-syntax comparisons cannot be chained; join two comparisons with `&&`, or put one in parentheses
 if: params.
   7+0 expression-syntax the expression ends where a name is expected; a name that holds other signs is written `['a.b']`
 if: params.'x'
   7+3 expression-syntax `'x'` stands where a name is expected; a name that holds other signs is written `['a.b']`
 if: tasks[build].state == 'FAILED'
-  6+5 expression-syntax `build` stands where a name in quotes is expected; a name in brackets stands in single quotes: `['a.b']`
+  6+5 expression-syntax `build` stands where a name in quotes is expected; write `tasks['build'].state`
 if: tasks['build'.state == 'FAILED'
   13+1 expression-syntax `.` stands where `]` is expected; a name in brackets is written `['a.b']`
 if: params.t == `a`
@@ -205,7 +205,7 @@ env: ${{ ${{ params.t }} }}
   4+3 expression-syntax `${{` stands inside of `${{ … }}`; remove the inner one
 env: ${{ params.t && }} ${{ = }} ${{ params.tt }}
   16+2 expression-syntax `}}` stands where a value is expected; write what is missing, or remove the sign before it
-  23+1 expression-syntax `=` is no comparison; write `==`
+  23+1 expression-syntax `=` is not a comparison; write `==`
 env: ${{ params.t "a }}" }}
   13+6 expression-syntax a text stands in single quotes; write `'a }}'`
 "#,
@@ -238,39 +238,39 @@ if: param.mode == 'fast'
 if: foo.bar == 'a'
   0+3 unknown-name unknown name `foo`; a name begins with `params`, `env`, `matrix`, `run`, `tasks`
 if: params.mood == 'fast'
-  7+4 unknown-name unknown param `mood`; there are `mode`, `t`, `x.y`, `n`, `b`, `deploy-all`, `l`, `hosts`
+  7+4 unknown-name unknown param `mood`; the params are `mode`, `t`, `x.y`, `n`, `b`, `deploy-all`, `l`, `hosts`
 if: params.zebra == 'fast'
-  7+5 unknown-name unknown param `zebra`; there are `mode`, `t`, `x.y`, `n`, `b`, `deploy-all`, `l`, `hosts`
+  7+5 unknown-name unknown param `zebra`; the params are `mode`, `t`, `x.y`, `n`, `b`, `deploy-all`, `l`, `hosts`
 if: params.x.y == 'fast'
   9+1 unknown-name `params.x` has no parts; a name with a `.` is written `params['x.y']`
 if: params == 'a'
-  0+6 unknown-name `params` alone is no value; write `params.NAME`
+  0+6 unknown-name `params` alone is not a value; write `params.NAME`
 if: params.mode.x == 'a'
   12+1 unknown-name `params.mode` has no parts; a name with a `.` is written `params['mode.x']`
 if: mode == 'fast'
-  0+4 unknown-name `mode` is no name; write `params.mode`
+  0+4 unknown-name `mode` is not a name; write `params.mode`
 if: os == 'linux'
-  0+2 unknown-name `os` is no name; write `matrix.os`
+  0+2 unknown-name `os` is not a name; write `matrix.os`
 if: main == params.t
-  0+4 unknown-name `main` is no name; a text stands in single quotes: `'main'`
+  0+4 unknown-name `main` is not a name; a text stands in single quotes: `'main'`
 if: params.t == null
-  12+4 unknown-name `null` is no name; what is absent is an empty text: compare with `''`
+  12+4 unknown-name `null` is not a name; what is absent is an empty text: compare with `''`
 if: params.b == True
-  12+4 unknown-name `True` is no name; write `true`
+  12+4 unknown-name `True` is not a name; write `true`
 if: always
-  0+6 unknown-name `always` is no name; it is a function: write `always()`
+  0+6 unknown-name `always` is not a name; it is a function: write `always()`
 if: success && params.b
-  0+7 unknown-name `success` is no name; it is a function: write `success()`
+  0+7 unknown-name `success` is not a name; it is a function: write `success()`
 if: matrix.oss == 'linux'
   7+3 unknown-name unknown matrix key `oss`; did you mean `os`?; write `os`
 if: matrix.python == 'linux'
-  7+6 unknown-name unknown matrix key `python`; there are `m`, `os`
+  7+6 unknown-name unknown matrix key `python`; the matrix keys are `m`, `os`
 if: run.statu == 'FAILED'
   4+5 unknown-name unknown name `statu`; did you mean `status`?; write `status`
 if: run.state == 'FAILED'
   4+5 unknown-name unknown name `run.state`; write `run.status`
 if: run.attempt == 'FAILED'
-  4+7 unknown-name unknown name `attempt`; there are `id`, `status`, `file_dir`, `caller_dir`, `os`, `arch`
+  4+7 unknown-name unknown name `attempt`; the names are `id`, `status`, `file_dir`, `caller_dir`, `os`, `arch`
 if: env.PYOCO_PARAM_MODE == 'fast'
   4+16 unknown-name `env` holds no `PYOCO_` variables; write `params.mode`
 if: env.PYOCO_RUN_ID == 'fast'
@@ -284,7 +284,7 @@ if: env.PYOCO_TASK == 'fast'
 if: env[''] == 'fast'
   4+2 unknown-name `env['']` names no variable; write `env.NAME`
 if: tasks.build == 'SUCCEEDED'
-  0+11 unknown-name `tasks.build` alone is no value; write `tasks.build.state`, `.exit_code` or `.outputs.NAME`
+  0+11 unknown-name `tasks.build` alone is not a value; write `tasks.build.state`, `.exit_code` or `.outputs.NAME`
 if: tasks.biuld.state == 'SUCCEEDED'
   6+5 unknown-task unknown task `biuld`; write `build`
 if: tasks.build.status == 'SUCCEEDED'
@@ -298,7 +298,7 @@ if: tasks.build.stat == 'SUCCEEDED'
 if: tasks.build.zebra == 'SUCCEEDED'
   12+5 unknown-name a task has no `zebra`; a task has `state`, `exit_code`, `outputs`
 if: tasks.build.outputs == 'SUCCEEDED'
-  12+7 unknown-name `outputs` alone is no value; write `tasks.build.outputs.NAME`
+  12+7 unknown-name `outputs` alone is not a value; write `tasks.build.outputs.NAME`
 if: tasks.build.outputs.version.x == 'SUCCEEDED'
   28+1 unknown-name the output `version` has no parts; write `tasks.build.outputs.version`
 if: tasks.build.outputs.versoin == 'SUCCEEDED'
@@ -320,11 +320,11 @@ if: contain(params.t, 'a')
 if: format('{0}', params.t) == 'a'
   0+6 unknown-function there is no function `format`; write the parts side by side: `NAME: ${{ params.a }}-${{ params.b }}`
 if: hash(params.t) == 'a'
-  0+4 unknown-function unknown function `hash`; there are `success`, `failure`, `cancelled`, `always`, `contains`, `starts_with`, `ends_with`, `default`
+  0+4 unknown-function unknown function `hash`; the functions are `success`, `failure`, `cancelled`, `always`, `contains`, `starts_with`, `ends_with`, `default`
 if: sucess()
   0+6 unknown-function unknown function `sucess`; did you mean `success`?; write `success`
 env: ${{ params.mood }} ${{ github.sha }}
-  11+4 unknown-name unknown param `mood`; there are `mode`, `t`, `x.y`, `n`, `b`, `deploy-all`, `l`, `hosts`
+  11+4 unknown-name unknown param `mood`; the params are `mode`, `t`, `x.y`, `n`, `b`, `deploy-all`, `l`, `hosts`
   23+6 unknown-name `github` is not known here; GitHub gives it to every step: write `env.GITHUB_SHA`
 env_file: ${{ env.HOME }}/${{ params.t }}/${{ run.os }}/${{ matrix.os }}.env
   4+3 not-here `env` is not known in `env_file`; `env_file` takes `params`, `matrix`, `run`
@@ -374,11 +374,11 @@ if: params.hosts == 'a'
 if: 'a' != params.hosts
   7+12 expression-type `params.hosts` is a list, which cannot be compared; ask what is in it: `contains(params.hosts, 'a')`
 if: params.t < 'b'
-  0+14 expression-type `<` compares integers, not texts; write `==` or `!=`, or give a param the type `int`
+  0+14 expression-type `<` compares integers, not texts; give `t` the type `int`, or write `==` or `!=`
 if: params.t < 3
-  0+12 expression-type `<` compares integers, not texts; write `==` or `!=`, or give a param the type `int`
+  0+12 expression-type `<` compares integers, not texts; give `t` the type `int`, or write `==` or `!=`
 if: params.b < params.b
-  0+19 expression-type `<` compares integers, not conditions; write `==` or `!=`, or give a param the type `int`
+  0+19 expression-type `<` compares integers, not conditions; give `b` the type `int`, or write `==` or `!=`
 if: params.t
   0+8 expression-type `params.t` is a text, not a condition; compare it: `params.t == 'a'`, or `params.t != ''`
 if: params.mode
@@ -419,18 +419,18 @@ if: default(params.n, '3') == '3'
 if: always('a')
   7+3 expression-type `always()` takes no argument; write `always()`
 env: a ${{ params.hosts }} ${{ params.x }}
-  6+12 expression-type `params.hosts` is a list, which is no part of a text; a script reads it from `$PYOCO_PARAM_HOSTS`, one item a line
-  33+1 unknown-name unknown param `x`; there are `mode`, `t`, `x.y`, `n`, `b`, `deploy-all`, `l`, `hosts`
+  6+12 expression-type `params.hosts` is a list, which cannot be part of a text; a script reads it from `$PYOCO_PARAM_HOSTS`, one item a line
+  33+1 unknown-name unknown param `x`; the params are `mode`, `t`, `x.y`, `n`, `b`, `deploy-all`, `l`, `hosts`
 matrix: a
   0+1 expression-type a value of `matrix` is a whole list; write a list, or `${{ params.NAME }}` of a `list` param, and nothing beside it
 matrix: ${{ params.hosts }},b
   4+12 expression-type a value of `matrix` is a whole list; write a list, or `${{ params.NAME }}` of a `list` param, and nothing beside it
 matrix: ${{ params.t }}
-  4+8 expression-type `params.t` is no list; declare it as one: `params: {t: {type: list}}`
+  4+8 expression-type `params.t` is not a list; declare it as one: `params: {t: {type: list}}`
 matrix: ${{ 'a' }}
   4+3 expression-type a value of `matrix` is a whole list; write a list, or `${{ params.NAME }}` of a `list` param, and nothing beside it
 if: params.n >= params.t
-  0+20 expression-type `>=` compares integers, not texts; write `==` or `!=`, or give a param the type `int`
+  0+20 expression-type `>=` compares integers, not texts; give `t` the type `int`, or write `==` or `!=`
 "#,
     );
 }
