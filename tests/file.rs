@@ -217,7 +217,7 @@ fn what_is_too_much_is_refused() {
         ("keys.toml", format!("a{} = 1", ".a".repeat(10_000))),
     ] {
         space.write(name, text);
-        space.refused(name, "this is not TOML");
+        space.refused(name, "too many levels of nesting");
     }
 }
 

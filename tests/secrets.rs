@@ -538,7 +538,7 @@ tasks:
     };
     wrong("tasks.login.outputs.tokn", "`login` promises no output `tokn`; did you mean `token`?");
     wrong("tasks.logn.outputs.token", "unknown task `logn`; did you mean `login`?");
-    wrong("tasks.login.token", "`tasks.login.token` names no output of a task");
+    wrong("tasks.login.token", "`tasks.login.token` is not an output of a task");
 }
 
 #[test]
