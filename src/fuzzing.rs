@@ -37,8 +37,9 @@ pub fn toml(bytes: &[u8]) {
 /// An expression, as an `if` and inside of a text.
 pub fn expression(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let parsed = [expr::parse_if(text).err(), expr::parse_template(text).err()];
-    for mistake in parsed.into_iter().flatten().flatten() {
+    let mut mistakes = expr::parse_if(text).err().unwrap_or_default();
+    expr::parse_template(text, &mut mistakes);
+    for mistake in mistakes {
         inside(text, mistake.at, mistake.length);
         explained(&mistake.message, &mistake.help);
     }

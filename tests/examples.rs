@@ -84,6 +84,33 @@ fn every_example_names_its_schema_and_fits_it() {
     schema.refuses("an unknown key", &serde_json::json!({ "tasks": { "a": "true" }, "nmae": "x" }));
 }
 
+/// The places of expressions and of what else a value may be beside its plain form.
+const FORMS: [&str; 12] = [
+    "params: {t: 5m}\ntimeout: '${{ params.t }}'\ntasks: {a: x}",
+    "params: {t: 5m}\ndefaults: {timeout: '${{ params.t }}', dir: '${{ run.file_dir }}'}\ntasks: {a: x}",
+    "params: {t: 5m}\ntasks: {a: {run: x, timeout: '${{ params.t }}', dir: '${{ env.HOME }}'}}",
+    "params: {p: gpu}\npools: {gpu: 2}\ntasks: {a: {run: x, pool: '${{ params.p }}'}}",
+    "params: {p: gpu}\npools: {gpu: 2}\ntasks: {a: {run: x, pool: ['${{ params.p }}']}}",
+    "params: {f: x}\nenv_file: '${{ params.f }}.env?'\nenv: {A: '${{ params.f }}'}\ntasks: {a: x}",
+    "params: {f: [x]}\ntasks: {a: {run: x, matrix: {f: '${{ params.f }}'}, if: always()}}",
+    "params: {f: x}\ntasks: {a: {run: x, artifacts: ['${{ params.f }}/*']}}",
+    "records: {max_log: 1.5GiB}\ntasks: {a: {run: x, kill: {signal: SIGTERM, after: 1.5s}}}",
+    "tasks: {a: {run: 3, ok_codes: 0, retry: {max: 1, codes: 3}}}\nfinally: {b: x}",
+    "records: {max_log: 20MB}\ninherit_env: [LANG]\ntasks: {a: x}",
+    "secrets: [T, \"tasks['a[k=1]'].outputs.o\"]\ntasks: {a: {run: x, outputs: [o], matrix: {k: [1, 2], include: [{k: 3}]}}}",
+];
+
+#[test]
+fn what_the_loader_takes_the_schema_takes() {
+    let schema = Schema::open("workflow");
+    let project = Project::new();
+    for text in FORMS {
+        project.file("f.yaml", text);
+        project.run(&["check", "f.yaml"]).exits(0);
+        schema.accepts(text, &serde_yaml::from_str(text).expect("it is YAML"));
+    }
+}
+
 #[test]
 fn every_example_is_checked() {
     let project = copy();

@@ -217,7 +217,7 @@ fn what_is_too_much_is_refused() {
         ("keys.toml", format!("a{} = 1", ".a".repeat(10_000))),
     ] {
         space.write(name, text);
-        space.refused(name, "error[E0017]");
+        space.refused(name, "too many levels of nesting");
     }
 }
 
@@ -294,7 +294,7 @@ fn a_list_is_as_long_as_its_limit() {
     let space = Space::new();
     space.write("a.yaml", "tasks: {b: x, a: x, c: x}\n");
     let (code, stdout, stderr) = space.pyoco(&["list", "a.yaml", "--limit", "2"]);
-    assert_eq!((code, &*stdout, &*stderr), (0, "b\na\n", "… and 1 more; --limit 3 shows all\n"));
+    assert_eq!((code, &*stdout, &*stderr), (0, "b\na\n", "… and 1 more; --limit shows them\n"));
     let (_, stdout, stderr) = space.pyoco(&["list", "a.yaml"]);
     assert_eq!((&*stdout, &*stderr), ("b\na\nc\n", ""));
 }
@@ -382,9 +382,6 @@ fn a_workflow_for_github_in_a_folder_below_the_top_is_warned_of() {
     let (code, _, stderr) = parts(command.current_dir(space.path("below")).output().expect("runs"));
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.starts_with("warning: GitHub reads `.github` in the top folder"), "{stderr}");
-    let remedy = "  move `.github/workflows/pyoco.yaml` there, and let it run \
-                  `pyoco run below/pyoco.yaml --no-cute`\n";
-    assert!(stderr.ends_with(remedy), "{stderr}");
 }
 
 #[test]

@@ -26,6 +26,9 @@ pub enum BadSize {
 /// The largest size, in its largest unit.
 pub const LARGEST_SIZE: &str = "16777215TiB";
 
+/// The most digits after a point: those of no sensible size are more.
+const LONGEST_PART: usize = 12;
+
 const UNITS: [(&str, u64); 8] = [
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
@@ -47,10 +50,20 @@ impl FromStr for Size {
             .find_map(|(name, bytes)| text.strip_suffix(name).map(|digits| (digits, *bytes)))
             .ok_or_else(bad)?;
         let digits = digits.trim_end();
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+        let is_number =
+            |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number(whole) || !is_number(part) || part.len() > LONGEST_PART {
             return Err(bad());
         }
-        let size = digits.parse().ok().and_then(|count: u64| count.checked_mul(unit));
+        // `1.5GiB` is a whole number of bytes; `1.5B` and `0.0001kB` are none.
+        let parts = part.parse::<u128>().map_err(|_| bad())? * u128::from(unit);
+        let bytes_in = 10_u128.pow(part.len() as u32);
+        if parts % bytes_in != 0 {
+            return Err(bad());
+        }
+        let size = whole.parse().ok().and_then(|count: u64| count.checked_mul(unit));
+        let size = size.and_then(|size| size.checked_add(u64::try_from(parts / bytes_in).ok()?));
         size.map(Size).ok_or_else(|| BadSize::TooLarge(text.to_owned()))
     }
 }
@@ -82,7 +95,10 @@ mod tests {
         assert_eq!("20MiB".parse(), Ok(Size(20 << 20)));
         assert_eq!("500B".parse(), Ok(Size(500)));
         assert_eq!("1kB".parse(), Ok(Size(1000)));
-        for bad in ["20", "MiB", "-1B", "1.5GiB", "1 KiBs"] {
+        assert_eq!("1.5GiB".parse(), Ok(Size(3 << 29)));
+        assert_eq!("0.25KiB".parse(), Ok(Size(256)));
+        for bad in ["20", "MiB", "-1B", "1.5B", "1.0001KiB", "1.GiB", ".5GiB", "1.5.5GiB", "1 KiBs"]
+        {
             assert_eq!(bad.parse::<Size>(), Err(BadSize::NoSize(bad.into())), "{bad}");
         }
         for large in ["99999999999TiB", "16777216TiB", "99999999999999999999B"] {

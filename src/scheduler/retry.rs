@@ -90,9 +90,10 @@ impl Scheduler {
         let doublings = attempt.saturating_sub(1).min(64);
         let factor = (f64::from(retry.backoff_milli) / 1000.0).powi(doublings as i32);
         let pause = (retry.delay.0 as f64 * factor).min(retry.max_delay.0 as f64);
-        // A quarter up or down, so that tasks that failed together do not come back together.
-        let scattered = pause * (0.75 + 0.5 * scatter(self.plan.seed, id, attempt));
-        Some(Ms(scattered as u64).min(retry.max_delay))
+        // A quarter up or down, and never over the limit, so that tasks that failed together do not come
+        // back together: cutting what is over it would bring half of them back at the same moment.
+        let (least, most) = (pause * 0.75, (pause * 1.25).min(retry.max_delay.0 as f64));
+        Some(Ms((least + (most - least) * scatter(self.plan.seed, id, attempt)) as u64))
     }
 
     /// Returns whether no more attempts of `tasks` shall start.

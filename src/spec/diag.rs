@@ -20,7 +20,10 @@ use crate::model::{MASKED, Syntax, escape};
 
 const SHOWN: usize = 50; // what a person reads at once
 const KEPT: usize = 10_000; // of errors, and of warnings: a generated file may be wrong everywhere
-const LONGEST: usize = 2_000; // bytes of one message: names in it may be as long as the file
+const LONGEST: usize = 2_000; // bytes of one message: it may speak of many names
+const LONGEST_NAME: usize = 128; // bytes: what a message says of a longer value can be read off its line
+const LONGEST_CODE: usize = 500; // bytes: what a remedy tells to write is short enough to be copied
+const SHOWN_OF_LONG: usize = 60; // bytes of what is longer than these
 const WINDOW: usize = 400; // bytes shown of a longer source line
 
 /// How bad it is.
@@ -49,7 +52,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Makes an error.
     pub(crate) fn error(name: &'static str, message: impl Into<String>) -> Diagnostic {
-        let (message, labels, help) = (shortened(message.into()), Vec::new(), Vec::new());
+        let (message, labels, help) = (message.into(), Vec::new(), Vec::new());
         Diagnostic { severity: Severity::Error, name, message, labels, help, hidden: None }
     }
 
@@ -66,15 +69,26 @@ impl Diagnostic {
     /// Adds a place with a word about it.
     pub(crate) fn label(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
         if span.is_some() {
-            self.labels.push((span, shortened(text.into())));
+            self.labels.push((span, text.into()));
         }
         self
     }
 
     /// Adds a way out.
     pub(crate) fn help(mut self, text: impl Into<String>) -> Diagnostic {
-        self.help.push(shortened(text.into()));
+        self.help.push(text.into());
         self
+    }
+
+    /// Cuts what is too long to be read.
+    fn shorten(&mut self) {
+        let labels = self.labels.iter_mut().map(|(_, text)| text);
+        for text in [&mut self.message].into_iter().chain(labels) {
+            *text = shortened(std::mem::take(text), LONGEST_NAME);
+        }
+        for text in &mut self.help {
+            *text = shortened(std::mem::take(text), LONGEST_CODE);
+        }
     }
 
     /// Adds a way out to one from which the values of secrets were taken out.
@@ -83,7 +97,7 @@ impl Diagnostic {
             Some(hidden) => hidden.text(&text).into_owned(),
             None => text,
         };
-        self.help.push(shortened(text));
+        self.help.push(shortened(text, LONGEST_CODE));
     }
 
     /// Takes the values of secrets out of all that it says.
@@ -129,13 +143,24 @@ impl std::fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-/// Cuts the middle out of a text that is too long to be read.
-fn shortened(text: String) -> String {
-    if text.len() <= LONGEST {
+/// Cuts the middle out of each part between backticks that is longer than this, and out of the text
+/// where it is too long all the same.
+fn shortened(text: String, most: usize) -> String {
+    if text.len() <= most {
         return text;
     }
-    let head = text.floor_char_boundary(LONGEST * 3 / 4);
-    let tail = text.ceil_char_boundary(text.len() - LONGEST / 5);
+    let is_code = |at: usize| at % 2 == 1;
+    let parts = text.split('`').enumerate().map(|(at, part)| match is_code(at) {
+        true if part.len() > most => Cow::Owned(without_middle(part, SHOWN_OF_LONG)),
+        _ => Cow::Borrowed(part),
+    });
+    let text = parts.collect::<Vec<_>>().join("`");
+    if text.len() > LONGEST { without_middle(&text, LONGEST) } else { text }
+}
+
+fn without_middle(text: &str, length: usize) -> String {
+    let head = text.floor_char_boundary(length * 3 / 4);
+    let tail = text.ceil_char_boundary(text.len() - length / 5);
     format!("{} … {}", &text[..head], &text[tail..])
 }
 
@@ -172,6 +197,11 @@ impl Diagnostics {
         if *kept >= KEPT {
             return;
         }
+        // First: a part of a value would not be found.
+        if let Some(hidden) = &self.hidden {
+            diagnostic.hide(hidden);
+        }
+        diagnostic.shorten();
         let span = diagnostic.labels.first().map_or(Span::NONE, |(span, _)| *span);
         if !self.seen.insert((span, diagnostic.name, diagnostic.message.clone())) {
             return;

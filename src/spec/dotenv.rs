@@ -20,6 +20,13 @@ pub(crate) struct Mistake {
     pub(crate) help: String,
 }
 
+/// Returns whether a text can be the name of an environment variable: what is none of a shell's own has
+/// at least the letters that programs use. `.` and `-` are read by programs, if not by shells.
+pub(crate) fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+}
+
 /// Parses a file; a name that stands twice has the later value.
 pub(crate) fn parse(text: &str) -> Result<Vec<Variable>, Vec<Mistake>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -58,11 +65,7 @@ impl<'t> Reader<'t> {
         };
         let name = self.rest[..equals].trim();
         let name = name.strip_prefix("export ").map_or(name, str::trim_start);
-        let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-        if name.is_empty()
-            || !name.chars().all(is_word)
-            || name.starts_with(|c: char| c.is_ascii_digit())
-        {
+        if !is_variable(name) {
             let message = "what stands before the `=` is not the name of a variable";
             return Err(self.mistake(message, "use letters, digits and `_`".to_owned()));
         }

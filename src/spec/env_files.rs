@@ -162,7 +162,8 @@ pub(crate) fn inherit_env(node: &Node<'_>, found: &mut Diagnostics) -> InheritEn
             continue;
         }
         let Some(name) = values::plain_text(item, "inherit_env", found) else { continue };
-        if name.is_empty() || name.contains(['=', '\0', '*', '$']) {
+        // A function that bash exports stands there as `BASH_FUNC_name%%`.
+        if !dotenv::is_variable(name.strip_suffix("%%").unwrap_or(name)) {
             let message = format!("`{name}` cannot be the name of an environment variable");
             let bare = name.trim_start_matches(['$', '{']).trim_end_matches('}');
             let help = match bare != name && is_name(bare) {

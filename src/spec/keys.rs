@@ -97,6 +97,8 @@ pub(crate) enum Type {
     Bool,
     /// A duration with a unit.
     Duration,
+    /// The same, or an expression that comes to one.
+    Timeout,
     /// An interpreter: a word or a list of words.
     Shell,
     /// A map of maps: tasks.
@@ -303,7 +305,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "timeout",
         TOP,
-        Type::Duration,
+        Type::Timeout,
         "",
         "The longest that all of `tasks` may take, with a unit: `1h`. Then what runs is stopped, the run has failed with exit code 124, and `finally` runs.",
     ),
@@ -362,7 +364,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "timeout",
         SET,
-        Type::Duration,
+        Type::Timeout,
         "",
         "The longest that one attempt may take, with a unit: `10m`. Then it is stopped, and has failed.",
     ),
@@ -463,9 +465,21 @@ pub(crate) const KEYS: &[Key] = &[
         "How much output of one attempt is kept: the beginning and the end, and between them a mark.",
     ),
     key("max", RETRY, Type::Int(0, MAX_RETRIES), "0", "How many further attempts."),
-    key("delay", RETRY, Type::Duration, "1s", "The pause before the second attempt."),
+    key(
+        "delay",
+        RETRY,
+        Type::Duration,
+        "1s",
+        "The pause before the second attempt, give or take a quarter, so that tasks that failed together do not come back together.",
+    ),
     key("backoff", RETRY, Type::Factor, "2", "What each further pause is multiplied with."),
-    key("max_delay", RETRY, Type::Duration, "1m", "The longest pause."),
+    key(
+        "max_delay",
+        RETRY,
+        Type::Duration,
+        "1m, or `delay` where that is longer",
+        "The longest pause.",
+    ),
     key(
         "codes",
         RETRY,

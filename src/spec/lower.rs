@@ -100,7 +100,7 @@ fn flow(
     let default = top
         .get("default")
         .filter(|_| has_tasks)
-        .map(|entry| wiring.list("default", &entry.value, Part::Tasks, Asker::Anybody, found));
+        .map(|entry| wiring.list("default", &entry.value, Part::Tasks, Asker::Nobody, found));
     let (needs, lists) = wiring.finish(found);
     let scope = FileScope {
         params: &params,
@@ -114,7 +114,8 @@ fn flow(
         ancestors: Default::default(),
     };
     let timeout = top.get("timeout").and_then(|entry| {
-        let text = scope.of(At::Flow, Key::Timeout).known_text(&entry.value, "timeout", found)?;
+        let text =
+            scope.of(At::Flow, Key::FlowTimeout).known_text(&entry.value, "timeout", found)?;
         maps::timeout(&text, &entry.value, found)
     });
     let mut env_files = EnvFiles::new(&origin.base_dir);
@@ -380,6 +381,11 @@ pub(crate) fn wrong_name(name: &str) -> Option<(&'static str, &'static str)> {
         Some(("holds a bracket, which is for members of a matrix", "use `.` or `-` instead"))
     } else if name.contains('/') {
         Some(("holds a `/`", "use `.` or `-` instead"))
+    } else if name.starts_with(|c: char| c.is_alphabetic() && !c.is_ascii()) {
+        Some((
+            "begins with a letter that is not one of a to z",
+            "begin it with a letter of a to z, or `_`",
+        ))
     } else if !name.starts_with(starts) {
         Some(("does not begin with a letter", "begin it with a letter or `_`"))
     } else if !name.chars().all(is_word) {

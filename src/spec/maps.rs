@@ -20,7 +20,8 @@ const STANDARD_SIGNALS: std::ops::Range<i32> = 1..32;
 
 /// Reads a `timeout`, which cannot be zero.
 pub(crate) fn timeout(text: &str, node: &Node<'_>, found: &mut Diagnostics) -> Option<Ms> {
-    let timeout = values::duration_of(text, node, found);
+    // With a unit it would be refused as well.
+    let timeout = if is_zero(node) { Some(Ms(0)) } else { values::duration_of(text, node, found) };
     if timeout == Some(Ms(0)) {
         let message = "`timeout` is zero: nothing could end in time";
         found.push(
@@ -80,7 +81,32 @@ pub(crate) fn retry(node: &Node<'_>, found: &mut Diagnostics) -> Retry {
     {
         retry.codes = codes;
     }
+    if let Some(entry) = fields.get("max").filter(|entry| is_zero(&entry.value))
+        && ["delay", "backoff", "max_delay", "codes"].iter().any(|key| fields.get(key).is_some())
+    {
+        let message = "`max` is 0: the other keys of `retry` have no effect";
+        let help = "write how many further attempts there are, or `retry: 0` alone";
+        found.push(Diagnostic::warning("no-effect", message).at(entry.value.span).help(help));
+    }
     retry
+}
+
+/// Warns of exit codes that are to be retried, and mean success.
+pub(crate) fn warn_of_good_codes(node: &Node<'_>, ok_codes: &[i32], found: &mut Diagnostics) {
+    let Some(map) = node.map() else { return };
+    let codes = map.iter().filter(|entry| entry.key == "codes").flat_map(|one| one.value.items());
+    for item in codes {
+        let code = item.scalar().and_then(|text| text.parse::<i32>().ok());
+        if let Some(code) = code.filter(|code| ok_codes.contains(code)) {
+            let message = format!("`{code}` stands in `ok_codes`, and so is never retried");
+            let help = "remove it from one of the two";
+            found.push(Diagnostic::warning("no-effect", message).at(item.span).help(help));
+        }
+    }
+}
+
+fn is_zero(node: &Node<'_>) -> bool {
+    node.scalar().is_some_and(|text| !text.is_empty() && text.bytes().all(|byte| byte == b'0'))
 }
 
 /// Reads `kill`: how a task is stopped.

@@ -232,12 +232,10 @@ impl Reader<'_> {
     /// Reads `${{ params.NAME }}`.
     fn list_of_param(&mut self, text: &str, node: &Node<'_>) -> Vec<Box<str>> {
         let (mut mistakes, scope) = (Vec::new(), InMatrix(self.params));
-        let name = match parse_template(text) {
-            Ok(parsed) => check_matrix(&parsed, &scope, &mut mistakes),
-            Err(wrong) => {
-                mistakes = wrong;
-                None
-            }
+        let parsed = parse_template(text, &mut mistakes);
+        let name = match mistakes.is_empty() {
+            true => check_matrix(&parsed, &scope, &mut mistakes),
+            false => None,
         };
         self.is_wrong |= name.is_none();
         expr::report(mistakes, self.text, node, self.found);

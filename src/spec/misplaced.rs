@@ -71,7 +71,7 @@ fn takes(key: &Key, value: &str, own: &str, names: &Names<'_>) -> bool {
         matches!(key.takes, Type::Retry | Type::Int(..) | Type::Ints(..) | Type::Version);
     let is_name = |name: &str| name != own && names.first_of(name).is_some();
     is_number && is_digits(value)
-        || key.takes == Type::Duration && value.parse::<Ms>().is_ok()
+        || matches!(key.takes, Type::Duration | Type::Timeout) && value.parse::<Ms>().is_ok()
         || key.takes == Type::Bool && matches!(value, "true" | "false")
         || key.takes == Type::Names && is_name(value)
         || matches!(key.takes, Type::Words(words) if words.contains(&value))

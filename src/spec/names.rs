@@ -32,6 +32,8 @@ pub(crate) struct Names<'n> {
     pub(crate) tasks: Vec<Declared<'n>>,
     /// How many of them stand in `tasks`; those of `finally` follow.
     pub(crate) n_tasks: usize,
+    /// Whether the members of a matrix are not known, or are none.
+    pub(crate) has_open: bool,
     named: HashMap<&'n str, Named>,
     /// All names of the file in its order, once one was sought that is not there.
     in_order: OnceCell<Vec<&'n str>>,
@@ -71,8 +73,10 @@ impl Found {
 pub(crate) enum Asker<'m> {
     /// A task, or a member.
     Task(&'m Declared<'m>),
-    /// Something that has no values itself, and for which a bare key is any value.
+    /// A line of a graph, in which a bare key stands for the values of whoever needs it.
     Anybody,
+    /// A key outside of all tasks, which has no values itself.
+    Nobody,
 }
 
 impl<'n> Names<'n> {
@@ -81,6 +85,7 @@ impl<'n> Names<'n> {
         Names {
             tasks: Vec::new(),
             n_tasks: 0,
+            has_open: false,
             named: HashMap::new(),
             in_order: OnceCell::new(),
             n_compared: Cell::new(0),
@@ -104,6 +109,7 @@ impl<'n> Names<'n> {
         }));
         if members.is_empty() {
             let is_open = matrix.is_some();
+            self.has_open |= is_open;
             self.tasks.push(Declared { entry, name: (*entry.key).into(), member: None, is_open });
         }
         let last = u32::try_from(self.tasks.len()).expect("an id is 32 bits long");
@@ -179,6 +185,9 @@ impl<'n> Names<'n> {
                     wanted.push((&**value).into());
                 }
                 (None, Asker::Anybody) => continue,
+                (None, Asker::Nobody) => {
+                    return Err(no_value(text, base, key, &matrix.values[place]));
+                }
                 (None, Asker::Task(task)) if task.is_open => is_known = false,
                 (None, Asker::Task(task)) => {
                     let own = task.member.as_ref().and_then(|own| own.value(key));
@@ -252,6 +261,13 @@ fn no_own(text: &str, base: &str, key: &str, task: &Declared<'_>) -> Diagnostic 
     Diagnostic::error("unknown-task", message).help(format!(
         "write a value (`{base}[{key}=…]`), or `{base}` for all of them, or give `{name}` a matrix with `{key}`"
     ))
+}
+
+fn no_value(text: &str, base: &str, key: &str, values: &[Box<str>]) -> Diagnostic {
+    let value = values.first().map_or("…", |value| value);
+    let message = format!("`{text}` leaves open which `{key}` is meant");
+    let help = format!("write `{base}[{key}={value}]`, or `{base}` for all members");
+    Diagnostic::error("unknown-task", message).help(help)
 }
 
 fn no_member(base: &str, matrix: &Matrix, places: &[usize], wanted: &[Box<str>]) -> Diagnostic {

@@ -132,7 +132,7 @@ fn kind_of(node: &Node<'_>) -> ParamKind {
 /// Returns whether a text is digits without a leading zero, which no one means as anything else.
 fn is_plain_int(text: &str) -> bool {
     let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_digits && (text == "0" || !text.starts_with('0')) && text.parse::<i64>().is_ok()
+    is_digits && (text == "0" || !text.starts_with('0'))
 }
 
 fn long(entry: &Entry<'_>, map: &[Entry<'_>], found: &mut Diagnostics) -> Option<Param> {

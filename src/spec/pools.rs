@@ -76,6 +76,12 @@ impl<'n> Pools<'n> {
         let mut needs: Vec<(PoolId, u32)> = Vec::new();
         if let Some(map) = node.map() {
             for entry in map {
+                if values::is_expression(&entry.key) {
+                    let help =
+                        "write a list, which has a slot of each: `pool: [\"${{ params.NAME }}\"]`";
+                    found.push(values::no_expression("the name of a pool", entry.span).help(help));
+                    continue;
+                }
                 let count = values::int(&entry.value, &entry.key, (1, MAX_SLOTS), found);
                 let id = self.find(&entry.key, entry.span, found);
                 let Some((id, count)) = id.zip(count) else { continue };

@@ -15,8 +15,9 @@ pub(crate) const SHELL_TEST: &str = "let a task's script test it, and ask for th
 /// Returns the diagnostic for a list or a map under a key that takes one text.
 pub(crate) fn no_text(key: &str, node: &Node<'_>) -> Diagnostic {
     let takes = keys::KEYS.iter().find(|one| one.name == key).map_or(Type::Text, |one| one.takes);
-    const NOUNS: [(Type, &str); 7] = [
+    const NOUNS: [(Type, &str); 8] = [
         (Type::Duration, "a duration"),
+        (Type::Timeout, "a duration"),
         (Type::Size, "a size"),
         (Type::Notation, "one text"),
         (Type::Condition, "an expression"),
@@ -34,7 +35,7 @@ fn as_text(key: &str, takes: Type, node: &Node<'_>) -> String {
     let items = scalars(node).unwrap_or_default();
     let is_taken = |text: &str| match takes {
         Type::Words(words) => words.contains(&text),
-        Type::Duration => text.parse::<Ms>().is_ok(),
+        Type::Duration | Type::Timeout => text.parse::<Ms>().is_ok(),
         Type::Size => text.parse::<Size>().is_ok(),
         _ => !text.is_empty() && !text.contains('\n'),
     };
@@ -67,6 +68,7 @@ pub(crate) fn no_value(key: &str) -> String {
                     | Type::Int(..)
                     | Type::Ints(..)
                     | Type::Duration
+                    | Type::Timeout
                     | Type::Size
                     | Type::Shell
                     | Type::Retry

@@ -52,6 +52,11 @@ pub fn workflow_schema() -> String {
             "type": "string",
             "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*(\\[.+\\])?$",
         },
+        "template": {
+            "description": "A text with expressions in it, which a run works out: `${{ params.x }}`.",
+            "type": "string",
+            "pattern": "\\$\\{\\{",
+        },
         "duration": {
             "description": "A time with units: `250ms`, `10s`, `10m`, `1h30m`, `7d`.",
             "type": "string",
@@ -165,7 +170,10 @@ fn type_of(takes: Type) -> Value {
         Type::WordList => json!({ "type": "array", "items": scalar, "minItems": 1 }),
         Type::EnvNames => json!({
             "type": "array",
-            "items": { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]*$" },
+            "items": {
+                "type": "string",
+                "pattern": "^([A-Za-z_][A-Za-z0-9_.-]*|tasks\\['.+'\\]\\.outputs\\.[A-Za-z_][A-Za-z0-9_-]*)$",
+            },
         }),
         Type::Int(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Type::Ints(least, most) => {
@@ -184,14 +192,20 @@ fn type_of(takes: Type) -> Value {
         Type::ParamDefault => json!({ "oneOf": [scalar, { "type": "array", "items": scalar }] }),
         Type::Condition => json!({ "type": ["string", "boolean"] }),
         Type::Matrix => {
-            let rows = json!({
-                "type": "array",
-                "items": { "type": "object", "minProperties": 1, "additionalProperties": scalar },
-            });
+            let rows = |says: &str| {
+                json!({
+                    "type": "array",
+                    "items": { "type": "object", "minProperties": 1, "additionalProperties": scalar },
+                    "description": says,
+                })
+            };
             json!({
                 "type": "object",
                 "minProperties": 1,
-                "properties": { "include": rows, "exclude": rows },
+                "properties": {
+                    "include": rows("Further members, each with a value for every key."),
+                    "exclude": rows("Members that are left out: all that have these values."),
+                },
                 "additionalProperties": { "oneOf": [
                     { "type": "array", "items": scalar, "minItems": 1 },
                     { "type": "string", "pattern": "^\\s*\\$\\{\\{.*\\}\\}\\s*$" },
@@ -206,6 +220,7 @@ fn type_of(takes: Type) -> Value {
             { "type": "boolean" }, { "type": "array", "items": { "type": "string" } },
         ] }),
         Type::Duration => json!({ "$ref": "#/$defs/duration" }),
+        Type::Timeout => or_template(json!({ "$ref": "#/$defs/duration" })),
         Type::Shell => json!({ "oneOf": [
             { "enum": keys::SHELLS },
             { "type": "array", "items": scalar, "contains": { "pattern": "\\{0\\}" } },
@@ -232,9 +247,9 @@ fn type_of(takes: Type) -> Value {
             ] },
         }),
         Type::Pool => json!({ "oneOf": [
-            { "$ref": "#/$defs/name" },
+            or_template(json!({ "$ref": "#/$defs/name" })),
             {
-                "type": "array", "items": { "$ref": "#/$defs/name" },
+                "type": "array", "items": or_template(json!({ "$ref": "#/$defs/name" })),
                 "minItems": 1, "uniqueItems": true,
             },
             {
@@ -247,7 +262,7 @@ fn type_of(takes: Type) -> Value {
         Type::Resources => json!({ "$ref": "#/$defs/resources" }),
         Type::Signal => json!({ "enum": signals() }),
         Type::Size => json!({
-            "type": "string", "pattern": "^[0-9]+ *([KMGT]iB|[kMG]?B)$",
+            "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? *([KMGT]iB|[kMG]?B)$",
             "description": "A size with a unit: `64KiB`, `20MiB`, `1GiB`.",
         }),
         Type::OutputName => output_name(),
@@ -258,6 +273,11 @@ fn type_of(takes: Type) -> Value {
             "type": "array", "items": scalar, "minItems": 1, "uniqueItems": true,
         }),
     }
+}
+
+/// Returns the schema of a value that an expression may stand in as well.
+fn or_template(plain: Value) -> Value {
+    json!({ "anyOf": [plain, { "$ref": "#/$defs/template" }] })
 }
 
 fn slots_count() -> Value {

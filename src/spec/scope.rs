@@ -22,8 +22,8 @@ use super::names::{Asker, Declared, Names};
 use super::params::Params;
 use super::tree::{Entry, Kind, Node};
 use super::values::{self, Env};
-use crate::model::expr::{Condition, Name, Replacement, RunFact, Template, Value};
-use crate::model::{ListId, Lists, Param, ParamKind, ParamValue, TaskId};
+use crate::model::expr::{Condition, Name, Replacement, RunFact, StateFunction, Template, Value};
+use crate::model::{EntryName, ListId, Lists, Param, ParamKind, ParamValue, TaskId};
 
 /// What expressions can know of a file.
 pub(crate) struct FileScope<'n> {
@@ -55,6 +55,16 @@ impl<'n> FileScope<'n> {
     /// Returns what a key at a place can know.
     pub(crate) fn of<'a>(&'a self, place: Place, key: Key) -> KeyScope<'a, 'n> {
         KeyScope { file: self, place, key, below: None }
+    }
+
+    /// Returns whether a task waits for others, or may do so: where something is wrong with its needs, or
+    /// in a run with other members.
+    fn may_wait(&self, task: TaskId) -> bool {
+        let entry = self.names.tasks[task.index()].entry;
+        let map = entry.value.map().unwrap_or_default();
+        let has_needs = map.iter().any(|one| one.key == "needs" || one.key == "needs_any");
+        let is_in_doubt = self.is_graph_in_doubt || means(entry, &["needs", "needs_any"]);
+        has_needs || is_in_doubt || self.names.has_open || !self.ancestors_of(task).is_empty()
     }
 
     fn ancestors_of(&self, task: TaskId) -> Rc<HashSet<TaskId>> {
@@ -115,13 +125,9 @@ impl<'a> KeyScope<'a, '_> {
             return Some(Template::from(text));
         }
         let mut mistakes = Vec::new();
-        let template = match parse_template(text) {
-            Ok(parsed) => check_template(&parsed, self, &mut mistakes),
-            Err(wrong) => {
-                mistakes = wrong;
-                None
-            }
-        };
+        let parsed = parse_template(text, &mut mistakes);
+        let is_read = mistakes.is_empty();
+        let template = check_template(&parsed, self, &mut mistakes).filter(|_| is_read);
         expr::report(mistakes, self.file.text, node, found);
         match template?.substitute(|name| self.known(name)) {
             Ok(template) => Some(template),
@@ -229,6 +235,26 @@ impl<'a> KeyScope<'a, '_> {
         }
     }
 
+    /// Says that several members are named where one is meant, of which `after` is wanted; `or` is another
+    /// way out.
+    fn many_members(
+        &self,
+        written: &str,
+        ids: &[TaskId],
+        (what, after): (&str, &str),
+        or: Option<String>,
+    ) -> Problem {
+        let whole = |id: &TaskId| {
+            let name = self.file.names.tasks[id.index()].name.replace('\'', "''");
+            format!("tasks['{name}'].{after}")
+        };
+        let members: Vec<String> = ids.iter().map(whole).collect();
+        let message = format!("`{written}` has {} members, each with {what} of its own", ids.len());
+        let one = format!("name one: {}", quoted_list(&members));
+        let help = or.map_or(one.clone(), |or| format!("{one}; {or}"));
+        Problem { points: Points::Task, code: "many-members", message, help }
+    }
+
     /// Returns whether something is wrong with what the task waits for, directly or through others.
     fn needs_are_in_doubt(&self, asker: TaskId, ancestors: &HashSet<TaskId>) -> bool {
         let names = self.file.names;
@@ -323,6 +349,18 @@ impl Scope for KeyScope<'_, '_> {
         is_here && self.key.allows(root)
     }
 
+    fn always(&self, function: StateFunction) -> Option<bool> {
+        let Place::Task(task) = self.place else { return None };
+        if self.file.names.is_finally(task) {
+            return None; // there they speak of the run
+        }
+        match function {
+            StateFunction::Success | StateFunction::Always => Some(true),
+            StateFunction::Cancelled => Some(false), // nothing starts after a cancel
+            StateFunction::Failure => (!self.file.may_wait(task)).then_some(false),
+        }
+    }
+
     fn param(&self, name: &str) -> Option<Type> {
         param_type(&self.file.params.known, name)
     }
@@ -363,7 +401,14 @@ impl Scope for KeyScope<'_, '_> {
     }
 
     fn tasks(&self, written: &str) -> Result<Arc<[TaskId]>, Problem> {
-        self.find(written).map(Arc::from)
+        let ids = self.find(written)?;
+        match EntryName::parse(written) {
+            Ok(entry) if ids.len() > 1 && !entry.keys.is_empty() => {
+                let all = format!("`tasks.{}.state` is that of all members", entry.base);
+                Err(self.many_members(written, &ids, ("a state", "state"), Some(all)))
+            }
+            Ok(_) | Err(_) => Ok(ids.into()),
+        }
     }
 
     fn task(&self, written: &str, field: Field<'_>) -> Result<TaskId, Problem> {
@@ -374,18 +419,10 @@ impl Scope for KeyScope<'_, '_> {
                 Field::ExitCode => ("an exit code", "exit_code".to_owned()),
                 Field::Output(output) => ("outputs", format!("outputs.{output}")),
             };
-            let whole = |id: &TaskId| {
-                let name = names.tasks[id.index()].name.replace('\'', "''");
-                format!("tasks['{name}'].{after}")
-            };
-            let members: Vec<String> = ids.iter().map(whole).collect();
-            let message =
-                format!("`{written}` has {} members, each with {what} of its own", ids.len());
-            let help = format!("name one: {}", quoted_list(&members));
-            return match (members.is_empty(), names.first_of(written)) {
+            return match (ids.is_empty(), names.first_of(written)) {
                 // A list that has no values here: nobody can say whether there is such a member.
                 (true, Some(open)) => Ok(open),
-                _ => Err(Problem { points: Points::Task, code: "many-members", message, help }),
+                _ => Err(self.many_members(written, &ids, (what, &after), None)),
             };
         };
         if let Field::Output(output) = field {

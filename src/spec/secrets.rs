@@ -2,7 +2,7 @@
 //! shown and kept without these values.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use super::diag::{Diagnostic, Diagnostics};
 use super::dotenv::Variable;
 use super::foreign;
 use super::hints::{choices, suggest};
+use super::keys::KEYS;
 use super::names::{Asker, Names};
 use super::scope::promised;
 use super::settings::{Given, Settings};
@@ -20,6 +21,9 @@ use crate::model::{MASKED, MIN_SECRET, Mask, Options, Secret, Secrets, Syntax, T
 
 /// The most that the values in a file may hold together: the system gives no task more by far.
 const MAX_VALUES: usize = 2 << 20;
+
+/// The longest word of the format, in bytes.
+const MAX_KEY: usize = 32;
 
 /// What is not shown of a file.
 #[derive(Debug, Default)]
@@ -35,9 +39,19 @@ impl Hidden {
         Hidden { mask, spans }
     }
 
-    /// Returns the text with `***` in the place of values.
+    /// Returns the text of a diagnostic with `***` in the place of values. The words of its sentence and
+    /// of the format stay: that one of them is a value as well cannot be seen.
     pub(crate) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        self.mask.text(text)
+        let places = self.mask.find(text.as_bytes()).into_iter();
+        let (mut shown, mut at) = (String::new(), 0);
+        for place in places.filter(|place| !is_own_word(text, place)) {
+            // A value that is no text may begin or end inside of a character.
+            let start = text.floor_char_boundary(place.start);
+            shown.push_str(&text[at..start.max(at)]);
+            shown.push_str(MASKED);
+            at = text.ceil_char_boundary(place.end);
+        }
+        if at == 0 { Cow::Borrowed(text) } else { Cow::Owned(shown + &text[at..]) }
     }
 
     /// Returns whether a text holds a value.
@@ -48,7 +62,8 @@ impl Hidden {
     /// Returns the places of a file that are not shown, in their order.
     pub(crate) fn places(&self, file: &[u8]) -> Vec<Range<usize>> {
         let spans = self.spans.iter().map(|span| span.start as usize..span.end as usize);
-        let mut places: Vec<_> = self.mask.find(file).into_iter().chain(spans).collect();
+        let values = self.mask.find(file).into_iter().filter(|place| !is_in_key(file, place));
+        let mut places: Vec<_> = values.chain(spans).collect();
         places.sort_unstable_by_key(|place| place.start);
         places.dedup_by(|next, last| {
             let touches = next.start <= last.end;
@@ -59,6 +74,32 @@ impl Hidden {
         });
         places
     }
+}
+
+/// Returns whether a value is found in a word that the format itself has, such as `secrets`.
+fn is_in_key(text: &[u8], place: &Range<usize>) -> bool {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let start = text[..place.start].iter().rposition(|byte| !is_word(byte)).map_or(0, |at| at + 1);
+    let length = text[place.start..].iter().take_while(|byte| is_word(byte)).take(MAX_KEY).count();
+    let word = &text[start..place.start + length];
+    place.end <= place.start + length && KEYS.iter().any(|key| key.name.as_bytes() == word)
+}
+
+/// Returns whether a value is found in a word that is pyoco's own: one of the format, or one of the
+/// sentence around what stands between backticks.
+fn is_own_word(text: &str, place: &Range<usize>) -> bool {
+    let bytes = text.as_bytes();
+    let ticks = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'`').count();
+    // A backtick in a value would turn inside and outside round.
+    let is_outside = ticks(&bytes[..place.start]) % 2 == 0 && ticks(bytes) % 2 == 0;
+    let is_end = |byte: &u8| b" ,;:?".contains(byte);
+    let before = bytes[..place.start].iter().rev().take_while(|byte| !is_end(byte));
+    let after = bytes[place.start..].iter();
+    let mut letters = before.chain(after.take_while(|byte| !is_end(byte)));
+    is_in_key(bytes, place)
+        || is_outside
+            && letters.all(u8::is_ascii_alphabetic)
+            && bytes[place.clone()].iter().all(u8::is_ascii_alphabetic)
 }
 
 /// Reads the key, and what the rest of the file sets its variables to. From here on no diagnostic
@@ -72,17 +113,21 @@ pub(crate) fn read(root: &[Entry<'_>], settings: &Settings, found: &mut Diagnost
         return Secrets::default();
     };
     let params = child(root, "params").and_then(|entry| entry.value.map()).unwrap_or_default();
-    let mut places: HashMap<&str, usize> = HashMap::new();
+    let (mut seen, mut places) = (HashSet::new(), HashMap::<&str, usize>::new());
     let mut secrets: Vec<(Secret, Span)> = Vec::new();
     for item in items {
-        if item.scalar().is_some_and(|name| output_entry(name).is_some()) {
-            continue; // what a task hands on has no value yet
+        let text = item.scalar().unwrap_or_default();
+        let is_output = output_entry(text).is_some();
+        if !is_output && name(item, root, params, found).is_none() {
+            continue;
         }
-        let Some(name) = name(item, root, params, found) else { continue };
-        places.entry(name).or_insert_with(|| {
-            secrets.push((Secret { name: name.into(), values: Vec::new() }, item.span));
-            secrets.len() - 1
-        });
+        if !seen.insert(text) {
+            found.push(values::named_twice(text, "secrets", item.span));
+        } else if !is_output {
+            // What a task hands on has no value yet.
+            places.insert(text, secrets.len());
+            secrets.push((Secret { name: text.into(), values: Vec::new() }, item.span));
+        }
     }
     let mut hidden = Hidden::default();
     let mut n_bytes = 0;
@@ -183,7 +228,7 @@ pub(crate) fn outputs(
     let mut outputs = Vec::new();
     for item in entry.value.items() {
         let Some((task, output)) = item.scalar().and_then(output_entry) else { continue };
-        let tasks = match names.find(task, Asker::Anybody) {
+        let tasks = match names.find(task, Asker::Nobody) {
             Ok(tasks) => tasks,
             Err(wrong) => {
                 found.push(wrong.at(item.span));

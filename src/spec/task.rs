@@ -193,6 +193,9 @@ impl<'a, 'n> TaskReader<'a, 'n> {
         {
             options.ok_codes = codes;
         }
+        if let Some(entry) = fields.get("retry") {
+            maps::warn_of_good_codes(&entry.value, &options.ok_codes, found);
+        }
         if let Some(entry) = fields.get("stdin") {
             options.stdin = values::plain_text(&entry.value, "stdin", found).map(Box::from);
         }
@@ -451,6 +454,9 @@ fn shell(node: &Node<'_>, found: &mut Diagnostics) -> Option<Shell> {
             return None;
         }
         let words = values::words(node, "shell", found)?;
+        for item in node.items() {
+            values::plain_text(item, "shell", found); // says that no expression stands here
+        }
         if !words.iter().any(|word| word.contains("{0}")) {
             let message = "`shell` has no word with `{0}`, where the script's file is to stand";
             let help = format!("write `{}`", remedy::interpreter(words.iter().map(|word| &**word)));

@@ -1,9 +1,11 @@
 //! Scalars into values: what a text, a number, a duration or a list of words is, and what to say
 //! where it is none. The same for both syntaxes, since a plain scalar is its source text in both.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Display;
 
 use super::diag::{Diagnostic, Diagnostics};
+use super::dotenv::is_variable;
 use super::foreign;
 use super::hints::{quoted_list, suggest};
 use super::remedy;
@@ -95,6 +97,23 @@ pub(crate) fn plain_text<'n>(
     Some(text)
 }
 
+/// Returns whether an expression stands in a text.
+pub(crate) fn is_expression(text: &str) -> bool {
+    text.contains("${{")
+}
+
+/// Returns the diagnostic for an expression where only the text itself can stand.
+pub(crate) fn no_expression(what: &str, span: Span) -> Diagnostic {
+    let message = format!("`${{{{ … }}}}` has no meaning in {what}");
+    Diagnostic::error("expression", message).at(span)
+}
+
+/// Returns the warning for what is there twice in a list, where the second one adds nothing.
+pub(crate) fn named_twice(name: impl Display, key: &str, span: Span) -> Diagnostic {
+    let message = format!("`{name}` is there twice in `{key}`");
+    Diagnostic::warning("named-twice", message).at(span).help("remove one of the two")
+}
+
 /// Returns a text that a program can be given.
 pub(crate) fn without_nul<'n>(
     text: &'n str,
@@ -172,15 +191,18 @@ pub(crate) fn ints(
         found.push(Diagnostic::error("empty", message).at(node.span).help(help));
         return None;
     }
-    let mut codes: Vec<i32> = items
-        .iter()
-        .filter_map(|item| int(item, key, range, found))
-        .map(|code| i32::try_from(code).unwrap_or(i32::MAX))
-        .collect();
-    let is_whole = codes.len() == items.len();
-    codes.sort_unstable();
-    codes.dedup();
-    is_whole.then(|| codes.into())
+    let (mut codes, mut is_whole) = (BTreeSet::new(), true);
+    for item in items {
+        match int(item, key, range, found) {
+            Some(code) => {
+                if !codes.insert(i32::try_from(code).unwrap_or(i32::MAX)) {
+                    found.push(named_twice(code, key, item.span));
+                }
+            }
+            None => is_whole = false,
+        }
+    }
+    is_whole.then(|| codes.into_iter().collect())
 }
 
 /// Returns a number from 1 on, in thousandths.
@@ -413,14 +435,20 @@ pub(crate) fn env(
     let mut own = Env::with_capacity(map.len());
     for entry in map {
         let name = &*entry.key;
-        if name.is_empty() || name.contains(['=', '\0']) {
+        if is_expression(name) {
+            let help = "write the name itself: an expression may stand in the value";
+            found.push(no_expression("the name of a variable", entry.span).help(help));
+            continue;
+        }
+        if !is_variable(name) {
             let message = format!("`{name}` cannot be the name of an environment variable");
-            found.push(Diagnostic::error("env-name", message).at(entry.span).help(
-                match name.split(['=', '\0']).next().unwrap_or_default() {
-                    "" => "write a name of letters, digits and `_`".to_owned(),
-                    first => format!("write `{first}`, and the value after the `:`"),
-                },
-            ));
+            let help = match name.split_once('=') {
+                Some((first, _)) if is_variable(first) => {
+                    format!("write `{first}`, and the value after the `:`")
+                }
+                Some(_) | None => "use letters, digits and `_`, beginning with a letter".to_owned(),
+            };
+            found.push(Diagnostic::error("env-name", message).at(entry.span).help(help));
             continue;
         }
         if matches!(entry.value.kind(), Kind::Null) {

@@ -1,5 +1,7 @@
 //! The pauses between attempts: doubled, capped, scattered from a seed, and only where they are wanted.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// Returns the pauses of a task that fails each time, under a seed.
@@ -35,6 +37,14 @@ fn pauses_double_up_to_their_limit_and_are_scattered_by_a_quarter() {
             );
         }
     }
+}
+
+#[test]
+fn pauses_at_their_limit_are_scattered_as_well() {
+    let retry = Retry { max: 1, delay: Ms(300_000), max_delay: Ms(300_000), ..Retry::default() };
+    let pauses: BTreeSet<u64> = (0..200).flat_map(|seed| pauses(retry.clone(), seed)).collect();
+    assert!(pauses.iter().all(|pause| (225_000..=300_000).contains(pause)), "{pauses:?}");
+    assert!(pauses.len() > 190, "{pauses:?}");
 }
 
 #[test]

@@ -87,8 +87,8 @@ pub(super) const CODES: &[Code] = &[
     Code {
         code: "E0410",
         name: "many-members",
-        mistake: "An output or an exit code is asked of all members of a matrix at once.",
-        why: "Each member has its own.",
+        mistake: "An output, an exit code, or the state of some members of a matrix, is asked of several at once.",
+        why: "Each member has its own. `tasks.NAME.state` alone is that of all members together: FAILED if any is.",
         fix: "Name one member: `tasks['test[os=linux]'].exit_code`.",
         wrong: "tasks:\n  a: {run: make, matrix: {os: [linux, mac]}}\n  b: {run: make, needs: a, if: \"tasks.a.exit_code == 0\"}",
         right: "tasks:\n  a: {run: make, matrix: {os: [linux, mac]}}\n  b: {run: make, needs: a, if: \"tasks['a[os=linux]'].exit_code == 0\"}",

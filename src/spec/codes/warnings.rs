@@ -6,7 +6,7 @@ pub(super) const CODES: &[Code] = &[
     Code {
         code: "W0001",
         name: "named-twice",
-        mistake: "A name is there twice in one list, or is a member of a task that is there.",
+        mistake: "A name or an exit code is there twice in one list, or is a member of a task that is there.",
         why: "The second one adds nothing; another name may have been meant.",
         fix: "Remove one of the two.",
         wrong: "tasks:\n  a: make\n  b: {run: make, needs: [a, a]}",
@@ -218,5 +218,14 @@ pub(super) const CODES: &[Code] = &[
         fix: "Move it to the keys of its task, or to the top level. Where it is a task, write its script as `run` below the name.",
         wrong: "tasks:\n  build: make\n  timeout: 5m",
         right: "tasks:\n  build:\n    run: make\n    timeout: 5m",
+    },
+    Code {
+        code: "W0025",
+        name: "no-effect",
+        mistake: "A key of `retry` changes nothing beside another one.",
+        why: "Without a further attempt there is no pause, and an exit code that means success is no failure that could be retried.",
+        fix: "Make `max` larger, or remove what has no effect.",
+        wrong: "tasks:\n  a: {run: make, ok_codes: [0, 3], retry: {max: 2, codes: [3]}}",
+        right: "tasks:\n  a: {run: make, retry: {max: 2, codes: [3]}}",
     },
 ];

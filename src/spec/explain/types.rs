@@ -27,6 +27,7 @@ pub(super) fn map_of(takes: Type) -> Option<Place> {
         | Type::Factor
         | Type::Bool
         | Type::Duration
+        | Type::Timeout
         | Type::Shell
         | Type::Signal
         | Type::Size
@@ -66,7 +67,9 @@ pub(super) fn words(takes: Type) -> String {
         Type::EnvNames => "a list of names",
         Type::Factor => "a number from 1 to 1000",
         Type::Bool => "`true` or `false`",
-        Type::Duration => "a duration with a unit: `250ms`, `10s`, `10m`, `1h30m`, `7d`",
+        Type::Duration | Type::Timeout => {
+            "a duration with a unit: `250ms`, `10s`, `10m`, `1h30m`, `7d`"
+        }
         Type::Tasks | Type::Finally => "a map from names to tasks: a script, or a map of keys",
         Type::Retry => "a whole number, or a map of keys",
         Type::Params => "a map from names to defaults, or to maps of keys",

@@ -10,7 +10,7 @@ use crate::model::expr::{
     Comparison, Condition, EvalError, Expr, Function, Lookup, Missing, Name, Part, RunFact,
     StateFunction, Template, Value,
 };
-use crate::model::{RunStatus, TaskState};
+use crate::model::{RunStatus, TaskId, TaskState};
 use crate::spec::diag::Severity;
 use crate::spec::hints::{quoted_list, suggest};
 
@@ -438,20 +438,12 @@ impl Checker<'_> {
     }
 
     fn warn_of_constant(&mut self, spanned: &Spanned, expr: &Expr) {
-        struct Nothing;
-        impl Lookup for Nothing {
-            fn value(&self, _: &Name) -> Result<Value, Missing> {
-                unreachable!("BUG: an expression without names looks nothing up")
+        let known = Known { scope: self.scope, calls: expr.names().filter_map(called).collect() };
+        let (message, help) = match expr.eval(&known) {
+            Ok(Value::Bool(false)) => {
+                ("this is always false: the task never runs", known.way_out())
             }
-        }
-        if expr.names().next().is_some() {
-            return;
-        }
-        let (message, help) = match expr.eval(&Nothing) {
-            Ok(Value::Bool(false)) => (
-                "this is always false: the task never runs",
-                "ask for a value that can change, for example `params.deploy`, or remove the task",
-            ),
+            Ok(_) if expr.names().next().is_some() => return, // `always()` has a meaning of its own
             Ok(Value::Bool(true) | Value::Int(_) | Value::Text(_) | Value::List(_)) => (
                 "this is always true, as if there were no `if`",
                 "remove `if`; a task that runs after failures too has `if: always()`",
@@ -460,5 +452,58 @@ impl Checker<'_> {
         };
         let mistake = Mistake::error("constant-condition", spanned.place, message, help);
         self.mistakes.push(Mistake { severity: Severity::Warning, ..mistake });
+    }
+}
+
+/// What is known of an `if` before any run: what the functions of states that it calls always are.
+struct Known<'c> {
+    scope: &'c dyn Scope,
+    calls: Vec<StateFunction>,
+}
+
+impl Known<'_> {
+    /// Returns what a function always is.
+    fn always(&self, function: StateFunction) -> Option<bool> {
+        match function {
+            // Without another one it is asked only where the needs are satisfied.
+            StateFunction::Success if self.calls.iter().any(|one| *one != function) => None,
+            function => self.scope.always(function),
+        }
+    }
+
+    /// Says how to write an `if` that can be true.
+    fn way_out(&self) -> &'static str {
+        let is_false =
+            |function| self.calls.contains(&function) && self.always(function) == Some(false);
+        if is_false(StateFunction::Cancelled) {
+            "after a cancel nothing starts but `finally`: put the task there"
+        } else if is_false(StateFunction::Failure) {
+            "it needs no task that could fail: write `needs: NAME`, or put it in `finally`"
+        } else if self.calls.contains(&StateFunction::Success) {
+            "without its needs the task is skipped before this is asked: write `if: failure()`, or put it in `finally`"
+        } else {
+            "ask for a value that can change, for example `params.deploy`, or remove the task"
+        }
+    }
+}
+
+impl Lookup for Known<'_> {
+    fn value(&self, name: &Name) -> Result<Value, Missing> {
+        let always = called(name).and_then(|function| self.always(function));
+        always.map(Value::Bool).ok_or_else(|| Missing { task: TaskId(0), output: "".into() })
+    }
+}
+
+/// Returns the function of states that a name stands for.
+fn called(name: &Name) -> Option<StateFunction> {
+    match name {
+        Name::Call(function) => Some(*function),
+        Name::Param(_)
+        | Name::Env(_)
+        | Name::Matrix(_)
+        | Name::Run(_)
+        | Name::Output(..)
+        | Name::State(_)
+        | Name::ExitCode(_) => None,
     }
 }

@@ -98,13 +98,14 @@ fn shell_test(text: &str) -> Option<Mistake> {
     Some(Mistake::error(SYNTAX, (at, inner.len()), message, SHELL_TEST))
 }
 
-/// Parses a text in which `${{ … }}` may stand.
-pub(crate) fn parse_template(text: &str) -> Result<Parsed<'_>, Vec<Mistake>> {
+/// Parses a text in which `${{ … }}` may stand. What can be read is returned beside mistakes, so that
+/// all that is wrong with it is said.
+pub(crate) fn parse_template<'t>(text: &'t str, mistakes: &mut Vec<Mistake>) -> Parsed<'t> {
     let mut next = text.find("${{");
     if next.is_none() {
-        return Ok(Parsed::Constant(text));
+        return Parsed::Constant(text);
     }
-    let (mut pieces, mut mistakes, mut at) = (Vec::new(), Vec::new(), 0);
+    let (mut pieces, mut at) = (Vec::new(), 0);
     while let Some(start) = next {
         if start > at {
             pieces.push(Piece::Text(&text[at..start]));
@@ -124,7 +125,7 @@ pub(crate) fn parse_template(text: &str) -> Result<Parsed<'_>, Vec<Mistake>> {
     if at < text.len() {
         pieces.push(Piece::Text(&text[at..]));
     }
-    if mistakes.is_empty() { Ok(Parsed::Parts(pieces)) } else { Err(mistakes) }
+    Parsed::Parts(pieces)
 }
 
 /// Parses the `${{ … }}` that begins at `start`; returns where it ends, also of one that is wrong.

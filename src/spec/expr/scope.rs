@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::TaskId;
+use crate::model::expr::StateFunction;
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub(crate) enum Key {
     FlowEnvFile,
     Dir,
     Timeout,
+    /// `timeout` of the flow.
+    FlowTimeout,
     Pool,
     Artifacts,
     Matrix,
@@ -76,7 +79,7 @@ impl Key {
             Key::Env => "env",
             Key::EnvFile | Key::FlowEnvFile => "env_file",
             Key::Dir => "dir",
-            Key::Timeout => "timeout",
+            Key::Timeout | Key::FlowTimeout => "timeout",
             Key::Pool => "pool",
             Key::Artifacts => "artifacts",
             Key::Matrix => "matrix",
@@ -95,7 +98,7 @@ impl Key {
                 Root::Params | Root::Matrix | Root::Run => true,
                 Root::Env | Root::Tasks | Root::States => false,
             },
-            Key::FlowEnvFile => matches!(root, Root::Params | Root::Run),
+            Key::FlowEnvFile | Key::FlowTimeout => matches!(root, Root::Params | Root::Run),
             Key::Matrix => root == Root::Params,
         }
     }
@@ -134,6 +137,12 @@ pub(crate) trait Scope {
     /// Returns whether names of this root may stand here.
     fn allows(&self, root: Root) -> bool {
         self.key().allows(root)
+    }
+
+    /// Returns what a function of states always is where it decides whether this task runs; `success()`
+    /// where the expression calls no other one.
+    fn always(&self, _: StateFunction) -> Option<bool> {
+        None
     }
 
     /// Returns whether it stands outside of all tasks.

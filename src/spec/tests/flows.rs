@@ -9,7 +9,7 @@ description: all keys
 env: {A: 3.10, B: 010, C: 0x1f, D: 1e3, E: True, F: no, G: ""}
 defaults: {env: {A: 2, H: h}, dir: sub, shell: bash, timeout: 1h30m, retry: 2, fail: isolate}
 default: [b]
-secrets: [INHERITED, INHERITED]
+secrets: [INHERITED]
 jobs: 3
 on_failure: kill
 x-note: {anything: [1, 2]}

@@ -12,6 +12,7 @@ mod pools;
 mod promises;
 mod properties;
 mod remedies;
+mod rules;
 mod secrets;
 mod slips;
 mod table;

@@ -47,7 +47,9 @@ fn wrong_names_are_explained() {
     task(
         &format!("run: x\ncapture: {long}"),
         &[&format!(
-            "4:14 output-name `{long}` cannot be the name of an output; use at most 128 characters"
+            "4:14 output-name `{} … {}` cannot be the name of an output; use at most 128 characters",
+            &long[..45],
+            &long[..12],
         )],
     );
 }

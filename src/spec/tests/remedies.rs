@@ -104,7 +104,6 @@ fn expressions() {
     keys_mended(&[
         ("«if: not params.b»", "if: '!params.b'"),
         ("«if: not (params.b && success())»", "if: '!(params.b && success())'"),
-        ("if: «on_failure»", "failure()"),
         ("if: params.n «=>» 2", ">="),
         ("if: params.n «=<» 2", "<="),
         ("if: \"params.n «<>» 2\"", "!="),
@@ -117,6 +116,7 @@ fn expressions() {
         ("«if: [params.b]»", "if: params.b"),
         ("«if: {a: b}»", "if: success()"),
     ]);
+    tasks_mended(&[("  b: x\n  a: {run: x, needs: b, if: «on_failure»}", "failure()")]);
     let load = "  load: {run: x, outputs: [tag]}\n  t: {run: x, matrix: {py: [3.11, 3.12]}, outputs: [o]}\n";
     for (wrong, mend) in [
         ("if: \"«load.state» == 'FAILED' && always()\"", "tasks.load.state"),

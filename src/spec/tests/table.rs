@@ -201,6 +201,7 @@ fn takes(key: &Key, wrong: Wrong) -> bool {
             | Type::Words(_)
             | Type::WordList
             | Type::Duration
+            | Type::Timeout
             | Type::Shell
             | Type::Signal
             | Type::Size

@@ -127,10 +127,10 @@ fn condition(text: &str) -> String {
 /// Shows what a value of a key means: the template, or what is wrong with it.
 fn value(key: Key, text: &str) -> String {
     let mut mistakes = Vec::new();
-    let parsed = match parse_template(text) {
-        Ok(parsed) => parsed,
-        Err(found) => return shown(&found),
-    };
+    let parsed = parse_template(text, &mut mistakes);
+    if !mistakes.is_empty() {
+        return shown(&mistakes);
+    }
     let scope = Double { key };
     let whole = match key {
         Key::Matrix => check_matrix(&parsed, &scope, &mut mistakes).map(|param| param.to_string()),
@@ -140,6 +140,7 @@ fn value(key: Key, text: &str) -> String {
         | Key::FlowEnvFile
         | Key::Dir
         | Key::Timeout
+        | Key::FlowTimeout
         | Key::Pool
         | Key::Artifacts => {
             check_template(&parsed, &scope, &mut mistakes).map(|template| template.to_string())

@@ -25,11 +25,8 @@ fn pointed(file: &str, syntax: Syntax) -> Vec<&str> {
             Err(found) => mistakes = found,
         }
     } else {
-        let parsed: Result<Parsed<'_>, _> = parse_template(text);
-        match parsed {
-            Ok(parsed) => drop(check_template(&parsed, &Double { key: Key::Env }, &mut mistakes)),
-            Err(found) => mistakes = found,
-        }
+        let parsed: Parsed<'_> = parse_template(text, &mut mistakes);
+        drop(check_template(&parsed, &Double { key: Key::Env }, &mut mistakes));
     }
     report(mistakes, Some(file), node, &mut found);
     let spans = found.sorted().into_iter().map(|diagnostic| diagnostic.labels[0].0);
