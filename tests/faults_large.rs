@@ -49,7 +49,7 @@ fn of_ten_thousand_runs_only_those_are_read_that_are_shown() {
     let listed: Vec<&str> = listed.iter().filter_map(|run| run["run_id"].as_str()).collect();
     let expected: Vec<String> = ids.iter().rev().map(ToString::to_string).collect();
     assert!(listed == expected, "{} of {}", listed.len(), expected.len());
-    let pruned = project.run(&["runs", "prune", "--keep", "9000"]).exits(0);
+    let pruned = project.run(&["runs", "prune", "--keep", "9000", "--limit", "9999"]).exits(0);
     assert_eq!(pruned.stdout.lines().count(), ids.len() - 9000);
 }
 

@@ -294,7 +294,7 @@ fn a_list_is_as_long_as_its_limit() {
     let space = Space::new();
     space.write("a.yaml", "tasks: {b: x, a: x, c: x}\n");
     let (code, stdout, stderr) = space.pyoco(&["list", "a.yaml", "--limit", "2"]);
-    assert_eq!((code, &*stdout, &*stderr), (0, "b\na\n", "… and 1 more; --limit shows them\n"));
+    assert_eq!((code, &*stdout, &*stderr), (0, "b\na\n", "… and 1 more; --limit 3 shows all\n"));
     let (_, stdout, stderr) = space.pyoco(&["list", "a.yaml"]);
     assert_eq!((&*stdout, &*stderr), ("b\na\nc\n", ""));
 }

@@ -162,7 +162,7 @@ tasks:
     project.run(&["run", "-n", "-j", "4"]).exits(0).says("  holds 4 of 4 slots\n");
     project.file("pyoco.yaml", "jobs: 2\ntasks: {wide: {resources: {cpus: 9}, run: 'true'}}\n");
     project.run(&["check", "--strict"]).exits(2).complains("`cpus: 9` is more than `jobs: 2`");
-    let outcome = project.run(&["run"]).exits(0).complains("`cpus: 9` is more than `jobs`");
+    let outcome = project.run(&["run"]).exits(0).complains("`cpus: 9` is more than `jobs: 2`");
     assert!(!outcome.stderr.contains("want"), "it is said once: {outcome:?}");
 }
 
