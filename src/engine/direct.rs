@@ -1,5 +1,5 @@
-//! Commands that a shell would only execute: they are started without one in between, which halves
-//! what such a task costs. Used when an attempt is prepared.
+//! Commands that a shell would only execute: they are started without one in between, which saves one
+//! process of two. Used when an attempt is prepared.
 //!
 //! Nothing else may change by that. So a script is taken for simple only where every shell agrees
 //! that it is: words of plain or quoted characters, of which the first is neither a keyword nor a
