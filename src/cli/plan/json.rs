@@ -19,7 +19,7 @@
 use serde_json::json;
 
 use super::Report;
-use super::why::{Entry, Fate};
+use super::why::Entry;
 use crate::cli::list::{artifacts, dir};
 use crate::model::expr::Condition;
 use crate::model::{Ms, TaskId};
@@ -37,20 +37,7 @@ pub(super) fn render(report: &Report<'_>, limit: usize) -> String {
     let task = |entry: &Entry<'_>| {
         let index = entry.id.map(TaskId::index);
         let names = |ids: &[TaskId]| ids.iter().map(name).collect::<Vec<_>>();
-        let needed_by = match &entry.fate {
-            Fate::NeededBy(by) => Some(name(by)),
-            Fate::Named
-            | Fate::Only
-            | Fate::Default
-            | Fate::All
-            | Fate::Finally
-            | Fate::NotOnly
-            | Fate::Skip(_)
-            | Fate::IfIsFalse
-            | Fate::OnlyAfterFailure
-            | Fate::Upstream
-            | Fate::NotSelected => None,
-        };
+        let needed_by = entry.fate.needed_by().map(|by| name(&by));
         json!({
             "name": entry.task.name(),
             "group": entry.task.member().map(|member| member.group()),

@@ -227,24 +227,8 @@ fn leads_out(path: &Path) -> bool {
 
 /// Returns which tasks the members of a row are needed by.
 fn needers(flow: &Flow, row: &Row<'_>) -> String {
-    let by: BTreeSet<TaskId> = row
-        .entries
-        .iter()
-        .filter_map(|entry| match entry.fate {
-            Fate::NeededBy(by) => Some(by),
-            Fate::Named
-            | Fate::Only
-            | Fate::Default
-            | Fate::All
-            | Fate::Finally
-            | Fate::NotOnly
-            | Fate::Skip(_)
-            | Fate::IfIsFalse
-            | Fate::OnlyAfterFailure
-            | Fate::Upstream
-            | Fate::NotSelected => None,
-        })
-        .collect();
+    let by: BTreeSet<TaskId> =
+        row.entries.iter().filter_map(|entry| entry.fate.needed_by()).collect();
     names(flow, &by.into_iter().collect::<Vec<_>>())
 }
 

@@ -47,6 +47,26 @@ pub(super) enum Fate {
 }
 
 impl Fate {
+    /// Returns which task it is needed by, where that is why it is in.
+    pub(super) fn needed_by(&self) -> Option<TaskId> {
+        match self {
+            Fate::NeededBy(by) => Some(*by),
+            Fate::Named
+            | Fate::Only
+            | Fate::Default
+            | Fate::All
+            | Fate::Finally
+            | Fate::NotOnly
+            | Fate::Skip(_)
+            | Fate::IfIsFalse
+            | Fate::OnlyAfterFailure
+            | Fate::Upstream
+            | Fate::NotSelected => None,
+        }
+    }
+}
+
+impl Fate {
     /// Returns whether the task would run.
     pub(super) fn runs(&self) -> bool {
         match self {
